@@ -1,0 +1,8 @@
+"""VAE."""
+
+from gengap.config import base
+
+
+def get_config(dataset=""):
+  config = base("vae", dataset)
+  return config

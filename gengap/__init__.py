@@ -1,0 +1,11 @@
+"""gengap: what VAEs give up, what GANs give up, and how wide the gap is under equal budgets."""
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+  if name in ("load", "Run"):  # lazily, so that `import gengap` costs nothing
+    from gengap import run
+
+    return getattr(run, name)
+  raise AttributeError(f"module 'gengap' has no attribute {name!r}")

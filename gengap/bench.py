@@ -1,0 +1,107 @@
+"""Times the training step of any config: seconds, images, floating-point operations, share of the peak.
+
+  python -m gengap.bench --config=configs/wgan_gp.py:cifar10 [--steps=N] [--config.FIELD=VALUE ...]
+
+The last line is JSON. Nothing is written but the caches of data and programs.
+"""
+
+import json
+import time
+
+START = time.perf_counter()  # before the heavy imports: they count towards the first step
+
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
+from absl import flags  # noqa: E402
+from ml_collections import config_flags  # noqa: E402
+
+from gengap import cli, program, step  # noqa: E402
+from gengap import config as settings  # noqa: E402
+from gengap.errors import InputError
+from gengap.method import Config  # noqa: E402
+
+CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment, and after a colon its data set.")
+STEPS = flags.DEFINE_integer("steps", 20, "Dispatches to time, after the first two.")
+
+# Dense peak in FLOP/s of matrix products, by device kind: float32 inputs at JAX's default precision, which
+# is TF32 on NVIDIA and bfloat16 passes on TPU. From the makers' data sheets.
+PEAKS = {
+  "NVIDIA A100-SXM4-40GB": 156e12,
+  "NVIDIA A100-SXM4-80GB": 156e12,
+  "NVIDIA H100 80GB HBM3": 494e12,
+  "NVIDIA H200": 494e12,
+  "TPU v4": 275e12,
+  "TPU v5 lite": 197e12,
+  "TPU v5p": 459e12,
+  "TPU v6 lite": 918e12,
+}
+
+
+def peak() -> float:
+  """Returns the peak of all devices in FLOP/s: from the table above, or that of a large matrix product."""
+  kind = jax.devices()[0].device_kind
+  if kind in PEAKS:
+    return PEAKS[kind] * jax.device_count()
+  n = 2048
+  product = jax.jit(jnp.dot)
+  a = jnp.ones((n, n))
+  times = seconds(lambda: product(a, a), 5)
+  return 2 * n**3 / min(times)  # of the host: devices of the CPU backend share its cores
+
+
+def seconds(call, repeats: int) -> list[float]:
+  """Returns the wall times of calls, each waited for, after one that is not counted."""
+  jax.block_until_ready(call())
+  times = []
+  for _ in range(repeats):
+    before = time.perf_counter()
+    jax.block_until_ready(call())
+    times.append(time.perf_counter() - before)
+  return times
+
+
+def bench(config: Config, repeats: int) -> dict[str, float | str]:
+  """Times one config.
+
+  Returns:
+    step_seconds (median of one generator step), images_per_second (real images drawn), flops_per_step (as
+    XLA counts those of the compiled program), peak_share, first_step_seconds (since the start of this
+    command, data and compilation included) and device.
+  """
+  settings.check(config)
+  dataset = program.load_data(config, "train")
+  compiled = program.compile_program(config, dataset)
+  state = program.start(compiled, config)
+  images = jax.device_put((dataset.image, dataset.label), compiled.place[1])
+
+  def dispatch():
+    nonlocal state
+    state, _ = compiled.dispatch(state, images)
+    return state
+
+  jax.block_until_ready(dispatch())
+  first = time.perf_counter() - START
+  step_seconds = float(np.median(seconds(dispatch, repeats))) / config.steps_per_dispatch
+  flops = compiled.flops
+  drawn = config.batch_size * step.batches_per_step(compiled.method)
+  return {
+    "step_seconds": step_seconds,
+    "images_per_second": drawn / step_seconds,
+    "flops_per_step": flops,
+    "peak_share": flops / step_seconds / peak(),
+    "first_step_seconds": first,
+    "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+  }
+
+
+def main(rest: list[str]) -> None:
+  """Checks the flags, then times and prints."""
+  cli.require(rest, config=CONFIG.value)
+  if STEPS.value < 1:
+    raise InputError(f"--steps is {STEPS.value}; it must be at least 1")
+  print(json.dumps(bench(CONFIG.value, STEPS.value)))
+
+
+if __name__ == "__main__":
+  cli.run(main)

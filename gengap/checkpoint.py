@@ -1,0 +1,140 @@
+"""Checkpoints of a run: Orbax, written in the background, the latest few and the best kept.
+
+A checkpoint holds the State, one item a tree, and a small JSON item, `meta`, with what is needed to read it
+without anything else: step, config and data Spec.
+"""
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import orbax.checkpoint as ocp
+from orbax.checkpoint import checkpoint_managers
+
+from gengap.errors import InputError
+from gengap.method import State
+
+Meta = dict[str, Any]
+
+
+class Checkpoints:
+  """The folder `checkpoints` of a workdir."""
+
+  def __init__(self, workdir: str | pathlib.Path, *, keep: int = 0, best: str = ""):
+    """Opens the folder, for reading alone unless told how many checkpoints to keep.
+
+    Args:
+      workdir: of the run.
+      keep: how many of the latest to keep; 0 promises to write nothing.
+      best: which of the numbers given to `save` marks the best checkpoint by its smallest value.
+    """
+    self.path = pathlib.Path(workdir).absolute() / "checkpoints"
+
+    def goodness(scores: dict[str, float]) -> float:
+      return -scores[best] if best in scores else -float("inf")
+
+    policies = [
+      checkpoint_managers.LatestN(keep),
+      checkpoint_managers.BestN(n=1, get_metric_fn=goodness, keep_checkpoints_without_metrics=False),
+    ]
+    self.manager = ocp.CheckpointManager(
+      self.path,
+      options=ocp.CheckpointManagerOptions(
+        preservation_policy=checkpoint_managers.AnyPreservationPolicy(policies) if keep else None,
+        best_fn=goodness if best else None,
+        read_only=not keep,
+        create=bool(keep),
+        cleanup_tmp_directories=bool(keep),
+      ),
+    )
+
+  def save(self, state: State, meta: Meta, scores: dict[str, float]) -> None:
+    """Starts writing the state; returns when it may be changed or donated.
+
+    Args:
+      state: whole.
+      meta: anything that JSON holds.
+      scores: of this state; the `best` one ranks it.
+    """
+    step = int(state.step)
+    if step in self.manager.all_steps():  # a damaged one, from which `restore` fell back
+      self.manager.delete(step)
+    trees = jax.tree.map(jnp.copy, {"nets": state.nets, "opt": state.opt, "ema": state.ema})
+    items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items() if tree}
+    self.manager.save(
+      step,
+      args=ocp.args.Composite(meta=ocp.args.JsonSave(meta | {"step": step}), **items),
+      metrics=scores,
+      force=True,
+    )
+
+  def wait(self) -> None:
+    """Blocks until everything saved is on disk."""
+    self.manager.wait_until_finished()
+
+  def close(self) -> None:
+    """Waits and releases the background threads."""
+    self.manager.close()
+
+  def steps(self) -> list[int]:
+    """Returns the steps of all checkpoints, newest first."""
+    return sorted(self.manager.all_steps(), reverse=True)
+
+  def find(self, step: int | str) -> int:
+    """Returns the number that "last", "best" or a number stands for.
+
+    Raises:
+      InputError: no such checkpoint.
+    """
+    steps = self.steps()
+    if not steps:
+      raise InputError(f"{self.path} holds no checkpoint; train first, or name another workdir")
+    if step == "last":
+      return steps[0]
+    if step == "best":
+      return self.manager.best_step() or steps[0]
+    if not str(step).isdigit() or int(step) not in steps:
+      raise InputError(f"step {step!r} is none of last, best, {', '.join(map(str, reversed(steps)))}")
+    return int(step)
+
+  def meta(self, step: int) -> Meta:
+    """Returns the JSON item of a checkpoint."""
+    return self.manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
+
+  def read(self, step: int, **targets: Any) -> dict[str, Any]:
+    """Reads trees of one checkpoint: name -> tree shaped and placed like its target.
+
+    Raises:
+      InputError: the checkpoint is damaged.
+    """
+    wanted = {name: ocp.args.StandardRestore(tree) for name, tree in targets.items() if tree}
+    try:
+      found = self.manager.restore(step, args=ocp.args.Composite(**wanted))
+    except Exception as error:  # whatever a storage layer makes of a broken file
+      reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+      raise InputError(f"checkpoint {self.path / str(step)} is damaged: {reason}") from error
+    return {name: found[name] if name in wanted else {} for name in targets}
+
+  def resume(self, target: State, say: Callable[[str], None]) -> State | None:
+    """Restores the newest checkpoint that can be read; None where there is none at all.
+
+    Args:
+      target: a state of the same shapes, abstract or not, placed where the restored one shall be.
+      say: is told of every damaged checkpoint that is passed over.
+
+    Raises:
+      InputError: there are checkpoints, and none can be read.
+    """
+    trees = {"nets": target.nets, "opt": target.opt, "ema": target.ema}
+    for step in (steps := self.steps()):
+      try:
+        found = self.read(step, **trees)
+      except InputError as error:
+        say(f"{error}; trying the one before it")
+        continue
+      return State(jax.device_put(jnp.int32(step), target.step.sharding), **found)
+    if steps:
+      raise InputError(f"no checkpoint in {self.path} can be read; delete the folder to start again")
+    return None

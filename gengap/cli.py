@@ -1,0 +1,115 @@
+"""What every command line shares: one clear line and a status for bad input, a tuned allocator, a cache."""
+
+import ctypes
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from absl import flags, logging
+
+from gengap.data import cache
+from gengap.errors import InputError, NonFiniteError, suggest
+
+flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
+
+
+def keep_memory() -> None:
+  """Tells glibc's malloc to keep what is freed.
+
+  XLA's CPU backend frees its temporaries at every step; giving them back to the kernel and faulting them in
+  again costs up to a fifth of a step. Does nothing where the allocator is another one.
+  """
+  try:
+    mallopt = ctypes.CDLL(None).mallopt
+  except (AttributeError, OSError):
+    return
+  m_trim_threshold, m_top_pad, m_mmap_max, m_arena_max = -1, -2, -4, -8
+  mallopt(m_mmap_max, 0)
+  mallopt(m_trim_threshold, 2**31 - 1)
+  mallopt(m_top_pad, 64 * 2**20)
+  mallopt(m_arena_max, 1)
+
+
+def keep_programs() -> None:
+  """Turns on JAX's persistent compilation cache, unless its folder is set already."""
+  import jax
+
+  if not jax.config.values["jax_compilation_cache_dir"]:  # nor named by $JAX_COMPILATION_CACHE_DIR
+    jax.config.update("jax_compilation_cache_dir", str(cache.root() / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def parse(argv: Sequence[str]) -> list[str]:
+  """Parses the flags and returns what is left.
+
+  Raises:
+    InputError: an unknown flag or config field (its nearest is named), or a value of the wrong type.
+  """
+  try:
+    return flags.FLAGS(list(argv))[1:]
+  except flags.Error as error:
+    raise InputError(one_line(error)) from error
+  except (AttributeError, KeyError) as error:
+    raise InputError(unknown_field(argv) or one_line(error)) from error
+  except Exception as error:  # whatever the code of a config file raises
+    raise InputError(f"--config: {type(error).__name__}: {one_line(error)}") from error
+
+
+def unknown_field(argv: Sequence[str]) -> str:
+  """Describes the first --config.FIELD that the config does not have; empty if there is none."""
+  for argument in argv:
+    name = argument.lstrip("-").split("=")[0]
+    if argument.startswith("-") and name.startswith("config."):
+      node: Any = flags.FLAGS["config"].value
+      for depth, part in enumerate(path := name.split(".")[1:]):
+        fields = list(node.keys()) if hasattr(node, "keys") else []
+        if part not in fields:
+          field = ".".join(["config", *path[: depth + 1]])
+          return f"{field} is not a field of this config{suggest(part, fields)}"
+        node = node[part]
+  return ""
+
+
+def require(rest: Sequence[str], **values: object) -> None:
+  """Raises InputError for an argument that is no flag, and for a flag that was not given."""
+  if rest:
+    raise InputError(f"{rest[0]!r} is not a flag; see --help")
+  for name, value in values.items():
+    if not value:
+      raise InputError(f"--{name} is missing; see --help")
+
+
+def one_line(error: BaseException) -> str:
+  """Returns an error's message without line breaks."""
+  return " ".join(str(error).split())
+
+
+def usage() -> str:
+  """Returns the help of the command that runs: its module's docstring and its flags."""
+  return f"{sys.modules['__main__'].__doc__}\n{flags.FLAGS.main_module_help()}"
+
+
+def run(main: Callable[[list[str]], None]) -> None:
+  """Runs a command and exits: 0, 2 for bad input, 3 for a non-finite loss, 130 for an interrupt.
+
+  Args:
+    main: gets the arguments that are no flags.
+  """
+  logging.set_verbosity(logging.ERROR)
+  debug = "--debug" in sys.argv
+  if {"--help", "-h"} & set(sys.argv):
+    print(usage())
+    sys.exit(0)
+  try:
+    rest = parse(sys.argv)
+    keep_memory()
+    keep_programs()
+    main(rest)
+  except (InputError, NonFiniteError) as error:
+    if debug:
+      raise
+    print(f"error: {one_line(error)}", file=sys.stderr)
+    sys.exit(2 if isinstance(error, InputError) else 3)
+  except KeyboardInterrupt:
+    print("interrupted", file=sys.stderr)
+    sys.exit(130)

@@ -1,0 +1,171 @@
+"""The settings that every run has, their defaults, and what is checked before anything is compiled."""
+
+import json
+import pathlib
+from typing import Any
+
+import jax
+from ml_collections import ConfigDict
+from ml_collections.config_dict import placeholder
+
+from gengap import methods
+from gengap.errors import InputError, suggest
+from gengap.method import Config, Spec
+
+DTYPES = ("float32", "bfloat16")
+DATASET_ARGS = {"count": int, "sigma": float, "num_train": int, "num_test": int, "seed": int}
+AT_LEAST_ONE = [
+  "batch_size",
+  "steps",
+  "image_size",
+  "eval_every",
+  "eval_images",
+  "checkpoint_every",
+  "log_every",
+  "sample_every",
+  "steps_per_dispatch",
+  "keep_checkpoints",
+]
+
+
+def base(method: str, dataset: str = "", **method_args: Any) -> ConfigDict:
+  """Returns the settings of a run; a config file changes only what its experiment needs.
+
+  Args:
+    method: a name in gengap.methods.METHODS.
+    dataset: what stands after the colon of --config; the embedded blobs_single where nothing does.
+    **method_args: those of the builder's arguments that differ from its own defaults.
+  """
+  return ConfigDict(
+    dict(
+      method=method,
+      method_args=ConfigDict(methods.defaults(method) | method_args),
+      dataset=dataset or "blobs_single",
+      dataset_args=ConfigDict({k: placeholder(t) for k, t in DATASET_ARGS.items()}),  # of blobs
+      data_dir="",  # of TFDS; "" is $TFDS_DATA_DIR, else TFDS's own default
+      image_size=32,
+      channels=0,  # 1 is grayscale, 3 is colour, 0 is as the data set has it
+      validation_share=0.1,  # of the training images; 0 validates on the test split
+      batch_size=64,  # over all devices
+      steps=10_000,  # generator (decoder) updates
+      seed=0,
+      ema=0.0,  # decay of the moving average of the weights; 0 keeps none
+      dtype="float32",  # or bfloat16: of the computations, never of the parameters
+      steps_per_dispatch=1,  # steps in one device program
+      log_every=50,
+      sample_every=500,
+      eval_every=500,
+      eval_images=1024,  # held-out and generated images in one evaluation
+      checkpoint_every=500,
+      keep_checkpoints=3,  # the latest; the best is always kept
+      best="valid/energy_distance",  # the number whose smallest value marks the best checkpoint
+    )
+  )
+
+
+def plain(config: Config) -> dict[str, Any]:
+  """Returns a config as JSON reads it back, references resolved."""
+  return json.loads(json.dumps(config.to_dict(), default=str))
+
+
+def flatten(tree: dict[str, Any], prefix: str = "config") -> dict[str, Any]:
+  """Returns a nested config as one level: "config.method_args.width" -> 32."""
+  flat = {}
+  for name, value in tree.items():
+    path = f"{prefix}.{name}"
+    flat |= flatten(value, path) if isinstance(value, dict) else {path: value}
+  return flat
+
+
+def read(workdir: pathlib.Path) -> dict[str, Any]:
+  """Returns the config of the run in a workdir.
+
+  Raises:
+    InputError: config.json is missing or damaged.
+  """
+  path = workdir / "config.json"
+  try:
+    config = json.loads(path.read_text())
+  except (OSError, ValueError) as error:
+    raise InputError(f"{path} cannot be read ({error}); restore it or use another workdir") from error
+  if not isinstance(config, dict):
+    raise InputError(f"{path} holds no config; restore it or use another workdir")
+  return config
+
+
+def check_workdir(workdir: pathlib.Path, config: Config) -> None:
+  """Checks that a workdir is free, or holds a run of this config (wherever its data lies).
+
+  Raises:
+    InputError: names the fields that differ.
+  """
+  if workdir.exists() and not workdir.is_dir():
+    raise InputError(f"--workdir={workdir} is not a folder")
+  if not (workdir / "config.json").exists():
+    return
+  there, here = flatten(read(workdir)), flatten(plain(config))
+  differing = [
+    f"{name} ({there.get(name, 'absent')!r} there, {here.get(name, 'absent')!r} here)"
+    for name in sorted(there.keys() | here.keys())
+    if there.get(name) != here.get(name) and name != "config.data_dir"
+  ]
+  if differing:
+    raise InputError(
+      f"{workdir} holds a run of another config: {', '.join(differing)}; use another --workdir"
+    )
+
+
+def claim(workdir: pathlib.Path, config: Config) -> None:
+  """Makes the workdir and writes config.json, unless it is there.
+
+  Raises:
+    InputError: the folder cannot be written.
+  """
+  path, scratch = workdir / "config.json", workdir / "config.json.tmp"
+  try:
+    workdir.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+      scratch.write_text(json.dumps(plain(config), indent=2) + "\n")
+      scratch.replace(path)
+  except OSError as error:
+    raise InputError(f"--workdir={workdir} cannot be written: {error.strerror}") from error
+
+
+def check(config: Config) -> None:
+  """Checks what can be known without data, method or device program.
+
+  Raises:
+    InputError: names the field, its value and what is allowed.
+  """
+  methods.build(config, Spec((config.image_size, config.image_size, 3), 2))
+  for name in AT_LEAST_ONE:
+    if config[name] < 1:
+      raise InputError(f"config.{name} is {config[name]}; it must be at least 1")
+  if config.dtype not in DTYPES:
+    raise InputError(
+      f"config.dtype is {config.dtype!r}; it must be one of {', '.join(DTYPES)}"
+      + suggest(config.dtype, DTYPES)
+    )
+  if not 0 <= config.ema < 1:
+    raise InputError(f"config.ema is {config.ema}; it must be in [0, 1)")
+  if not 0 <= config.validation_share < 1:
+    raise InputError(f"config.validation_share is {config.validation_share}; it must be in [0, 1)")
+  if config.channels not in (0, 1, 3):
+    raise InputError(f"config.channels is {config.channels}; it must be 0 (as the data), 1 or 3")
+  if not 0 <= config.seed < 2**32:
+    raise InputError(f"config.seed is {config.seed}; it must be in [0, 2^32)")
+  if not config.dataset:
+    raise InputError("config.dataset is empty; name one, such as blobs_single")
+  devices = jax.device_count()
+  if config.batch_size % devices:
+    nearest = max(1, round(config.batch_size / devices)) * devices
+    raise InputError(
+      f"config.batch_size is {config.batch_size}, which {devices} devices cannot share equally; "
+      f"use a multiple of {devices}, such as {nearest}"
+    )
+  for name in ("steps", "log_every", "sample_every", "eval_every", "checkpoint_every"):
+    if config[name] % config.steps_per_dispatch:
+      raise InputError(
+        f"config.{name} is {config[name]}; it must be a multiple of config.steps_per_dispatch, "
+        f"{config.steps_per_dispatch}"
+      )

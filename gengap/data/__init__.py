@@ -1,0 +1,170 @@
+"""Data sets: procedural blobs and real images, by name, split and class.
+
+A name is that of procedural data (blobs_single, blobs_multi) or of a TFDS image data set; cub200 stands for
+caltech_birds2011. After a slash a name may list classes, by name or number: cifar10/bird, cifar10/bird,ship.
+Only their images are kept, and their labels are numbered 0, 1, ... in the order of that list.
+"""
+
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gengap.data import blobs, tfds
+from gengap.errors import InputError, suggest
+
+SPLITS = ("train", "validation", "test")
+KNOWN = (*blobs.COUNT, "mnist", "fashion_mnist", "cifar10", "cub200")
+
+
+class Dataset(NamedTuple):
+  """Images, what they are and, where they are procedural, how they were made."""
+
+  image: np.ndarray  # [N, H, W, C] uint8, perhaps memory-mapped and read-only
+  label: np.ndarray  # [N] int32
+  classes: tuple[str, ...]
+  truth: Mapping[str, np.ndarray]  # of blobs: centre [N, K, 2], sigma [N, K], count [N]; else empty
+
+
+Truth = Mapping[str, np.ndarray]
+Take = Callable[[np.ndarray], tuple[np.ndarray, Truth]]  # numbers of images -> the images and their truth
+
+
+class Source(NamedTuple):
+  """A split that has been found and not yet been read."""
+
+  classes: tuple[str, ...]
+  read: Callable[[], tuple[np.ndarray, Take]]  # -> labels [N] int32, and what reads images
+
+
+def load(
+  name: str,
+  split: str,
+  *,
+  data_dir: str = "",
+  image_size: int = 32,
+  channels: int = 0,
+  validation_share: float = 0.1,
+  dataset_args: Mapping[str, Any] | None = None,
+) -> Dataset:
+  """Loads a split of a data set.
+
+  Args:
+    name: see above.
+    split: "train", "validation" or "test". Validation images are cut from the training images, the same ones
+      in every run; "train" is the rest. A data set without a test split is tested on its own validation
+      split.
+    data_dir: of TFDS; "" is $TFDS_DATA_DIR, else TFDS's own default.
+    image_size: pixels a side; other images are cropped to the central square and resized with antialiasing.
+    channels: 1 is grayscale, 3 is colour, 0 is as the data set has it.
+    validation_share: share of every class's training images that is cut off; with 0 nothing is, and
+      "validation" is the test split, a convention of the reports that this code follows.
+    dataset_args: settings of procedural data (see blobs.Settings).
+
+  Raises:
+    InputError: an argument is wrong, or the data are missing or damaged.
+  """
+  _check(split, image_size, channels, validation_share)
+  whole = split if split != "validation" else "train" if validation_share else "test"
+  source, chosen = _find(name, whole, data_dir, image_size, channels, dict(dataset_args or {}))
+  picked = _pick(name, chosen, source.classes)
+  label, take = source.read()
+  number = np.full(len(source.classes), -1, np.int32)
+  number[picked] = np.arange(len(picked))
+  keep = number[label] >= 0
+  if whole == "train":
+    keep &= held_out(label, validation_share) == (split == "validation")
+  index = np.flatnonzero(keep)
+  if not len(index):
+    raise InputError(f"dataset {name!r} has no {split} images (validation_share is {validation_share})")
+  image, truth = take(index)
+  return Dataset(image, number[label[index]], tuple(source.classes[i] for i in picked), truth)
+
+
+def held_out(label: np.ndarray, share: float) -> np.ndarray:
+  """Marks the validation images among training images: [N] bool.
+
+  Every image draws a fixed number, and of every class the share with the smallest ones is held out. So each
+  class is held out alike, and a class's validation images are the same with and without the other classes.
+  """
+  lot = np.random.default_rng(0).random(len(label))
+  order = np.lexsort((lot, label))
+  count = np.bincount(label)
+  first = np.repeat(np.cumsum(count) - count, count)
+  rank = np.empty(len(label), np.int64)
+  rank[order] = np.arange(len(label)) - first
+  return rank < np.round(share * count)[label]
+
+
+def _check(split: str, image_size: int, channels: int, validation_share: float) -> None:
+  if split not in SPLITS:
+    raise InputError(f"split is {split!r}; it must be one of {', '.join(SPLITS)}{suggest(split, SPLITS)}")
+  if image_size < 1:
+    raise InputError(f"image_size is {image_size}; it must be at least 1")
+  if channels not in (0, 1, 3):
+    raise InputError(f"channels is {channels}; it must be 0 (as the data), 1 or 3")
+  if not 0 <= validation_share < 1:
+    raise InputError(f"validation_share is {validation_share}; it must be in [0, 1)")
+
+
+def _find(
+  name: str, split: str, data_dir: str, size: int, channels: int, args: dict[str, Any]
+) -> tuple[Source, str]:
+  """Finds a data set's split "train" or "test"; returns it and what followed the data set's name."""
+  base, _, chosen = name.partition("/")
+  if base in blobs.COUNT:
+    settings = blobs.settings(base, size, args)
+    return Source(("all",), lambda: blobs.read(settings, split, size, channels)), chosen
+  if args:
+    raise InputError(
+      f"dataset_args.{next(iter(args))} is a setting of {' and '.join(blobs.COUNT)}, not of {base}"
+    )
+  folder = pathlib.Path(data_dir).expanduser() if data_dir else tfds.default_dir()
+  config, _, rest = chosen.partition("/")
+  if config and tfds.find(f"{base}/{config}", folder):  # the data set comes in several configs
+    base, chosen = f"{base}/{config}", rest
+  layout = tfds.layout(tfds.find(base, folder) or _missing(base, folder))
+  if split == "test" and split not in layout.splits:
+    split = "validation"
+  if not layout.splits.get(split):
+    raise InputError(f"dataset {base!r} has no {split} split; it has {', '.join(layout.splits)}")
+  return Source(layout.classes, lambda: tfds.read(layout, split, size, channels)), chosen
+
+
+def _missing(name: str, data_dir: pathlib.Path) -> pathlib.Path:
+  """Raises the InputError for a data set that data_dir does not hold."""
+  allowed = [*KNOWN, *tfds.names(data_dir)]
+  if name not in KNOWN:
+    import tensorflow_datasets  # slow, but only now does it matter what TFDS could download
+
+    if name not in tensorflow_datasets.list_builders(with_community_datasets=False):
+      raise InputError(
+        f"dataset {name!r} is neither known nor in {data_dir}; there are "
+        f"{', '.join(dict.fromkeys(allowed))}{suggest(name, allowed)}"
+      )
+  raise InputError(
+    f"dataset {name!r} is not in data_dir {data_dir}; get it with: python -m gengap.prepare {name} "
+    f"--download --data_dir={data_dir} (without network: --raw_dir=FOLDER_OF_ITS_FILES for --download)"
+  )
+
+
+def _pick(name: str, chosen: str, classes: tuple[str, ...]) -> list[int]:
+  """Returns the numbers of the classes that a comma-separated list names; of all for an empty one."""
+  if not chosen:
+    return list(range(len(classes)))
+  picked: list[int] = []
+  for item in chosen.split(","):
+    if item in classes:
+      picked.append(classes.index(item))
+    elif item.isdecimal() and int(item) < len(classes):
+      picked.append(int(item))
+    else:
+      some = ", ".join(classes[:20]) + ", ..." * (len(classes) > 20)
+      raise InputError(
+        f"dataset {name!r}: no class {item!r}; there are {some}, or their numbers 0 to {len(classes) - 1}"
+        f"{suggest(item, classes)}"
+      )
+  if len(set(picked)) < len(picked):
+    raise InputError(f"dataset {name!r} names a class twice")
+  return picked

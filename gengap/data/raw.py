@@ -1,0 +1,108 @@
+"""Data sets of small images as their authors publish them: MNIST's IDX files and CIFAR-10's binary files."""
+
+import gzip
+import pathlib
+import zlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from gengap.data.pixels import png
+from gengap.data.tfds import CLASSES
+from gengap.errors import InputError
+
+
+class Split(NamedTuple):
+  """Images in some order."""
+
+  label: list[int]
+  encoded: Callable[[int], bytes]  # number of an image -> PNG or JPEG file
+
+
+class Raw(NamedTuple):
+  """A data set before it is written in TFDS's layout."""
+
+  shape: tuple[int | None, int | None, int]  # [H, W, C]; None where images differ
+  classes: tuple[str, ...]
+  splits: dict[str, Split]
+
+
+def _labels(name: str, classes: list[str], label: np.ndarray, file: pathlib.Path) -> list[int]:
+  """Returns checked labels."""
+  if label.size and label.max() >= len(classes):
+    raise InputError(f"{file} holds the label {label.max()}; {name} has only 0 to {len(classes) - 1}")
+  return label.tolist()
+
+
+def read_mnist(name: str, folder: pathlib.Path) -> Raw:
+  """Reads the four IDX files of the MNIST family (yann.lecun.com/exdb/mnist), packed with gzip or not."""
+
+  def find(prefix: str, what: str, dims: int) -> pathlib.Path:
+    patterns = f"{prefix}*{what}*idx{dims}*", f"{prefix.replace('t10k', 'test')}*{what}*idx{dims}*"
+    found = min((path for pattern in patterns for path in folder.glob(pattern)), default=None)
+    if found is None:
+      raise InputError(
+        f"raw_dir {folder} lacks {prefix}-{what}-idx{dims}-ubyte.gz; put it beside the other files"
+      )
+    return found
+
+  prefixes = {"train": "train", "test": "t10k"}
+  paths = {split: (find(p, "images", 3), find(p, "labels", 1)) for split, p in prefixes.items()}
+  arrays = {split: (read_idx(images, 3), read_idx(labels, 1)) for split, (images, labels) in paths.items()}
+  most = max(int(label.max(initial=9)) for _, label in arrays.values())
+  classes = CLASSES.get(name) or [str(i) for i in range(10 if name == "mnist" else most + 1)]
+  splits = {}
+  for split, (images, label) in arrays.items():
+    path = paths[split][1]
+    if len(images) != len(label) or not len(label):
+      raise InputError(
+        f"{path} has {len(label)} labels for the {len(images)} images beside it; get both again"
+      )
+    if images.shape[1:] != arrays["train"][0].shape[1:]:
+      raise InputError(f"{paths[split][0]} has images of another size than those of training; get both again")
+    splits[split] = Split(_labels(name, classes, label, path), lambda i, images=images: png(images[i]))
+  return Raw((*arrays["train"][0].shape[1:], 1), tuple(classes), splits)
+
+
+def read_idx(path: pathlib.Path, dims: int) -> np.ndarray:
+  """Reads an IDX file of bytes with this many dimensions, packed with gzip or not."""
+  try:
+    with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+      content = file.read()
+  except (OSError, EOFError, zlib.error) as error:
+    raise InputError(f"{path} is damaged ({error}); get it again") from error
+  magic = bytes((0, 0, 8, dims))
+  start = 4 + 4 * dims
+  if content[:4] != magic or len(content) < start:
+    raise InputError(f"{path} starts with {content[:4].hex()}; an IDX file of this kind with {magic.hex()}")
+  shape = np.frombuffer(content, ">u4", dims, 4).astype(int)
+  if len(content) != start + shape.prod():
+    raise InputError(
+      f"{path} has {len(content)} bytes, and by its header {start + shape.prod()}; get it again"
+    )
+  return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def read_cifar10(name: str, folder: pathlib.Path) -> Raw:
+  """Reads CIFAR-10's binary version (cs.toronto.edu/~kriz/cifar.html): a label, then red, green, blue."""
+  meta = folder / "batches.meta.txt"
+  classes = meta.read_text().split() if meta.exists() else CLASSES["cifar10"]
+  files = {
+    "train": [folder / f"data_batch_{i}.bin" for i in range(1, 6)],
+    "test": [folder / "test_batch.bin"],
+  }
+  splits = {}
+  for split, paths in files.items():
+    records, label = [], []
+    for path in paths:
+      if not path.exists():
+        raise InputError(f"raw_dir {folder} lacks {path.name}; put it beside the other files")
+      content = np.fromfile(path, np.uint8)
+      if not content.size or content.size % 3073:
+        raise InputError(f"{path} has {content.size} bytes, which is no multiple of 3073; get it again")
+      records.append(content.reshape(-1, 3073))
+      label += _labels(name, classes, records[-1][:, 0], path)
+    images = np.concatenate(records)[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    splits[split] = Split(label, lambda i, images=images: png(np.ascontiguousarray(images[i])))
+  return Raw((32, 32, 3), tuple(classes), splits)

@@ -1,0 +1,105 @@
+"""What a run tells: metrics.jsonl, TensorBoard, pictures, and a progress bar or plain lines."""
+
+import json
+import math
+import pathlib
+import sys
+from collections.abc import Mapping
+
+import numpy as np
+from PIL import Image
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+
+def say(text: str) -> None:
+  """Prints a line, beside the progress bar where there is one."""
+  tqdm.write(text, file=sys.stderr)
+
+
+class Log:
+  """The record of one run, continued where the workdir holds one."""
+
+  def __init__(self, workdir: pathlib.Path, step: int, steps: int):
+    """Opens the record at `step` and forgets what an interrupted run wrote after it.
+
+    Args:
+      workdir: of the run; exists.
+      step: at which the run starts or resumes.
+      steps: at which it will end.
+    """
+    self.path = workdir / "metrics.jsonl"
+    self.samples = workdir / "samples"
+    self.samples.mkdir(exist_ok=True)
+    forget_after(self.path, step)
+    self.file = self.path.open("a")
+    self.board = SummaryWriter(str(workdir), purge_step=step + 1 if step else None)
+    self.steps = steps
+    self.bar = tqdm(
+      total=steps, initial=step, unit="step", dynamic_ncols=True, disable=not sys.stderr.isatty()
+    )
+
+  def advance(self, step: int) -> None:
+    """Moves the progress bar."""
+    self.bar.update(step - self.bar.n)
+
+  def numbers(self, step: int, metrics: Mapping[str, float]) -> None:
+    """Records numbers at a step; infinities and NaN become null in the file, which stays plain JSON."""
+    clean = {name: float(x) if math.isfinite(x) else None for name, x in metrics.items()}
+    self.file.write(json.dumps({"step": step} | clean) + "\n")
+    self.file.flush()
+    for name, value in metrics.items():
+      self.board.add_scalar(name, value, step)
+    text = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+    if self.bar.disable:
+      say(f"step {step}/{self.steps}  {text}")
+    else:
+      self.bar.set_postfix_str(text.replace("  ", " "), refresh=False)
+
+  def picture(self, step: int | str, images: np.ndarray) -> None:
+    """Saves images [n, H, W, C] in [-1, 1] as one grid, samples/STEP.png; a STEP that is no number is a name."""
+    grid = tile(images)
+    save_png(self.samples / f"{step}.png", grid)
+    if isinstance(step, int):
+      self.board.add_image("samples", grid, step, dataformats="HWC")
+
+  def close(self) -> None:
+    """Flushes and closes everything."""
+    self.bar.close()
+    self.file.close()
+    self.board.close()
+
+
+def forget_after(path: pathlib.Path, step: int) -> None:
+  """Drops the lines of a metrics file after a step, and a last line that was cut off in writing."""
+  if not path.exists():
+    return
+  kept = []
+  for line in path.read_text().splitlines():
+    try:
+      if json.loads(line)["step"] <= step:
+        kept.append(line + "\n")
+    except (json.JSONDecodeError, KeyError, TypeError):
+      continue
+  scratch = path.with_suffix(".jsonl.tmp")
+  scratch.write_text("".join(kept))
+  scratch.replace(path)
+
+
+def tile(images: np.ndarray, margin: int = 2) -> np.ndarray:
+  """Arranges images [n, H, W, C] in [-1, 1] in rows, as square as can be: [h, w, 3] uint8."""
+  n, height, width, channels = images.shape
+  columns = math.ceil(math.sqrt(n))
+  rows = math.ceil(n / columns)
+  pixels = np.rint((np.clip(images, -1, 1) + 1) * 127.5).astype(np.uint8)
+  grid = np.full((rows * (height + margin) + margin, columns * (width + margin) + margin, 3), 255, np.uint8)
+  for i, image in enumerate(np.broadcast_to(pixels, (n, height, width, max(3, channels)))):
+    y, x = (i // columns) * (height + margin) + margin, (i % columns) * (width + margin) + margin
+    grid[y : y + height, x : x + width] = image
+  return grid
+
+
+def save_png(path: pathlib.Path, grid: np.ndarray, scale: int = 2) -> None:
+  """Writes a picture [h, w, 3] uint8, every pixel `scale` pixels wide."""
+  height, width = grid.shape[:2]
+  Image.fromarray(grid).resize((width * scale, height * scale), Image.Resampling.NEAREST).save(path)

@@ -1,0 +1,24 @@
+"""Trains the method that a config names, or resumes it where the workdir holds a run.
+
+python -m gengap.main --config=configs/wgan_gp.py:fashion_mnist --workdir=DIR [--config.FIELD=VALUE ...]
+"""
+
+from absl import flags
+from ml_collections import config_flags
+
+from gengap import cli
+
+CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment, and after a colon its data set.")
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; made where missing, resumed else.")
+
+
+def main(rest: list[str]) -> None:
+  """Checks the flags, then trains."""
+  cli.require(rest, config=CONFIG.value, workdir=WORKDIR.value)
+  from gengap import train  # after the flags: a wrong one is told at once
+
+  train.train(CONFIG.value, str(WORKDIR.value))
+
+
+if __name__ == "__main__":
+  cli.run(main)

@@ -1,0 +1,69 @@
+"""The vocabulary of training: players take turns at a batch.
+
+A method is data. It says who plays, in which order, how often and with which loss; it never computes a
+gradient. `gengap.step` does that, once, for every method.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import optax
+
+Config: TypeAlias = Any  # an ml_collections.ConfigDict, whose fields no type checker knows
+Array: TypeAlias = jax.Array
+Key: TypeAlias = jax.Array  # one typed PRNG key
+Keys: TypeAlias = jax.Array  # [B], one typed PRNG key per example
+Params: TypeAlias = Any  # the "params" collection of one player
+Nets: TypeAlias = dict[str, dict[str, Any]]  # player -> Linen variables
+Metrics: TypeAlias = dict[str, Array]  # name -> scalar
+
+AXIS = "devices"  # the mapped axis over which gradients and batch statistics are averaged
+
+
+class Batch(NamedTuple):
+  """Examples on the device."""
+
+  image: Array  # [B, H, W, C] float32 in [-1, 1]
+  label: Array  # [B] int32
+
+
+# own params, everybody's variables, a batch, one key per example, the step
+# -> loss, (changed variables, numbers to log)
+Loss: TypeAlias = Callable[[Params, Nets, Batch, Keys, Array], tuple[Array, tuple[Nets, Metrics]]]
+
+
+class Turn(NamedTuple):
+  """One player's move: which weights follow which loss."""
+
+  player: str  # whose weights move
+  loss: Loss
+  tx: optax.GradientTransformation
+  repeats: int = 1  # n_critic
+
+
+class Method(NamedTuple):
+  """A way of training a generator."""
+
+  latent_dim: int
+  init: Callable[[Key, Batch], Nets]  # player -> Linen variables
+  turns: tuple[Turn, ...]  # the last is the generator's (or decoder's): exactly one update per step
+  generate: Callable[[Nets, Array, Array], Array]  # z [B, latent_dim] ~ N(0, I), label [B] -> images
+  represent: Mapping[str, Callable[[Nets, Array], Array]]  # name -> images -> features
+
+
+class State(NamedTuple):
+  """All that training changes, which is all that a checkpoint holds."""
+
+  step: Array  # [] int32, generator (decoder) updates so far
+  nets: Nets
+  opt: dict[str, optax.OptState]  # player -> optimiser state
+  ema: Nets  # moving average of nets; empty where config.ema is 0
+
+
+class Spec(NamedTuple):
+  """What a method must know of the data and the arithmetic before it sees a batch."""
+
+  shape: tuple[int, int, int]  # (H, W, C)
+  num_classes: int
+  dtype: str = "float32"  # of the computations; parameters are always float32

@@ -1,0 +1,108 @@
+"""What the methods share: noise named by example, optimisers, schedules, checked choices.
+
+Every function of `keys` draws one independent value per example, from that example's own key.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from gengap.errors import InputError, suggest
+from gengap.method import Array, Keys
+from gengap.networks import NETWORKS, Family
+
+T = TypeVar("T")
+
+
+def normal(keys: Keys, dim: int) -> Array:
+  """Returns [B, dim] standard normal noise."""
+  return jax.vmap(lambda key: jax.random.normal(key, (dim,)))(keys)
+
+
+def uniform(keys: Keys) -> Array:
+  """Returns [B] noise, uniform on [0, 1)."""
+  return jax.vmap(jax.random.uniform)(keys)
+
+
+def split(keys: Keys, number: int = 2) -> Array:
+  """Returns [number, B] keys, all independent."""
+  return jax.vmap(lambda key: jax.random.split(key, number), out_axes=1)(keys)
+
+
+def choose(field: str, name: str, choices: Mapping[str, T]) -> T:
+  """Looks up what a method argument names.
+
+  Raises:
+    InputError: `name` is not among the choices.
+  """
+  if name not in choices:
+    raise InputError(
+      f"config.method_args.{field} is {name!r}, which is none of {', '.join(choices)}"
+      + suggest(str(name), choices)
+    )
+  return choices[name]
+
+
+def positive(**values: float) -> None:
+  """Raises InputError for the first method argument that is not above zero."""
+  for name, value in values.items():
+    if value <= 0:
+      raise InputError(f"config.method_args.{name} is {value}; it must be above 0")
+
+
+def family(name: str) -> Family:
+  """Returns the decoder and encoder that config.method_args.network names."""
+  return choose("network", name, NETWORKS)
+
+
+def adam(
+  learning_rate: float, b1: float = 0.9, b2: float = 0.999, decay_steps: int = 0, clip_norm: float = 0.0
+) -> optax.GradientTransformation:
+  """Adam (Kingma and Ba, 2015).
+
+  Args:
+    learning_rate: at the first update.
+    b1: decay of the first moment.
+    b2: decay of the second moment.
+    decay_steps: updates after which a linear decay has brought the learning rate to 0; 0 keeps it constant.
+    clip_norm: largest global norm of a gradient; 0 clips nothing.
+  """
+  positive(learning_rate=learning_rate)
+  rate = optax.linear_schedule(learning_rate, 0.0, decay_steps) if decay_steps else learning_rate
+  clip = optax.clip_by_global_norm(clip_norm) if clip_norm else optax.identity()
+  return optax.chain(clip, optax.adam(rate, b1, b2))
+
+
+def linear(start: float, stop: float, steps: int) -> optax.Schedule:
+  """From `start` at step 0 to `stop` at step `steps`, constant after."""
+  positive(steps=steps)
+  return optax.linear_schedule(start, stop, steps)
+
+
+SCHEDULES = {"constant": optax.constant_schedule, "linear": linear}
+
+
+def schedule(field: str, value: float | Mapping[str, Any]) -> optax.Schedule:
+  """Returns a function of the step: a number is a constant, a mapping names a schedule and its settings.
+
+  For instance {"schedule": "linear", "start": 0.0, "stop": 1.0, "steps": 3900}.
+
+  Raises:
+    InputError: unknown schedule, or settings that it does not take.
+  """
+  if isinstance(value, int | float):
+    return optax.constant_schedule(float(value))
+  settings = dict(value.items())
+  kind = choose(f"{field}.schedule", settings.pop("schedule", "missing"), SCHEDULES)
+  try:
+    return kind(**settings)
+  except TypeError as error:
+    raise InputError(f"config.method_args.{field}: {error}") from error
+
+
+def clip_to_image(x: Array) -> Array:
+  """Clips to the range of images, [-1, 1]."""
+  return jnp.clip(x, -1.0, 1.0)

@@ -1,0 +1,125 @@
+"""Convolutions of [B, H, W, C] with [kh, kw, in, out]: stock XLA on accelerators, matrix products on the CPU.
+
+XLA's CPU backend is good at one convolution only: stride 1 and many channels. The others cost 2 to 200
+times a matrix product of their size, the gradients above all. So on the CPU they are written as matrix
+products of `patches`, or as `fold`, its transpose, of one. These are sums of pads and slices, which XLA
+fuses into one pass, and differentiate any number of times, to the same values as the stock convolution.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+Array = jax.Array
+
+FEW = 8  # channels below which a product with patches beats XLA's convolution
+DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+
+
+def stock() -> bool:
+  """Whether XLA's own convolutions are used. The only place that asks."""
+  return jax.default_backend() != "cpu"
+
+
+def conv(x: Array, kernel: Array, stride: int = 1) -> Array:
+  """Convolution padded by (k - 1) // 2: [B, H, W, I], [k, k, I, O] -> [B, H / stride, W / stride, O]."""
+  k, _, inputs, outputs = kernel.shape
+  before = (k - 1) // 2
+  if stock() or (k > 1 and stride == 1 and min(inputs, outputs) >= FEW):
+    return lax.conv_general_dilated(
+      x, kernel, (stride, stride), [(before, before)] * 2, dimension_numbers=DIMENSIONS
+    )
+  if stride == 1 and outputs < FEW <= inputs:
+    # Each pixel's contribution to its neighbours, then their sum: the kernel flipped, [I, k * k * O].
+    taps = product(x, kernel[::-1, ::-1].transpose(2, 0, 1, 3).reshape(inputs, -1))
+    return crop(fold(taps, k), before)
+  return product(patches(pad(x, before), k, stride), kernel.reshape(-1, outputs))
+
+
+def conv_transpose(x: Array, kernel: Array) -> Array:
+  """The gradient of a 4x4 stride-2 convolution padded by 1: [B, H, W, I], [4, 4, I, O] -> [B, 2H, 2W, O].
+
+  Tap k of a row takes input i to output 2i + k - 1, as in PyTorch; not flipped as in lax.conv_transpose.
+  """
+  if stock():
+    return lax.conv_general_dilated(
+      x, kernel[::-1, ::-1], (1, 1), [(2, 2)] * 2, (2, 2), dimension_numbers=DIMENSIONS
+    )
+  return subpixel(x, kernel)
+
+
+def up_conv(x: Array, kernel: Array) -> Array:
+  """Nearest x2 upsampling, then a 3x3 convolution: [B, H, W, I], [3, 3, I, O] -> [B, 2H, 2W, O].
+
+  The three taps of an output row fall on two input rows, so the pair is a transposed 4x4 convolution, at
+  4/9 of the products.
+  """
+  if stock():
+    return conv(upsample(x), kernel)
+  a, b, c = kernel
+  kernel = jnp.stack([c, b + c, a + b, a])
+  a, b, c = kernel.swapaxes(0, 1)
+  return subpixel(x, jnp.stack([c, b + c, a + b, a], 1))
+
+
+def subpixel(x: Array, kernel: Array) -> Array:
+  """conv_transpose as one 2x2 convolution to the four phases of the output (Shi et al. 2016, 1609.05158).
+
+  The window of inputs i - 1 and i makes outputs 2i - 1 and 2i, from taps (2, 0) and (3, 1).
+  """
+  b, h, w, inputs = x.shape
+  outputs = kernel.shape[-1]
+  kernel = kernel.reshape(2, 2, 2, 2, inputs, outputs)[::-1, :, ::-1]
+  kernel = kernel.transpose(0, 2, 4, 1, 3, 5).reshape(4 * inputs, 4 * outputs)
+  y = product(patches(pad(x, 1), 2), kernel)
+  y = y.reshape(b, h + 1, w + 1, 2, 2, outputs).swapaxes(2, 3)
+  return crop(y.reshape(b, 2 * h + 2, 2 * w + 2, outputs), 1)
+
+
+def upsample(x: Array) -> Array:
+  """Nearest neighbour: [B, H, W, C] -> [B, 2H, 2W, C]."""
+  b, h, w, c = x.shape
+  return jnp.broadcast_to(x[:, :, None, :, None], (b, h, 2, w, 2, c)).reshape(b, 2 * h, 2 * w, c)
+
+
+def mean_pool(x: Array) -> Array:
+  """Mean of 2x2 windows: [B, H, W, C] -> [B, H / 2, W / 2, C]."""
+  b, h, w, c = x.shape
+  return x.reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
+
+
+def product(x: Array, matrix: Array) -> Array:
+  """[B, H, W, I] @ [I, O] -> [B, H, W, O], as one product of two matrices."""
+  return (x.reshape(-1, x.shape[-1]) @ matrix).reshape(*x.shape[:-1], -1)
+
+
+def pad(x: Array, n: int) -> Array:
+  """Zeros around an image, n pixels wide."""
+  return jnp.pad(x, ((0, 0), (n, n), (n, n), (0, 0)))
+
+
+def crop(x: Array, n: int) -> Array:
+  """Undoes `pad`."""
+  return x[:, n : x.shape[1] - n, n : x.shape[2] - n]
+
+
+def patches(x: Array, k: int, stride: int = 1) -> Array:
+  """Every k x k window, its taps side by side: [B, H, W, C] -> [B, ceil((H - k + 1) / stride), ..., k * k * C].
+
+  A sum of padded slices: XLA's concatenation takes twice the time.
+  """
+  taps = [(i, j) for i in range(k) for j in range(k)]
+  h, w, c = x.shape[1] - k + 1, x.shape[2] - k + 1, x.shape[3]
+  return sum(
+    jnp.pad(x[:, i : i + h : stride, j : j + w : stride], (*((0, 0),) * 3, (n * c, (k * k - 1 - n) * c)))
+    for n, (i, j) in enumerate(taps)
+  )
+
+
+def fold(x: Array, k: int) -> Array:
+  """Transpose of `patches` at stride 1, adding where windows overlap: [B, H, W, k * k * C] -> [B, H + k - 1, ..., C]."""
+  taps = [(i, j) for i in range(k) for j in range(k)]
+  return sum(
+    jnp.pad(tap, ((0, 0), (i, k - 1 - i), (j, k - 1 - j), (0, 0)))
+    for (i, j), tap in zip(taps, jnp.split(x, k * k, axis=-1), strict=True)
+  )

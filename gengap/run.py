@@ -1,0 +1,116 @@
+"""A trained model for analysis: notebooks, evaluation, probes and reports start here."""
+
+import functools
+import pathlib
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from gengap import config as settings
+from gengap import methods
+from gengap.checkpoint import Checkpoints
+from gengap.errors import InputError
+from gengap.method import Array, Batch, Config, Key, Method, Nets, Spec
+
+CHUNK = 256  # images generated or encoded at a time
+
+
+class Run(NamedTuple):
+  """One checkpoint of one run."""
+
+  config: Config
+  step: int
+  spec: Spec
+  method: Method
+  nets: Nets  # the moving average where config.ema > 0
+
+  def sample(self, key: Key, n: int, label=None, temperature: float = 1.0) -> Array:
+    """Draws images from the model.
+
+    Args:
+      key: of the latents, and of the labels where none is given.
+      n: how many.
+      label: one class for all, or [n]; None draws classes uniformly. Only conditional methods look at it.
+      temperature: standard deviation of the latents.
+
+    Returns:
+      [n, H, W, C] float32 in [-1, 1].
+    """
+    if n < 1:
+      raise InputError(f"n is {n}; it must be at least 1")
+    latents, labels = jax.random.split(key)
+    z = temperature * jax.random.normal(latents, (n, self.method.latent_dim))
+    if label is None:
+      label = jax.random.randint(labels, (n,), 0, self.spec.num_classes)
+    return self.generate(z, label)
+
+  def generate(self, z: Array, label=None) -> Array:
+    """Images [n, H, W, C] in [-1, 1] of latents [n, latent_dim] and a class, [n] or one for all (None: 0)."""
+    z = jnp.asarray(z, jnp.float32)
+    if z.ndim != 2 or z.shape[1] != self.method.latent_dim:
+      raise InputError(f"z has shape {z.shape}; it must be [n, {self.method.latent_dim}]")
+    label = jnp.broadcast_to(jnp.asarray(0 if label is None else label, jnp.int32), len(z))
+    return chunked(functools.partial(jax.jit(self.method.generate), self.nets), z, label)
+
+  def encode(self, images) -> tuple[Array, Array]:
+    """Mean and log standard deviation of q(z | x), each [n, latent_dim], of images [n, H, W, C] in [-1, 1].
+
+    Raises:
+      InputError: the method has no encoder.
+    """
+    if not {"mean", "log_std"} <= set(self.method.represent):
+      raise InputError(f"{self.config.method!r} has no encoder: it cannot encode or reconstruct images")
+    return self.represent("mean", images), self.represent("log_std", images)
+
+  def represent(self, name: str, images) -> Array:
+    """Features [n, ...] of images [n, H, W, C] in [-1, 1], under one of the method's representations."""
+    images = jnp.asarray(images, jnp.float32)
+    if images.shape[1:] != tuple(self.spec.shape):
+      raise InputError(f"images have shape {images.shape}; it must be (n, *{tuple(self.spec.shape)})")
+    return chunked(functools.partial(jax.jit(self.method.represent[name]), self.nets), images)
+
+  def reconstruct(self, images) -> Array:
+    """Images decoded from the means of their encodings: [n, H, W, C] in [-1, 1]."""
+    return self.generate(self.encode(images)[0])
+
+
+def chunked(function, *arrays: Array) -> Array:
+  """Applies a function to equal pieces of arrays [n, ...]; the last piece is padded and cut again."""
+  n = len(arrays[0])
+  size = min(CHUNK, n)
+  pad = -n % size
+  padded = [jnp.concatenate([a, jnp.repeat(a[-1:], pad, axis=0)]) for a in arrays]
+  pieces = [function(*(a[i : i + size] for a in padded)) for i in range(0, n + pad, size)]
+  return jnp.concatenate(pieces)[:n]
+
+
+def load(workdir: str | pathlib.Path, step: int | str = "last") -> Run:
+  """Reloads a checkpoint.
+
+  Args:
+    workdir: of the run.
+    step: "last", "best" or a number.
+
+  Raises:
+    InputError: no run there, no such checkpoint, or a damaged one.
+  """
+  if not (pathlib.Path(workdir) / "checkpoints").is_dir():
+    raise InputError(f"{workdir} holds no run: it has no folder checkpoints")
+  config: Config = ConfigDict(settings.read(pathlib.Path(workdir)))
+  checkpoints = Checkpoints(workdir, best=config.best)
+  number = checkpoints.find(step)
+  height, width, channels = (found := checkpoints.meta(number)["spec"])["shape"]
+  spec = Spec(**found | {"shape": (height, width, channels)})
+  method = methods.build(config, spec)
+  example = Batch(jnp.zeros((1, *spec.shape)), jnp.zeros(1, jnp.int32))
+  here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+  nets = jax.tree.map(
+    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here),
+    jax.eval_shape(method.init, jax.random.key(0), example),
+  )
+  name = "ema" if config.ema else "nets"
+  found = checkpoints.read(number, **{name: nets})[name]
+  checkpoints.close()
+  return Run(config, number, spec, method, found)

@@ -1,0 +1,173 @@
+"""The training loop: dispatch, log, draw, evaluate, save; and how a run starts, resumes and stops.
+
+The host waits for the device only to draw, evaluate and save: the numbers of one dispatch are read after the
+next one has been sent.
+"""
+
+import contextlib
+import pathlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import jax
+import numpy as np
+from clu import parameter_overview
+
+from gengap import config as settings
+from gengap import data
+from gengap.checkpoint import Checkpoints
+from gengap.errors import NonFiniteError
+from gengap.log import Log, say
+from gengap.method import Config, Metrics, State
+from gengap.program import Program, compile_program, load_data, resume, start
+from gengap.validate import GRID, Validation
+
+
+class Window:
+  """The numbers of the steps since the last line of the log, read one dispatch late.
+
+  Raises NonFiniteError, from `push` or `flush`, at the first loss that is not finite.
+  """
+
+  def __init__(self, log: Log, every: int):
+    self.log, self.every = log, every
+    self.sent: list[tuple[int, list[Metrics]]] = []
+    self.values: list[dict[str, np.ndarray]] = []
+    self.clock = time.perf_counter()
+
+  def push(self, end: int, numbers: list[Metrics]) -> None:
+    """Takes the numbers of the dispatch that ends at step `end`; reads those of the one before it."""
+    self.sent.append((end, numbers))
+    if len(self.sent) > 1:
+      self.read()
+
+  def read(self) -> None:
+    """Reads the oldest numbers; writes the means of the window where a line is due."""
+    end, numbers = self.sent.pop(0)
+    values = {k: np.concatenate([n[k] for n in numbers]) for k in numbers[0]}  # waits for the device
+    check_finite(values, end)
+    self.values.append(values)
+    self.log.advance(end)
+    if end % self.every == 0:
+      window = {k: np.concatenate([v[k] for v in self.values]) for k in values}
+      steps = len(next(iter(window.values())))
+      rate = steps / (time.perf_counter() - self.clock)
+      self.log.numbers(end, {k: float(v.mean()) for k, v in window.items()} | {"steps_per_second": rate})
+      self.values, self.clock = [], time.perf_counter()
+
+  def flush(self) -> None:
+    """Reads everything that was sent."""
+    while self.sent:
+      self.read()
+
+  @contextlib.contextmanager
+  def paused(self) -> Iterator[None]:
+    """Reads everything, then keeps the clock of the speed from running."""
+    self.flush()
+    before = time.perf_counter()
+    yield
+    self.clock += time.perf_counter() - before
+
+
+def check_finite(values: dict[str, np.ndarray], end: int) -> None:
+  """Raises NonFiniteError for the first step whose loss is not finite; values are [steps] up to `end`."""
+  for name, value in values.items():
+    bad = np.flatnonzero(~np.isfinite(value))
+    if name.endswith("/loss") and len(bad):
+      at = end - len(value) + int(bad[0]) + 1
+      raise NonFiniteError(
+        f"the loss of turn {name.removesuffix('/loss')!r} is {value[bad[0]]} at step {at}; "
+        "the last good checkpoint is kept"
+      )
+
+
+@contextlib.contextmanager
+def on_sigterm() -> Iterator[Callable[[], bool]]:
+  """Yields a function that tells whether SIGTERM has come; the process lives on to save its state."""
+  asked = threading.Event()
+  if threading.current_thread() is not threading.main_thread():
+    yield asked.is_set  # only the main thread may handle signals
+    return
+  before = signal.signal(signal.SIGTERM, lambda *_: asked.set())
+  try:
+    yield asked.is_set
+  finally:
+    signal.signal(signal.SIGTERM, before)
+
+
+def describe(program: Program, config: Config, dataset: data.Dataset, state: State) -> str:
+  """Returns what will be trained, on what, and how much work a step is."""
+  tables = [
+    f"{player}\n{parameter_overview.get_parameter_overview(net['params'], include_stats=False)}"
+    for player, net in state.nets.items()
+  ]
+  devices = jax.devices()
+  return "\n".join(
+    [
+      *tables,
+      f"{config.method} on {config.dataset}: {len(dataset.image)} training images "
+      f"{'x'.join(map(str, program.spec.shape))}, {program.spec.num_classes} classes",
+      f"{len(devices)} x {devices[0].device_kind}, {program.flops / 1e9:.3g} GFLOP a step",
+    ]
+  )
+
+
+def train(config: Config, workdir: str | pathlib.Path) -> State:
+  """Trains to config.steps, from the workdir's last checkpoint if it has one; returns the last state.
+
+  SIGTERM saves and returns early.
+
+  Raises:
+    InputError: something that was given is wrong; nothing on disk has been changed.
+    NonFiniteError: a loss is not finite; the last good checkpoint is kept.
+  """
+  workdir = pathlib.Path(workdir)
+  settings.check(config)
+  settings.check_workdir(workdir, config)
+  dataset, held_out = load_data(config, "train"), load_data(config, "validation")
+  with on_sigterm() as asked_to_stop:
+    program = compile_program(config, dataset)
+    validation = Validation(program, config, held_out)
+    settings.claim(workdir, config)
+    checkpoints = Checkpoints(workdir, keep=config.keep_checkpoints, best=config.best)
+    state = resume(program, checkpoints, say) or start(program, config)
+    log = Log(workdir, int(state.step), config.steps)
+    say(describe(program, config, dataset, state))
+    try:
+      return loop(config, program, state, dataset, validation, checkpoints, log, asked_to_stop)
+    finally:
+      checkpoints.close()
+      log.close()
+
+
+def loop(config, program, state, dataset, validation, checkpoints, log, asked_to_stop) -> State:
+  """Runs dispatches to config.steps or until asked to stop, doing between them what is due."""
+  images = jax.device_put((dataset.image, dataset.label), program.place[1])
+  meta = {"config": settings.plain(config), "spec": program.spec._asdict()}
+  window = Window(log, config.log_every)
+  step = saved = int(state.step)
+  if step == 0:
+    log.picture("real", validation.images[:GRID])
+  while step < config.steps and not asked_to_stop():
+    state, numbers = program.dispatch(state, images)
+    step += config.steps_per_dispatch
+    window.push(step, numbers)
+    last = step == config.steps
+    scores = {}
+    if last or step % config.sample_every == 0:
+      with window.paused():
+        log.picture(step, validation.samples(state))
+    if last or step % config.eval_every == 0:
+      with window.paused():
+        log.numbers(step, scores := validation.scores(state))
+    if last or step % config.checkpoint_every == 0:
+      with window.paused():
+        checkpoints.save(state, meta, scores)
+        saved = step
+  window.flush()
+  if saved != step:
+    checkpoints.save(state, meta, {})
+  checkpoints.wait()
+  return state

@@ -1,0 +1,58 @@
+"""Looking at a run from outside while it trains: its samples, and its scores on held-out images."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gengap import data, metrics, step
+from gengap.errors import InputError
+from gengap.method import Config, Nets, State
+from gengap.program import Program
+
+GRID = 64  # images in a sample grid
+
+
+class Validation:
+  """What never changes while a run is looked at: held-out images, latents, programs."""
+
+  def __init__(self, program: Program, config: Config, held_out: data.Dataset):
+    """Compiles nothing yet.
+
+    Raises:
+      InputError: the held-out images do not fill one batch.
+    """
+    method, seed = program.method, config.seed
+    self.batches = min(config.eval_images, len(held_out.image)) // config.batch_size
+    if not self.batches:
+      raise InputError(
+        f"config.batch_size is {config.batch_size}, more than the {len(held_out.image)} held-out images "
+        f"or config.eval_images, {config.eval_images}; at least one whole batch is needed"
+      )
+    self.count = self.batches * config.batch_size
+    self.images = held_out.image[: self.count].astype(np.float32) / 127.5 - 1.0
+    self.data = jax.device_put((held_out.image[: self.count], held_out.label[: self.count]), program.place[1])
+    self.slots = program.slots
+    self.examine = step.examine(method, seed=seed, batch_size=config.batch_size)
+    self.generate = jax.jit(method.generate)
+    self.z = jax.random.normal(
+      step.stream(seed, "sample"), (-(-self.count // GRID) * GRID, method.latent_dim)
+    )
+    self.label = jnp.arange(len(self.z)) % program.spec.num_classes
+
+  def samples(self, state: State, n: int = GRID) -> np.ndarray:
+    """Returns the images [n, H, W, C] of the run's first n latents, always the same."""
+    nets = shown(state)
+    parts = [self.generate(nets, self.z[i : i + GRID], self.label[i : i + GRID]) for i in range(0, n, GRID)]
+    return np.concatenate([np.asarray(p) for p in parts])[:n]
+
+  def scores(self, state: State) -> dict[str, float]:
+    """Returns the turns' numbers and the energy distance between generated and held-out images."""
+    seen = [self.examine(self.slots, state, self.data, np.uint32(i)) for i in range(self.batches)]
+    means = {f"valid/{k}": float(np.mean([float(s[k]) for s in seen])) for k in seen[0]}
+    distance = metrics.energy_distance(self.samples(state, self.count), self.images)
+    return means | {"valid/energy_distance": distance}
+
+
+def shown(state: State) -> Nets:
+  """Returns the weights that samples come from: the moving average where there is one."""
+  return state.ema or state.nets

@@ -1,0 +1,219 @@
+"""The training steps that gengap is timed against, written in PyTorch as well as we can.
+
+python results/speed/torch_peer.py --which=wgan_gp|vae|dense [--steps=N] [--threads=2]
+
+The last line is one JSON object: {"which", "step_seconds": the median, "first_step_seconds", "steps"}.
+PyTorch is no dependency of gengap: install it beside it for this script alone.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+
+def conv(cin: int, cout: int, k: int = 3, stride: int = 1, bias: bool = True) -> nn.Conv2d:
+  """A convolution padded by (k - 1) // 2."""
+  return nn.Conv2d(cin, cout, k, stride, (k - 1) // 2, bias=bias)
+
+
+class Up(nn.Module):
+  """BN, ReLU, 3x3, BN, ReLU, upsample, 3x3, beside a 1x1 shortcut (before upsampling: the same, cheaper)."""
+
+  def __init__(self, w: int):
+    super().__init__()
+    self.a = nn.Sequential(nn.BatchNorm2d(w), nn.ReLU(), conv(w, w, bias=False), nn.BatchNorm2d(w), nn.ReLU())
+    self.b = nn.Sequential(nn.Upsample(scale_factor=2), conv(w, w))
+    self.shortcut = nn.Sequential(conv(w, w, 1), nn.Upsample(scale_factor=2))
+
+  def forward(self, x: Tensor) -> Tensor:
+    return self.b(self.a(x)) + self.shortcut(x)
+
+
+class Down(nn.Module):
+  """ReLU, 3x3, ReLU, pool, 3x3, beside a pooled 1x1 shortcut."""
+
+  def __init__(self, cin: int, w: int):
+    super().__init__()
+    self.main = nn.Sequential(nn.ReLU(), conv(cin, w), nn.ReLU(), nn.AvgPool2d(2), conv(w, w))
+    self.shortcut = nn.Sequential(nn.AvgPool2d(2), conv(cin, w, 1))
+
+  def forward(self, x: Tensor) -> Tensor:
+    return self.main(x) + self.shortcut(x)
+
+
+class Residual(nn.Module):
+  """ReLU, 3x3, ReLU, 3x3, beside the identity."""
+
+  def __init__(self, w: int):
+    super().__init__()
+    self.main = nn.Sequential(nn.ReLU(), conv(w, w), nn.ReLU(), conv(w, w))
+
+  def forward(self, x: Tensor) -> Tensor:
+    return x + self.main(x)
+
+
+class Critic(nn.Module):
+  """Two down-blocks, two residual blocks, ReLU, sum over space, Dense."""
+
+  def __init__(self, w: int):
+    super().__init__()
+    self.body = nn.Sequential(Down(3, w), Down(w, w), Residual(w), Residual(w), nn.ReLU())
+    self.head = nn.Linear(w, 1)
+
+  def forward(self, x: Tensor) -> Tensor:
+    return self.head(self.body(x).sum((2, 3)))
+
+
+def resnet_generator(latent: int, w: int) -> nn.Module:
+  """Z -> Dense 4x4xw -> three up-blocks -> BN, ReLU, 3x3, tanh."""
+  return nn.Sequential(
+    nn.Linear(latent, 16 * w),
+    nn.Unflatten(1, (w, 4, 4)),
+    Up(w),
+    Up(w),
+    Up(w),
+    nn.BatchNorm2d(w),
+    nn.ReLU(),
+    conv(w, 3),
+    nn.Tanh(),
+  )
+
+
+def dense(*sizes: int) -> nn.Sequential:
+  """Dense layers with LeakyReLU(0.2) between."""
+  layers: list[nn.Module] = []
+  for i, o in zip(sizes[:-1], sizes[1:], strict=True):
+    layers += [nn.Linear(i, o), nn.LeakyReLU(0.2)]
+  return nn.Sequential(*layers[:-1])
+
+
+def sampler(batch: int, *shape: int) -> Callable[[], Tensor]:
+  """Batches in [-1, 1] drawn at random from 10,000 uint8 images in memory."""
+  data = torch.randint(0, 256, (10_000, *shape), dtype=torch.uint8)
+  if len(shape) == 3:
+    data = data.contiguous(memory_format=torch.channels_last)
+  return lambda: data[torch.randint(len(data), (batch,))].float().div_(127.5).sub_(1)
+
+
+def adam(net: nn.Module, lr: float, betas: tuple[float, float]) -> torch.optim.Adam:
+  return torch.optim.Adam(net.parameters(), lr, betas, fused=True)
+
+
+def update(opt: torch.optim.Optimizer, loss: Tensor) -> None:
+  opt.zero_grad(set_to_none=True)
+  loss.backward()
+  opt.step()
+
+
+def wgan_gp(generator: nn.Module, critic: nn.Module, draw: Callable[[], Tensor], latent: int, n_critic: int):
+  """n_critic critic updates with the gradient penalty, and one generator update."""
+  opt_g, opt_c = adam(generator, 2e-4, (0.0, 0.9)), adam(critic, 2e-4, (0.0, 0.9))
+
+  def step() -> None:
+    for _ in range(n_critic):
+      real = draw()
+      with torch.no_grad():
+        fake = generator(torch.randn(len(real), latent))
+      mix = torch.rand(len(real), *[1] * (real.ndim - 1))
+      between = torch.lerp(fake, real, mix).requires_grad_()
+      (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+      penalty = (slope.flatten(1).norm(dim=1) - 1).square().mean()
+      score_fake, score_real = critic(torch.cat([fake, real])).chunk(2)
+      update(opt_c, score_fake.mean() - score_real.mean() + 10 * penalty)
+    critic.requires_grad_(False)
+    update(opt_g, -critic(generator(torch.randn(len(real), latent))).mean())
+    critic.requires_grad_(True)
+
+  return step
+
+
+def vae(draw: Callable[[], Tensor], latent: int = 1024, w: int = 32):
+  """Squared error and KL, summed over dimensions; gradients clipped at norm 1."""
+  encoder = nn.Sequential(
+    conv(3, w),
+    nn.ReLU(),
+    conv(w, 2 * w, stride=2),
+    nn.ReLU(),
+    conv(2 * w, 4 * w, stride=2),
+    nn.ReLU(),
+    conv(4 * w, 8 * w, stride=2),
+    nn.ReLU(),
+    nn.Flatten(),
+    nn.Linear(128 * w, 2 * latent),
+  )
+  up = lambda i, o: nn.ConvTranspose2d(i * w, o * w, 4, 2, 1)
+  decoder = nn.Sequential(
+    nn.Linear(latent, 128 * w),
+    nn.ReLU(),
+    nn.Unflatten(1, (8 * w, 4, 4)),
+    up(8, 4),
+    nn.ReLU(),
+    up(4, 2),
+    nn.ReLU(),
+    up(2, 1),
+    nn.ReLU(),
+    conv(w, 3),
+  )
+  net = nn.ModuleList([encoder, decoder]).to(memory_format=torch.channels_last)
+  opt = adam(net, 1e-3, (0.9, 0.999))
+
+  def step() -> None:
+    x = draw()
+    mean, log_std = encoder(x).chunk(2, 1)
+    z = mean + log_std.exp() * torch.randn_like(mean)
+    error = (decoder(z) - x).square().flatten(1).sum(1)
+    kl = (0.5 * (mean.square() + (2 * log_std).exp() - 1) - log_std).sum(1)
+    opt.zero_grad(set_to_none=True)
+    (error + kl).mean().backward()
+    nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+    opt.step()
+
+  return step
+
+
+def build(which: str, layout: torch.memory_format) -> Callable[[], None]:
+  """Returns the step of one experiment."""
+  if which == "vae":
+    return vae(sampler(256, 3, 32, 32))
+  if which == "dense":
+    return wgan_gp(
+      dense(128, 256, 512, 1024, 1024), dense(1024, 1024, 512, 256, 1), sampler(64, 1024), 128, 1
+    )
+  nets = (net.to(memory_format=layout) for net in (resnet_generator(128, 32), Critic(32)))
+  return wgan_gp(*nets, sampler(64, 3, 32, 32), 128, 5)
+
+
+def main() -> None:
+  parser = argparse.ArgumentParser()
+  parser.add_argument("--which", choices=["wgan_gp", "vae", "dense"], required=True)
+  parser.add_argument("--steps", type=int, default=20)
+  parser.add_argument("--threads", type=int, default=2)
+  parser.add_argument("--layout", choices=["channels_last", "contiguous_format"], default="channels_last")
+  args = parser.parse_args()
+  torch.manual_seed(0)
+  torch.set_num_threads(args.threads)
+  step = build(args.which, getattr(torch, args.layout))
+  seconds = []
+  for _ in range(args.steps + 3):
+    start = time.perf_counter()
+    step()
+    seconds.append(time.perf_counter() - start)
+  print(
+    json.dumps(
+      {
+        "which": args.which,
+        "step_seconds": statistics.median(seconds[3:]),
+        "first_step_seconds": seconds[0],
+        "steps": args.steps,
+      }
+    )
+  )
+
+
+if __name__ == "__main__":
+  main()

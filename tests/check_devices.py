@@ -1,0 +1,20 @@
+"""Trains on one device and on eight, same global batch; fails if the parameters part. Run by test_step."""
+
+import os
+
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+
+import jax
+import tiny
+
+assert jax.device_count() == 8
+
+for name in ("wgan_gp", "vae"):
+  # BatchNorm in the generator and in the decoder: its statistics must be those of the global batch.
+  args = {"network": "resnet"} if name == "vae" else {}
+  m = tiny.method(name, **args)
+  one, _ = tiny.run(m, 20, devices=1, batch_size=16, ema=0.9)
+  eight, _ = tiny.run(m, 20, devices=8, batch_size=16, ema=0.9)
+  worst = max(tiny.differences(one.nets, eight.nets).items(), key=lambda item: item[1])
+  print(f"{name}: largest relative difference after 20 steps {worst[1]:.2g} in {worst[0]}")
+  assert worst[1] < 1e-4, worst

@@ -1,0 +1,194 @@
+"""Whatever the backend computes, it is the stock convolution: in value, gradient and second derivative."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from gengap.networks import convolution, layers
+
+DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+
+
+def normal(seed, shape, dtype=jnp.float32):
+  return jax.random.normal(jax.random.key(seed), shape, dtype)
+
+
+def stock_conv(stride):
+  def f(x, kernel):
+    n = (kernel.shape[0] - 1) // 2
+    return lax.conv_general_dilated(x, kernel, (stride, stride), [(n, n)] * 2, dimension_numbers=DIMENSIONS)
+
+  return f
+
+
+def stock_transpose(x, kernel):
+  """PyTorch's transposed convolution: the gradient of the strided one."""
+  b, h, w, _ = x.shape
+  image = jnp.zeros((b, 2 * h, 2 * w, kernel.shape[3]), x.dtype)
+
+  def forward(y):
+    return lax.conv_general_dilated(
+      y, kernel.swapaxes(2, 3), (2, 2), [(1, 1)] * 2, dimension_numbers=DIMENSIONS
+    )
+
+  return jax.linear_transpose(forward, image)(x)[0]
+
+
+def stock_up(x, kernel):
+  return stock_conv(1)(x.repeat(2, 1).repeat(2, 2), kernel)
+
+
+# name: (ours, stock, kernel size, [(height, width, in, out)])
+CASES = {
+  "wide": (convolution.conv, stock_conv(1), 3, [(5, 6, 8, 9)]),
+  "few_in": (convolution.conv, stock_conv(1), 3, [(6, 5, 1, 9), (4, 4, 3, 3)]),
+  "few_out": (convolution.conv, stock_conv(1), 3, [(5, 6, 9, 1), (4, 4, 8, 3)]),
+  "one": (convolution.conv, stock_conv(1), 1, [(5, 3, 9, 10)]),
+  "stride": (lambda x, k: convolution.conv(x, k, 2), stock_conv(2), 3, [(8, 6, 5, 7), (7, 5, 3, 2)]),
+  "stride_one": (lambda x, k: convolution.conv(x, k, 2), stock_conv(2), 1, [(6, 5, 3, 2)]),
+  "transpose": (convolution.conv_transpose, stock_transpose, 4, [(3, 4, 5, 3), (1, 1, 2, 7)]),
+  "up": (convolution.up_conv, stock_up, 3, [(3, 4, 5, 3), (1, 1, 2, 7)]),
+}
+FLAT = [(name, shape) for name, case in CASES.items() for shape in case[3]]
+
+
+def build(name, shape, dtype=jnp.float32):
+  ours, stock, k, _ = CASES[name]
+  height, width, inputs, outputs = shape
+  return ours, stock, normal(0, (2, height, width, inputs), dtype), normal(1, (k, k, inputs, outputs), dtype)
+
+
+@pytest.fixture
+def formulation(request, monkeypatch):
+  """Sets the formulation, whichever this machine would choose."""
+  monkeypatch.setattr(convolution, "stock", lambda: request.param == "stock")
+
+
+def loss(f):
+  """Not linear in either argument, so that no derivative is trivial."""
+  return lambda x, kernel: jnp.sum(jnp.sin(f(x, kernel)))
+
+
+def penalty(f):
+  """The norm of a gradient, as WGAN-GP differentiates it."""
+  return lambda x, kernel: jnp.sum(jax.grad(loss(f))(x, kernel) ** 2)
+
+
+def derivatives(f, x, kernel):
+  """Value, first derivatives, and those of the gradient's norm."""
+  return f(x, kernel), jax.grad(loss(f), (0, 1))(x, kernel), jax.grad(penalty(f), (0, 1))(x, kernel)
+
+
+@pytest.mark.usefixtures("formulation")
+@pytest.mark.parametrize("formulation", ["products"], indirect=True)
+@pytest.mark.parametrize(("name", "shape"), FLAT)
+def test_equals_stock_to_second_derivative(name, shape):
+  ours, stock, x, kernel = build(name, shape)
+  got = jax.jit(lambda x, k: derivatives(ours, x, k))(x, kernel)
+  want = jax.jit(lambda x, k: derivatives(stock, x, k))(x, kernel)
+  for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * float(jnp.abs(b).max()))
+
+
+@pytest.mark.usefixtures("formulation")
+@pytest.mark.parametrize("formulation", ["products", "stock"], indirect=True)
+@pytest.mark.parametrize(("name", "shape"), FLAT)
+def test_value_equals_stock(name, shape):
+  ours, stock, x, kernel = build(name, shape)
+  want = stock(x, kernel)
+  np.testing.assert_allclose(ours(x, kernel), want, atol=1e-5 * float(jnp.abs(want).max()))
+
+
+@pytest.mark.usefixtures("formulation")
+@pytest.mark.parametrize("formulation", ["products", "stock"], indirect=True)
+@pytest.mark.parametrize("name", CASES)
+def test_bfloat16_is_the_rounded_float32(name):
+  ours, stock, x, kernel = build(name, CASES[name][3][0], jnp.bfloat16)
+  got = ours(x, kernel)
+  want = stock(x.astype(jnp.float32), kernel.astype(jnp.float32))
+  assert got.dtype == jnp.bfloat16
+  np.testing.assert_allclose(got.astype(jnp.float32), want, atol=0.02 * float(jnp.abs(want).max()))
+
+
+def test_up_conv_is_upsample_then_conv():
+  x, kernel = normal(0, (2, 4, 4, 9)), normal(1, (3, 3, 9, 8))
+  want = convolution.conv(convolution.upsample(x), kernel)
+  np.testing.assert_allclose(convolution.up_conv(x, kernel), want, atol=1e-4)
+
+
+def test_fold_is_the_transpose_of_patches():
+  x, y = normal(0, (2, 5, 6, 3)), normal(1, (2, 3, 4, 27))
+  a = jnp.vdot(convolution.patches(x, 3), y)
+  np.testing.assert_allclose(a, jnp.vdot(x, convolution.fold(y, 3)), rtol=1e-4)
+
+
+def test_patches_by_hand():
+  x = jnp.arange(9.0).reshape(1, 3, 3, 1)
+  want = [[[0, 1, 3, 4], [1, 2, 4, 5]], [[3, 4, 6, 7], [4, 5, 7, 8]]]
+  np.testing.assert_array_equal(convolution.patches(x, 2)[0], want)
+
+
+def test_pool_and_upsample_by_hand():
+  x = jnp.arange(8.0).reshape(1, 2, 4, 1)
+  np.testing.assert_array_equal(layers.mean_pool(x)[0, :, :, 0], [[2.5, 4.5]])
+  np.testing.assert_array_equal(layers.upsample(x)[0, 2:, ::2, 0], [[4, 5, 6, 7]] * 2)
+  np.testing.assert_array_equal(layers.mean_pool(layers.upsample(x)), x)
+
+
+@pytest.mark.parametrize(
+  ("layer", "kernel"),
+  [
+    (layers.Conv(5), (3, 3, 2, 5)),
+    (layers.Conv(5, (1, 1), strides=(2, 2)), (1, 1, 2, 5)),
+    (layers.ConvTranspose(5), (4, 4, 2, 5)),
+    (layers.UpConv(5), (3, 3, 2, 5)),
+  ],
+  ids=["conv", "one", "transpose", "up"],
+)
+def test_parameters_are_stock_and_float32(layer, kernel):
+  layer = layer.clone(dtype=jnp.bfloat16)
+  x = jnp.ones((1, 4, 4, 2))
+  params = layer.init(jax.random.key(0), x)["params"]
+  assert jax.tree.map(jnp.shape, params) == {"kernel": kernel, "bias": (5,)}
+  assert {p.dtype for p in jax.tree.leaves(params)} == {jnp.dtype("float32")}
+  assert layer.apply({"params": params}, x).dtype == jnp.bfloat16
+  assert "bias" not in layer.clone(use_bias=False).init(jax.random.key(0), x)["params"]
+
+
+def test_bias_is_added():
+  layer = layers.Conv(3)
+  variables = layer.init(jax.random.key(0), jnp.ones((1, 4, 4, 2)))
+  variables["params"]["bias"] = jnp.array([1.0, 2.0, 3.0])
+  y = layer.apply(variables, jnp.zeros((1, 4, 4, 2)))
+  np.testing.assert_array_equal(y[0, 0, 0], [1.0, 2.0, 3.0])
+
+
+def test_kernels_start_as_pytorch_does():
+  """Uniform within 1 / sqrt(fan_in), where PyTorch counts a transposed kernel's outputs as its fan_in."""
+  x = jnp.ones((1, 4, 4, 32))
+  for layer, fan_in in ((layers.Conv(64), 9 * 32), (layers.ConvTranspose(64), 16 * 64)):
+    kernel = layer.init(jax.random.key(0), x)["params"]["kernel"]
+    np.testing.assert_allclose(jnp.abs(kernel).max(), fan_in**-0.5, rtol=1e-3)
+    np.testing.assert_allclose(jnp.std(kernel), (3 * fan_in) ** -0.5, rtol=0.02)
+
+
+def test_batch_norm_standardises_over_the_batch_and_not_in_inference():
+  layer, x = layers.BatchNorm(), 3.0 + 2.0 * normal(0, (64, 2, 2, 4))
+  variables = layer.init(jax.random.key(0), x, False)
+  train = jax.vmap(lambda x: layer.apply(variables, x, True, mutable=["batch_stats"]), axis_name=layers.AXIS)
+  y, changed = train(x[None])
+  np.testing.assert_allclose(y.mean((0, 1, 2, 3)), 0.0, atol=1e-3)
+  np.testing.assert_allclose(y.std((0, 1, 2, 3)), 1.0, atol=1e-2)
+  moved = changed["batch_stats"]["BatchNorm_0"]["mean"][0]
+  np.testing.assert_allclose(moved, 0.1 * x.mean((0, 1, 2)), rtol=1e-3)
+  np.testing.assert_allclose(layer.apply(variables, x, False), x, rtol=1e-4)
+
+
+def test_batch_norm_statistics_are_shared_by_devices():
+  layer, x = layers.BatchNorm(), normal(0, (8, 2, 2, 3))
+  variables = layer.init(jax.random.key(0), x, False)
+  train = jax.vmap(lambda x: layer.apply(variables, x, True, mutable=["batch_stats"]), axis_name=layers.AXIS)
+  whole, halves = train(x[None])[0], train(x.reshape(2, 4, 2, 2, 3))[0]
+  np.testing.assert_allclose(halves.reshape(x.shape), whole[0], atol=1e-5)

@@ -1,0 +1,111 @@
+"""The training step: what a run is a function of, and what it is not."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import tiny
+
+from gengap import step
+from gengap.method import Method, Turn
+
+METHODS = ["wgan_gp", "vae"]
+
+
+def test_a_program_of_four_steps_is_four_programs():
+  """Up to rounding: XLA may fuse across steps. (On the CPU, training runs four programs: bit for bit.)"""
+  m = tiny.method("vae", network="dense")
+  apart, seen = tiny.run(m, 4, ema=0.9)
+  together, seen_together = tiny.run(m, 4, per_dispatch=4, ema=0.9)
+  assert max(tiny.differences(apart.nets, together.nets).values()) < 1e-5
+  assert max(tiny.differences(apart.ema, together.ema).values()) < 1e-5
+  for key, value in seen_together[0].items():
+    np.testing.assert_allclose(value, np.concatenate([s[key] for s in seen]), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_run_goes_on_from_its_state_alone(name):
+  m = tiny.method(name)
+  whole, _ = tiny.run(m, 5, ema=0.9)
+  half, _ = tiny.run(m, 2, ema=0.9)
+  rest, _ = tiny.run(m, 3, ema=0.9, start=jax.tree.map(jnp.array, jax.device_get(half)))
+  tiny.assert_identical(whole, rest)
+
+
+def test_the_seed_matters():
+  m = tiny.method("vae")
+  start = tiny.state(m)
+  copies = [jax.tree.map(jnp.copy, start) for _ in range(2)]
+  a, _ = tiny.run(m, 1, seed=0, start=copies[0])
+  b, _ = tiny.run(m, 1, seed=1, start=copies[1])
+  assert max(tiny.differences(a.nets, b.nets).values()) > 0
+
+
+def test_one_device_gives_what_eight_give():
+  """In a process of its own, because the number of devices is fixed when JAX starts."""
+  root = pathlib.Path(__file__).parents[1]
+  env = os.environ | {"PYTHONPATH": str(root)}
+  check = pathlib.Path(__file__).parent / "check_devices.py"
+  done = subprocess.run([sys.executable, str(check)], capture_output=True, text=True, env=env)
+  assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+
+
+def recorder(repeats):
+  """A method whose only weight collects, as its gradient, the brightness of each image it is shown."""
+
+  def loss(params, nets, batch, keys, step):
+    del nets, keys, step
+    return jnp.sum(params["w"]) * jnp.mean(batch.image), ({}, {"seen": jnp.mean(batch.image)})
+
+  turns = (
+    Turn("critic", loss, optax.sgd(1.0), repeats),
+    Turn("generator", loss, optax.sgd(1.0)),
+  )
+  nets = {name: {"params": {"w": jnp.zeros(1)}} for name in ("critic", "generator")}
+  return Method(1, lambda key, batch: nets, turns, lambda nets, z, label: z, {})
+
+
+def test_every_repeat_of_every_turn_sees_new_images():
+  """One epoch is 64 images: 4 steps of (3 + 1) batches of 4 see each of them once."""
+  state, _ = tiny.run(recorder(3), 4, batch_size=4)
+  total = sum(float(state.nets[p]["params"]["w"][0]) for p in ("critic", "generator"))
+  images, _ = tiny.data()
+  expected = -np.mean(np.asarray(images, np.float64) / 127.5 - 1) * 16
+  assert abs(total - expected) < 1e-4
+
+
+def test_average_forgets_the_initial_weights():
+  nets = {"g": {"params": jnp.ones(())}}
+  ema = {"g": {"params": jnp.zeros(())}}
+  for t in range(50):
+    ema = step.average(ema, nets, 0.999, jnp.int32(t))
+  assert ema["g"]["params"] > 0.99  # without the warm-up it would be 0.05
+
+
+def test_batch_statistics_of_the_losing_turn_are_not_kept():
+  """The critic's turn runs the generator too; only the generator's own turn may move its statistics."""
+  m = tiny.method("wgan_gp", n_critic=1)
+  alone = m._replace(turns=m.turns[1:])
+  start = tiny.state(m)
+  before = jax.device_get(start.nets["generator"]["batch_stats"])
+  critic_only = m._replace(turns=m.turns[:1])
+  after, _ = tiny.run(critic_only, 1, start=jax.tree.map(jnp.copy, start))
+  tiny.assert_identical(after.nets["generator"]["batch_stats"], before)
+  moved, _ = tiny.run(alone, 1, start=start)
+  assert max(tiny.differences(moved.nets["generator"]["batch_stats"], before).values()) > 0
+
+
+def test_examine_leaves_the_state_alone_and_sees_the_same_numbers():
+  m = tiny.method("wgan_gp")
+  start = tiny.state(m)
+  program = step.examine(m, seed=0, batch_size=8)
+  first = program(jnp.arange(1), start, tiny.data(), np.uint32(0))
+  again = program(jnp.arange(1), start, tiny.data(), np.uint32(0))
+  tiny.assert_identical(first, again)
+  assert {"critic/loss", "critic/penalty", "generator/loss"} <= set(first)

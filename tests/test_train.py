@@ -1,0 +1,198 @@
+"""Whole runs, small: what they write, how they resume, and how they stop."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+import tiny
+
+import gengap
+from gengap import config as settings
+from gengap import train
+from gengap.errors import InputError, NonFiniteError
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def config(method="vae", **fields):
+  """A run of 12 steps that takes a second after compilation."""
+  c = settings.base(method, "blobs_single", **(tiny.ARGS[method] | {"width": 4}))
+  c.dataset_args.num_train, c.dataset_args.num_test = 64, 32
+  c.update(dict(image_size=8, batch_size=8, steps=12, validation_share=0.5, eval_images=16, log_every=2))
+  c.update(dict(sample_every=4, eval_every=4, checkpoint_every=4, keep_checkpoints=2, best="valid/vae/loss"))
+  if method == "wgan_gp":
+    c.best = "valid/energy_distance"
+  c.update(fields)
+  return c
+
+
+def lines(workdir):
+  return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+def steps(workdir):
+  return sorted(int(p.name) for p in (workdir / "checkpoints").iterdir() if p.name.isdigit())
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+  """An uninterrupted run of each method: name -> (workdir, last state)."""
+  folder = tmp_path_factory.mktemp("whole")
+  return {name: (folder / name, train.train(config(name), folder / name)) for name in tiny.ARGS}
+
+
+@pytest.mark.parametrize("name", tiny.ARGS)
+def test_a_workdir_holds_what_a_run_promises(whole, name):
+  workdir, _ = whole[name]
+  assert json.loads((workdir / "config.json").read_text())["method"] == name
+  assert {int(p.stem) for p in (workdir / "samples").glob("[0-9]*.png")} == {4, 8, 12}
+  assert list(workdir.glob("events.out.tfevents.*"))
+  assert set(steps(workdir)) >= {8, 12}
+  trained = [line for line in lines(workdir) if "steps_per_second" in line]
+  judged = [line for line in lines(workdir) if "valid/energy_distance" in line]
+  assert [line["step"] for line in trained] == [2, 4, 6, 8, 10, 12]
+  assert [line["step"] for line in judged] == [4, 8, 12]
+  assert all(np.isfinite(value) for line in lines(workdir) for value in line.values())
+
+
+def test_training_lowers_the_loss(tmp_path):
+  train.train(config("vae", steps=200, log_every=50, sample_every=200, eval_every=200), tmp_path)
+  trained = [line["vae/loss"] for line in lines(tmp_path) if "vae/loss" in line]
+  assert trained[-1] < 0.7 * trained[0]
+
+
+@pytest.mark.parametrize("name", tiny.ARGS)
+def test_resumed_equals_uninterrupted(whole, name, tmp_path):
+  workdir, expected = whole[name]
+  c = config(name)
+  half = config(name, steps=8)
+  train.train(half, tmp_path)
+  (tmp_path / "config.json").unlink()  # the only difference is where the first half stopped
+  state = train.train(c, tmp_path)
+  tiny.assert_identical(state, expected)
+  drop = lambda line: {k: v for k, v in line.items() if k != "steps_per_second"}  # noqa: E731
+  assert [drop(x) for x in lines(tmp_path)] == [drop(x) for x in lines(workdir)]
+
+
+def test_several_steps_in_a_dispatch_change_nothing(whole, tmp_path):
+  state = train.train(config("vae", steps_per_dispatch=2), tmp_path)
+  tiny.assert_identical(state, whole["vae"][1])
+
+
+def test_a_finished_run_is_left_alone(whole, capsys):
+  workdir, expected = whole["vae"]
+  before = lines(workdir)
+  tiny.assert_identical(train.train(config("vae"), workdir), expected)
+  assert lines(workdir) == before
+
+
+def test_another_config_is_refused_and_its_fields_named(whole):
+  workdir, _ = whole["vae"]
+  before = {p: p.stat().st_mtime_ns for p in workdir.rglob("*")}
+  other = config("vae", batch_size=16)
+  other.method_args.learning_rate = 0.5
+  with pytest.raises(InputError, match=r"batch_size \(8 there, 16 here\).*learning_rate"):
+    train.train(other, workdir)
+  assert {p: p.stat().st_mtime_ns for p in workdir.rglob("*")} == before
+
+
+def command(workdir, *extra, steps=4000):
+  small = [f"--config.method_args.{k}={v}" for k, v in dict(network="dense", width=4, latent_dim=2).items()]
+  often = [f"--config.{k}=20" for k in ("checkpoint_every", "sample_every", "eval_every", "log_every")]
+  sizes = [
+    "--config.image_size=8",
+    "--config.batch_size=8",
+    "--config.eval_images=8",
+    f"--config.steps={steps}",
+  ]
+  blobs = ["--config.dataset_args.num_train=64", "--config.validation_share=0.5"]
+  args = ["--config=configs/vae.py", f"--workdir={workdir}", *small, *often, *sizes, *blobs, *extra]
+  return [sys.executable, "-m", "gengap.main", *args]
+
+
+def start(workdir, *extra, **options):
+  env = os.environ | {"PYTHONPATH": str(ROOT)}
+  return subprocess.Popen(
+    command(workdir, *extra, **options), cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True
+  )
+
+
+def wait_for(condition, process):
+  for _ in range(1200):
+    if condition():
+      return
+    assert process.poll() is None, process.stderr.read()[-2000:]
+    time.sleep(0.05)
+  raise AssertionError("nothing happened within a minute")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_run_ends_where_an_uninterrupted_one_does(how, tmp_path):
+  """One run is stopped twice, wherever it happens to be; another is not."""
+  for after in (20, 60):
+    process = start(tmp_path / "killed", steps=160)
+    wait_for(lambda after=after: after in recent(tmp_path / "killed"), process)
+    process.send_signal(how)
+    process.wait(timeout=60)
+    assert process.returncode == (0 if how == signal.SIGTERM else -how), process.stderr.read()
+  for name in ("killed", "whole"):
+    process = start(tmp_path / name, steps=160)
+    assert process.wait(timeout=120) == 0, process.stderr.read()[-2000:]
+  a, b = (gengap.load(tmp_path / name) for name in ("killed", "whole"))
+  assert a.step == b.step == 160
+  tiny.assert_identical(a.nets, b.nets)
+  assert [x["step"] for x in lines(tmp_path / "killed")] == [x["step"] for x in lines(tmp_path / "whole")]
+
+
+def recent(workdir):
+  return steps(workdir) if (workdir / "checkpoints").is_dir() else []
+
+
+def test_a_truncated_checkpoint_falls_back_to_the_one_before(whole, tmp_path, capfd):
+  workdir, expected = whole["vae"]
+  c = config("vae")
+  train.train(c, tmp_path)
+  for file in (tmp_path / "checkpoints" / "12").rglob("*"):
+    if file.is_file() and "/d/" in str(file):
+      os.truncate(file, file.stat().st_size // 2)
+  tiny.assert_identical(train.train(c, tmp_path), expected)
+  said = capfd.readouterr().err
+  assert "12 is damaged" in said
+  assert gengap.load(tmp_path).step == 12  # written again, whole
+
+
+def test_a_run_without_one_readable_checkpoint_is_refused(tmp_path):
+  c = config("vae", steps=4)
+  train.train(c, tmp_path)
+  for file in (tmp_path / "checkpoints" / "4").rglob("*"):
+    if file.is_file() and "/d/" in str(file):
+      os.truncate(file, 10)
+  with pytest.raises(InputError, match="no checkpoint .* can be read"):
+    train.train(c, tmp_path)
+
+
+def test_a_non_finite_loss_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path):
+  c = config("vae", steps=400, log_every=4)
+  c.method_args.learning_rate, c.method_args.clip_norm = 1e3, 0.0
+  with pytest.raises(NonFiniteError, match=r"turn 'vae' is (nan|inf|-inf) at step \d+"):
+    train.train(c, tmp_path)
+  for step in recent(tmp_path):
+    nets = gengap.load(tmp_path, step).nets
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(nets))
+
+
+def test_the_best_checkpoint_is_kept_beside_the_latest(tmp_path):
+  """The KL of a decoder that learns to use its latents grows: its smallest value is an early one."""
+  train.train(config("vae", steps=40, keep_checkpoints=1, best="valid/vae/kl"), tmp_path)
+  judged = {x["step"]: x["valid/vae/kl"] for x in lines(tmp_path) if "valid/vae/kl" in x}
+  best = min(judged, key=judged.get)
+  assert best != 40
+  assert steps(tmp_path) == [best, 40]
+  assert gengap.load(tmp_path, "best").step == best

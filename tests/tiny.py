@@ -1,0 +1,55 @@
+"""Methods and data so small that a training step takes milliseconds."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gengap import step
+from gengap.method import Batch, Spec
+from gengap.methods import METHODS
+
+SPEC = Spec((8, 8, 1), 1)
+ARGS = {
+  "wgan_gp": dict(network="resnet", width=4, latent_dim=4, n_critic=2, learning_rate=1e-3),
+  "vae": dict(network="conv", width=4, latent_dim=4),
+}
+
+
+def method(name, **args):
+  return METHODS[name](SPEC, **(ARGS[name] | args))
+
+
+def data(n=64):
+  images = np.random.default_rng(0).integers(0, 256, (n, *SPEC.shape), np.uint8)
+  return jnp.asarray(images), jnp.zeros(n, jnp.int32)
+
+
+def state(m, seed=0, ema=0.0):
+  example = Batch(jnp.zeros((1, *SPEC.shape)), jnp.zeros(1, jnp.int32))
+  return step.init(m, seed, example, ema)
+
+
+def run(m, steps, *, devices=1, per_dispatch=1, seed=0, batch_size=8, ema=0.0, start=None):
+  """Trains; returns the last state and the metrics of every dispatch."""
+  program = step.dispatch(m, seed=seed, batch_size=batch_size, ema=ema, steps=per_dispatch)
+  now, seen = state(m, seed, ema) if start is None else start, []
+  for _ in range(steps // per_dispatch):
+    now, metrics = program(jnp.arange(devices), now, data())
+    seen.append(jax.device_get(metrics))
+  return now, seen
+
+
+def differences(a, b):
+  """Returns the largest relative difference of each array of two trees, by name."""
+  flat_a, flat_b = (jax.tree_util.tree_leaves_with_path(jax.device_get(t)) for t in (a, b))
+  assert len(flat_a) == len(flat_b)
+  return {
+    jax.tree_util.keystr(path): float(np.max(np.abs(x - y)) / max(np.max(np.abs(x)), 1e-12))
+    for (path, x), (_, y) in zip(flat_a, flat_b, strict=True)
+    if x.size
+  }
+
+
+def assert_identical(a, b):
+  """Asserts that two trees are the same, bit for bit."""
+  jax.tree.map(np.testing.assert_array_equal, jax.device_get(a), jax.device_get(b))
