@@ -4,8 +4,10 @@ A checkpoint holds the State, one item a tree, and a small JSON item, `meta`, wi
 without anything else: step, config and data Spec.
 """
 
+import contextlib
 import pathlib
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -17,6 +19,11 @@ from gengap.errors import InputError
 from gengap.method import State
 
 Meta = dict[str, Any]
+
+
+def first_line(error: Exception) -> str:
+  """Returns the beginning of an error's message."""
+  return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
 class Checkpoints:
@@ -58,25 +65,42 @@ class Checkpoints:
       meta: anything that JSON holds.
       scores: of this state; the `best` one ranks it.
     """
+    needed, free = sum(x.nbytes for x in jax.tree.leaves(state)), shutil.disk_usage(self.path).free
+    if free < 2 * needed:  # with the one being written; the storage layer below is loud on a full disk
+      raise InputError(
+        f"{self.path} cannot be written: the disk has {free / 1e6:.1f} MB left and a checkpoint takes "
+        f"{needed / 1e6:.1f} MB, twice while it is written; what is there is kept"
+      )
     step = int(state.step)
     if step in self.manager.all_steps():  # a damaged one, from which `restore` fell back
       self.manager.delete(step)
     trees = jax.tree.map(jnp.copy, {"nets": state.nets, "opt": state.opt, "ema": state.ema})
     items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items() if tree}
-    self.manager.save(
-      step,
-      args=ocp.args.Composite(meta=ocp.args.JsonSave(meta | {"step": step}), **items),
-      metrics=scores,
-      force=True,
-    )
+    with self.writing():
+      self.manager.save(
+        step,
+        args=ocp.args.Composite(meta=ocp.args.JsonSave(meta | {"step": step}), **items),
+        metrics=scores,
+        force=True,
+      )
 
   def wait(self) -> None:
     """Blocks until everything saved is on disk."""
-    self.manager.wait_until_finished()
+    with self.writing():
+      self.manager.wait_until_finished()
 
   def close(self) -> None:
-    """Waits and releases the background threads."""
-    self.manager.close()
+    """Releases the background threads."""
+    with contextlib.suppress(Exception):  # of a write that failed: `save` or `wait` has said so
+      self.manager.close()
+
+  @contextlib.contextmanager
+  def writing(self) -> Iterator[None]:
+    """Turns whatever a storage layer makes of a failed write into an InputError."""
+    try:
+      yield
+    except Exception as error:
+      raise InputError(f"{self.path} cannot be written ({first_line(error)}); what it holds is kept") from error
 
   def steps(self) -> list[int]:
     """Returns the steps of all checkpoints, newest first."""
@@ -113,8 +137,7 @@ class Checkpoints:
     try:
       found = self.manager.restore(step, args=ocp.args.Composite(**wanted))
     except Exception as error:  # whatever a storage layer makes of a broken file
-      reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-      raise InputError(f"checkpoint {self.path / str(step)} is damaged: {reason}") from error
+      raise InputError(f"checkpoint {self.path / str(step)} is damaged: {first_line(error)}") from error
     return {name: found[name] if name in wanted else {} for name in targets}
 
   def resume(self, target: State, say: Callable[[str], None]) -> State | None:

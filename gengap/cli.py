@@ -1,8 +1,10 @@
 """What every command line shares: one clear line and a status for bad input, a tuned allocator, a cache."""
 
 import ctypes
+import runpy
 import sys
 from collections.abc import Callable, Sequence
+from logging import getLogger
 from typing import Any
 
 from absl import flags, logging
@@ -46,27 +48,31 @@ def parse(argv: Sequence[str]) -> list[str]:
     InputError: an unknown flag or config field (its nearest is named), or a value of the wrong type.
   """
   try:
-    return flags.FLAGS(list(argv))[1:]
+    rest = flags.FLAGS(list(argv))[1:]
+    if "config" in flags.FLAGS and flags.FLAGS["config"].value is not None:
+      flags.FLAGS["config"].value.keys()  # a file that could not be read is told of only when it is used
+    return rest
   except flags.Error as error:
     raise InputError(one_line(error)) from error
   except (AttributeError, KeyError) as error:
     raise InputError(unknown_field(argv) or one_line(error)) from error
   except Exception as error:  # whatever the code of a config file raises
-    raise InputError(f"--config: {type(error).__name__}: {one_line(error)}") from error
+    raise InputError(f"--config: {one_line(error)}") from error
 
 
 def unknown_field(argv: Sequence[str]) -> str:
   """Describes the first --config.FIELD that the config does not have; empty if there is none."""
-  for argument in argv:
-    name = argument.lstrip("-").split("=")[0]
-    if argument.startswith("-") and name.startswith("config."):
-      node: Any = flags.FLAGS["config"].value
-      for depth, part in enumerate(path := name.split(".")[1:]):
-        fields = list(node.keys()) if hasattr(node, "keys") else []
-        if part not in fields:
-          field = ".".join(["config", *path[: depth + 1]])
-          return f"{field} is not a field of this config{suggest(part, fields)}"
-        node = node[part]
+  given = [argument.lstrip("-").partition("=") for argument in argv if argument.startswith("-")]
+  path, _, dataset = next(value for name, _, value in given if name == "config").partition(":")
+  config = runpy.run_path(path)["get_config"](*([dataset] if dataset else []))
+  for name in (name for name, _, _ in given if name.startswith("config.")):
+    node: Any = config
+    for depth, part in enumerate(parts := name.split(".")[1:]):
+      fields = list(node.keys()) if hasattr(node, "keys") else []
+      if part not in fields:
+        field = ".".join(["config", *parts[: depth + 1]])
+        return f"{field} is not a field of this config{suggest(part, fields)}"
+      node = node[part]
   return ""
 
 
@@ -86,7 +92,7 @@ def one_line(error: BaseException) -> str:
 
 def usage() -> str:
   """Returns the help of the command that runs: its module's docstring and its flags."""
-  return f"{sys.modules['__main__'].__doc__}\n{flags.FLAGS.main_module_help()}"
+  return f"{sys.modules['__main__'].__doc__}\n{flags.FLAGS.main_module_help()}\n{flags.FLAGS.module_help(__name__)}"
 
 
 def run(main: Callable[[list[str]], None]) -> None:
@@ -96,6 +102,7 @@ def run(main: Callable[[list[str]], None]) -> None:
     main: gets the arguments that are no flags.
   """
   logging.set_verbosity(logging.ERROR)
+  getLogger("asyncio").setLevel("CRITICAL")  # of writes that a failed checkpoint abandons; the error says it
   debug = "--debug" in sys.argv
   if {"--help", "-h"} & set(sys.argv):
     print(usage())

@@ -18,7 +18,7 @@ from clu import parameter_overview
 from gengap import config as settings
 from gengap import data
 from gengap.checkpoint import Checkpoints
-from gengap.errors import NonFiniteError
+from gengap.errors import InputError, NonFiniteError
 from gengap.log import Log, say
 from gengap.method import Config, Metrics, State
 from gengap.program import Program, compile_program, load_data, resume, start
@@ -137,6 +137,8 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
     say(describe(program, config, dataset, state))
     try:
       return loop(config, program, state, dataset, validation, checkpoints, log, asked_to_stop)
+    except OSError as error:
+      raise InputError(f"--workdir={workdir} cannot be written: {error.strerror or error}") from error
     finally:
       checkpoints.close()
       log.close()

@@ -6,6 +6,8 @@ products of `patches`, or as `fold`, its transpose, of one. These are sums of pa
 fuses into one pass, and differentiate any number of times, to the same values as the stock convolution.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -13,6 +15,9 @@ from jax import lax
 Array = jax.Array
 
 FEW = 8  # channels below which a product with patches beats XLA's convolution
+CACHE = 2**18  # numbers that stay in a core's cache
+PARTS = 8  # into which a batch is cut at most, since each is compiled
+SMALL = 8  # side of a grid below which the windows of `subpixel` outnumber its inputs
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 
@@ -25,15 +30,57 @@ def conv(x: Array, kernel: Array, stride: int = 1) -> Array:
   """Convolution padded by (k - 1) // 2: [B, H, W, I], [k, k, I, O] -> [B, H / stride, W / stride, O]."""
   k, _, inputs, outputs = kernel.shape
   before = (k - 1) // 2
-  if stock() or (k > 1 and stride == 1 and min(inputs, outputs) >= FEW):
-    return lax.conv_general_dilated(
-      x, kernel, (stride, stride), [(before, before)] * 2, dimension_numbers=DIMENSIONS
-    )
+  if stock():
+    return convolve(x, kernel, stride)
+  if stride == 1 and k == 3 and min(inputs, outputs) >= FEW:
+    return wide(x, kernel)
   if stride == 1 and outputs < FEW <= inputs:
     # Each pixel's contribution to its neighbours, then their sum: the kernel flipped, [I, k * k * O].
     taps = product(x, kernel[::-1, ::-1].transpose(2, 0, 1, 3).reshape(inputs, -1))
     return crop(fold(taps, k), before)
   return product(patches(pad(x, before), k, stride), kernel.reshape(-1, outputs))
+
+
+def convolve(x: Array, kernel: Array, stride: int = 1) -> Array:
+  """XLA's own `conv`."""
+  before = (kernel.shape[0] - 1) // 2
+  return lax.conv_general_dilated(
+    x, kernel, (stride, stride), [(before, before)] * 2, dimension_numbers=DIMENSIONS
+  )
+
+
+@jax.custom_vjp
+def wide(x: Array, kernel: Array) -> Array:
+  """`conv`, 3x3 at stride 1, whose gradient of the kernel is `correlate`."""
+  return convolve(x, kernel)
+
+
+@jax.custom_vjp
+def correlate(x: Array, g: Array) -> Array:
+  """Gradient of the kernel of `wide`: [B, H, W, I], [B, H, W, O] -> [3, 3, I, O].
+
+  XLA computes it as a convolution by g, some images at a time here, since g must stay in the cache. The two
+  functions are each other's derivatives, so both may be differentiated any number of times.
+  """
+  kernel = jnp.zeros((3, 3, x.shape[-1], g.shape[-1]), x.dtype)
+  images = max(CACHE * len(g) // g.size, -(-len(g) // PARTS))
+  parts = (slice(i, i + images) for i in range(0, len(g), images))
+  return sum(jax.linear_transpose(functools.partial(convolve, x[part]), kernel)(g[part])[0] for part in parts)
+
+
+def flip(kernel: Array) -> Array:
+  """The kernel of the transposed convolution: [k, k, I, O] -> [k, k, O, I]."""
+  return kernel[::-1, ::-1].swapaxes(2, 3)
+
+
+wide.defvjp(
+  lambda x, kernel: (wide(x, kernel), (x, kernel)),
+  lambda saved, g: (wide(g, flip(saved[1])), correlate(saved[0], g)),
+)
+correlate.defvjp(
+  lambda x, g: (correlate(x, g), (x, g)),
+  lambda saved, kernel: (wide(saved[1], flip(kernel)), wide(saved[0], kernel)),
+)
 
 
 def conv_transpose(x: Array, kernel: Array) -> Array:
@@ -69,9 +116,12 @@ def subpixel(x: Array, kernel: Array) -> Array:
   """
   b, h, w, inputs = x.shape
   outputs = kernel.shape[-1]
-  kernel = kernel.reshape(2, 2, 2, 2, inputs, outputs)[::-1, :, ::-1]
-  kernel = kernel.transpose(0, 2, 4, 1, 3, 5).reshape(4 * inputs, 4 * outputs)
-  y = product(patches(pad(x, 1), 2), kernel)
+  kernel = kernel.reshape(2, 2, 2, 2, inputs, outputs).transpose(4, 0, 2, 1, 3, 5)
+  if h < SMALL:  # (h + 1)**2 windows would be many more than h**2 inputs
+    y = fold(product(x, kernel.reshape(inputs, -1)), 2)
+  else:
+    kernel = kernel[:, ::-1, ::-1].transpose(1, 2, 0, 3, 4, 5).reshape(-1, 4 * outputs)
+    y = product(patches(pad(x, 1), 2), kernel)
   y = y.reshape(b, h + 1, w + 1, 2, 2, outputs).swapaxes(2, 3)
   return crop(y.reshape(b, 2 * h + 2, 2 * w + 2, outputs), 1)
 
@@ -104,7 +154,7 @@ def crop(x: Array, n: int) -> Array:
 
 
 def patches(x: Array, k: int, stride: int = 1) -> Array:
-  """Every k x k window, its taps side by side: [B, H, W, C] -> [B, ceil((H - k + 1) / stride), ..., k * k * C].
+  """Every k x k window, its taps side by side: [B, H, W, C] -> [B, (H - k) // stride + 1, ..., k * k * C].
 
   A sum of padded slices: XLA's concatenation takes twice the time.
   """
@@ -117,7 +167,7 @@ def patches(x: Array, k: int, stride: int = 1) -> Array:
 
 
 def fold(x: Array, k: int) -> Array:
-  """Transpose of `patches` at stride 1, adding where windows overlap: [B, H, W, k * k * C] -> [B, H + k - 1, ..., C]."""
+  """Transpose of `patches` at stride 1, a sum of windows: [B, H, W, k * k * C] -> [B, H + k - 1, ..., C]."""
   taps = [(i, j) for i in range(k) for j in range(k)]
   return sum(
     jnp.pad(tap, ((0, 0), (i, k - 1 - i), (j, k - 1 - j), (0, 0)))

@@ -22,7 +22,7 @@ def grid(shape: Shape) -> Grid:
     base, doublings = base // 2, doublings + 1
   if height != width or not 4 <= base <= 7:
     raise InputError(
-      f"image_size: {height}x{width} does not suit a convolutional network; it needs a square of 4, 5, 6 or 7 "
-      "times a power of two, such as 28, 32 or 64"
+      f"image_size: {height}x{width} does not suit a convolutional network; it needs a square of 4, 5, 6 "
+      "or 7 times a power of two, such as 28, 32 or 64"
     )
   return Grid(base, doublings)

@@ -7,6 +7,7 @@ PyTorch is no dependency of gengap: install it beside it for this script alone.
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import time
@@ -87,7 +88,7 @@ def resnet_generator(latent: int, w: int) -> nn.Module:
 def dense(*sizes: int) -> nn.Sequential:
   """Dense layers with LeakyReLU(0.2) between."""
   layers: list[nn.Module] = []
-  for i, o in zip(sizes[:-1], sizes[1:], strict=True):
+  for i, o in itertools.pairwise(sizes):
     layers += [nn.Linear(i, o), nn.LeakyReLU(0.2)]
   return nn.Sequential(*layers[:-1])
 
@@ -146,7 +147,10 @@ def vae(draw: Callable[[], Tensor], latent: int = 1024, w: int = 32):
     nn.Flatten(),
     nn.Linear(128 * w, 2 * latent),
   )
-  up = lambda i, o: nn.ConvTranspose2d(i * w, o * w, 4, 2, 1)
+
+  def up(i: int, o: int) -> nn.Module:
+    return nn.ConvTranspose2d(i * w, o * w, 4, 2, 1)
+
   decoder = nn.Sequential(
     nn.Linear(latent, 128 * w),
     nn.ReLU(),

@@ -1,0 +1,186 @@
+"""What happens to bad input: one line that helps, status 2, and nothing changed on disk."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+import tiny
+from test_train import config
+
+from gengap import train
+
+ROOT = pathlib.Path(__file__).parents[1]
+SMALL = ["--config.image_size=8", "--config.batch_size=8", "--config.dataset_args.num_train=64"]
+SMALL += ["--config.validation_share=0.5"]
+
+
+def call(*args, module="main", **env):
+  """Runs a command from the repository's root; returns its status and what it said."""
+  environment = os.environ | {"PYTHONPATH": str(ROOT), "TFDS_DATA_DIR": "/nonexistent"} | env
+  done = subprocess.run(
+    [sys.executable, "-m", f"gengap.{module}", *args],
+    cwd=ROOT,
+    env=environment,
+    capture_output=True,
+    text=True,
+    timeout=300,
+  )
+  return done.returncode, done.stdout, done.stderr
+
+
+GAN, VAE = "--config=configs/wgan_gp.py", "--config=configs/vae.py"
+EIGHT = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
+
+BAD = [
+  # what is given, what the line must say
+  ([VAE, "--config.stps=3"], ["config.stps", "did you mean 'steps'"]),
+  ([GAN, "--config.method_args.widht=3"], ["config.method_args.widht", "did you mean 'width'"]),
+  ([GAN, "--config.method=wgan_pg"], ["config.method", "'wgan_gp'"]),
+  ([VAE, "--config.method=wgan_gp"], ["method_args.beta", "not an argument of 'wgan_gp'"]),
+  ([GAN, "--config.method_args.network=resnett"], ["method_args.network", "did you mean 'resnet'"]),
+  ([GAN, "--config.method_args.penalty=two_side"], ["method_args.penalty", "'two_sided'"]),
+  ([GAN, "--config.method_args.n_critic=0"], ["method_args.n_critic", "above 0"]),
+  ([GAN, "--config.method_args.width=-4"], ["method_args.width is -4"]),
+  ([VAE, "--config.steps=0"], ["config.steps is 0", "at least 1"]),
+  ([VAE, "--config.batch_size=-8"], ["config.batch_size is -8"]),
+  ([VAE, "--config.image_size=0"], ["config.image_size is 0"]),
+  ([GAN, "--config.method_args.network=resnet", "--config.image_size=30"], ["image_size", "30x30", "28, 32"]),
+  ([VAE, "--config.steps=ten"], ["config.steps=ten"]),
+  ([VAE, "--config.ema=1.5"], ["config.ema is 1.5", "[0, 1)"]),
+  ([VAE, "--config.dtype=float16"], ["config.dtype", "bfloat16"]),
+  ([VAE, "--config.steps_per_dispatch=7"], ["multiple of config.steps_per_dispatch"]),
+  ([VAE, "--config.eval_images=16", "--config.batch_size=64"], ["config.eval_images", "whole batch"]),
+  ([VAE, "--config.dataset_args.sigma=-1"], ["dataset_args.sigma"]),
+  ([f"{VAE}:blobs_singel"], ["blobs_singel", "did you mean 'blobs_single'"]),
+  ([f"{VAE}:mnist"], ["mnist", "gengap.prepare mnist", "--raw_dir"]),
+  ([f"{VAE}:mnist", "--config.data_dir=/nowhere"], ["/nowhere", "gengap.prepare mnist"]),
+  (["--config=configs/vea.py"], ["configs/vea.py"]),
+  ([VAE, "--wrkdir=x"], ["wrkdir", "workdir"]),
+  ([VAE, "stray"], ["stray"]),
+]
+
+
+@pytest.mark.parametrize(("args", "words"), BAD, ids=lambda x: " ".join(x)[:60])
+def test_bad_input_is_one_line_and_status_2(args, words, tmp_path):
+  workdir = tmp_path / "run"
+  status, _, said = call(*args, f"--workdir={workdir}")
+  assert status == 2, said
+  assert len(said.splitlines()) == 1, said
+  for word in words:
+    assert word in said
+  assert not workdir.exists()
+
+
+def test_flags_that_are_missing():
+  for args, word in (([VAE], "--workdir is missing"), (["--workdir=x"], "--config is missing")):
+    status, _, said = call(*args)
+    assert (status, len(said.splitlines())) == (2, 1)
+    assert word in said
+
+
+def test_a_batch_that_the_devices_cannot_share(tmp_path):
+  status, _, said = call(VAE, "--config.batch_size=12", f"--workdir={tmp_path / 'run'}", **EIGHT)
+  assert status == 2
+  assert "12" in said
+  assert "such as 16" in said  # rounds half to even: 1.5 -> 2 x 8
+  assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("place", ["/proc/run", "{file}", "{file}/run"])
+def test_a_workdir_that_cannot_be(place, tmp_path):
+  (tmp_path / "file").write_text("mine")
+  workdir = place.format(file=tmp_path / "file")
+  status, _, said = call(VAE, "--config.method_args.network=dense", *SMALL, f"--workdir={workdir}")
+  assert status == 2, said
+  assert said.splitlines()[-1].startswith("error: --workdir=")
+  assert "Traceback" not in said
+  assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_the_workdir_of_another_config(tmp_path):
+  train.train(config("vae", steps=4), tmp_path)
+  before = sorted((p, p.stat().st_mtime_ns) for p in tmp_path.rglob("*"))
+  status, _, said = call(VAE, f"--workdir={tmp_path}")
+  assert status == 2
+  assert len(said.splitlines()) == 1
+  assert "config.batch_size (8 there, " in said
+  assert sorted((p, p.stat().st_mtime_ns) for p in tmp_path.rglob("*")) == before
+
+
+def test_a_damaged_config_json(tmp_path):
+  (tmp_path / "config.json").write_text('{"method": ')
+  status, _, said = call(VAE, f"--workdir={tmp_path}")
+  assert (status, len(said.splitlines())) == (2, 1)
+  assert "config.json" in said
+
+
+def test_a_non_finite_loss_is_status_3(tmp_path):
+  hot = ["--config.method_args.learning_rate=1e4", "--config.method_args.clip_norm=0", "--config.steps=400"]
+  net = ["--config.method_args.network=dense", "--config.method_args.width=4"]
+  status, _, said = call(VAE, *SMALL, *hot, *net, "--config.eval_images=8", f"--workdir={tmp_path / 'run'}")
+  assert status == 3, said
+  assert "turn 'vae'" in said.splitlines()[-1]
+  assert "Traceback" not in said
+
+
+def test_debug_shows_the_traceback(tmp_path):
+  status, _, said = call(VAE, "--config.steps=0", f"--workdir={tmp_path}", "--debug")
+  assert status != 0
+  assert "Traceback" in said
+
+
+@pytest.mark.parametrize("module", ["main", "bench", "prepare"])
+def test_help(module):
+  status, said, _ = call("--help", module=module)
+  assert status == 0
+  assert f"python -m gengap.{module}" in said
+  assert "--[no]debug" in said
+
+
+def test_bench_ends_with_one_json_line():
+  net = ["--config.method_args.network=dense", "--config.method_args.width=4"]
+  status, said, error = call(VAE, *SMALL, *net, "--steps=2", module="bench")
+  assert status == 0, error
+  found = json.loads(said.splitlines()[-1])
+  names = "step_seconds images_per_second flops_per_step peak_share first_step_seconds device"
+  assert set(found) == set(names.split())
+  assert 0 < found["step_seconds"] < found["first_step_seconds"]
+  assert abs(found["images_per_second"] * found["step_seconds"] - 8) < 1e-6
+  assert 0 < found["peak_share"] < 2
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+  """A file system of 16 MB."""
+  if shutil.which("mount") is None:
+    pytest.skip("there is no mount command")
+  folder = tmp_path / "disk"
+  folder.mkdir()
+  done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)], capture_output=True)
+  if done.returncode:
+    pytest.skip("mounting a file system is not allowed here")
+  yield folder
+  subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_one_line_and_keeps_the_last_good_checkpoint(small_disk):
+  often = [f"--config.{name}=4" for name in ("checkpoint_every", "eval_every", "sample_every", "log_every")]
+  size = ["--config.method_args.network=dense", "--config.method_args.width=48", "--config.keep_checkpoints=50"]
+  args = [VAE, *SMALL, *often, *size, "--config.steps=400", "--config.eval_images=8"]
+  status, _, said = call(*args, f"--workdir={small_disk / 'run'}")
+  assert status == 2, said[-2000:]
+  assert "Traceback" not in said
+  assert "No space left" in said.splitlines()[-1] or "cannot be written" in said.splitlines()[-1]
+  import gengap
+
+  assert gengap.load(small_disk / "run").step >= 4
+
+
+def test_the_tiny_methods_are_all_methods():
+  from gengap.methods import METHODS
+
+  assert set(tiny.ARGS) == set(METHODS)
