@@ -1,6 +1,9 @@
 """gengap: what VAEs give up, what GANs give up, and how wide the gap is under equal budgets."""
 
+import time
+
 __version__ = "0.1.0"
+STARTED = time.perf_counter()  # nearly the start of a command: the package is the first thing it imports
 
 
 def __getattr__(name: str):

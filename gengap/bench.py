@@ -8,18 +8,17 @@ The last line is JSON. Nothing is written but the caches of data and programs.
 import json
 import time
 
-START = time.perf_counter()  # before the heavy imports: they count towards the first step
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import flags
+from ml_collections import config_flags
 
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-import numpy as np  # noqa: E402
-from absl import flags  # noqa: E402
-from ml_collections import config_flags  # noqa: E402
-
-from gengap import cli, program, step  # noqa: E402
-from gengap import config as settings  # noqa: E402
+import gengap
+from gengap import cli, program, step
+from gengap import config as settings
 from gengap.errors import InputError
-from gengap.method import Config  # noqa: E402
+from gengap.method import Config
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment, and after a colon its data set.")
 STEPS = flags.DEFINE_integer("steps", 20, "Dispatches to time, after the first two.")
@@ -81,7 +80,7 @@ def bench(config: Config, repeats: int) -> dict[str, float | str]:
     return state
 
   jax.block_until_ready(dispatch())
-  first = time.perf_counter() - START
+  first = time.perf_counter() - gengap.STARTED
   step_seconds = float(np.median(seconds(dispatch, repeats))) / config.steps_per_dispatch
   flops = compiled.flops
   drawn = config.batch_size * step.batches_per_step(compiled.method)

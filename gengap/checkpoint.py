@@ -100,7 +100,9 @@ class Checkpoints:
     try:
       yield
     except Exception as error:
-      raise InputError(f"{self.path} cannot be written ({first_line(error)}); what it holds is kept") from error
+      raise InputError(
+        f"{self.path} cannot be written ({first_line(error)}); what it holds is kept"
+      ) from error
 
   def steps(self) -> list[int]:
     """Returns the steps of all checkpoints, newest first."""

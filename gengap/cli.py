@@ -92,7 +92,9 @@ def one_line(error: BaseException) -> str:
 
 def usage() -> str:
   """Returns the help of the command that runs: its module's docstring and its flags."""
-  return f"{sys.modules['__main__'].__doc__}\n{flags.FLAGS.main_module_help()}\n{flags.FLAGS.module_help(__name__)}"
+  return "\n".join(
+    [str(sys.modules["__main__"].__doc__), flags.FLAGS.main_module_help(), flags.FLAGS.module_help(__name__)]
+  )
 
 
 def run(main: Callable[[list[str]], None]) -> None:

@@ -57,7 +57,7 @@ class Log:
       self.bar.set_postfix_str(text.replace("  ", " "), refresh=False)
 
   def picture(self, step: int | str, images: np.ndarray) -> None:
-    """Saves images [n, H, W, C] in [-1, 1] as one grid, samples/STEP.png; a STEP that is no number is a name."""
+    """Saves images [n, H, W, C] in [-1, 1] as a grid, samples/STEP.png; STEP may also be a name."""
     grid = tile(images)
     save_png(self.samples / f"{step}.png", grid)
     if isinstance(step, int):

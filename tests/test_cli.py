@@ -169,7 +169,11 @@ def small_disk(tmp_path):
 
 def test_a_full_disk_is_one_line_and_keeps_the_last_good_checkpoint(small_disk):
   often = [f"--config.{name}=4" for name in ("checkpoint_every", "eval_every", "sample_every", "log_every")]
-  size = ["--config.method_args.network=dense", "--config.method_args.width=48", "--config.keep_checkpoints=50"]
+  size = [
+    "--config.method_args.network=dense",
+    "--config.method_args.width=48",
+    "--config.keep_checkpoints=50",
+  ]
   args = [VAE, *SMALL, *often, *size, "--config.steps=400", "--config.eval_images=8"]
   status, _, said = call(*args, f"--workdir={small_disk / 'run'}")
   assert status == 2, said[-2000:]

@@ -51,7 +51,7 @@ def convolve(x: Array, kernel: Array, stride: int = 1) -> Array:
 
 @jax.custom_vjp
 def wide(x: Array, kernel: Array) -> Array:
-  """`conv`, 3x3 at stride 1, whose gradient of the kernel is `correlate`."""
+  """`conv`, 3x3 at stride 1, whose gradient of the kernel is `correlate`. Reverse mode only."""
   return convolve(x, kernel)
 
 
@@ -65,7 +65,8 @@ def correlate(x: Array, g: Array) -> Array:
   kernel = jnp.zeros((3, 3, x.shape[-1], g.shape[-1]), x.dtype)
   images = max(CACHE * len(g) // g.size, -(-len(g) // PARTS))
   parts = (slice(i, i + images) for i in range(0, len(g), images))
-  return sum(jax.linear_transpose(functools.partial(convolve, x[part]), kernel)(g[part])[0] for part in parts)
+  found = (jax.linear_transpose(functools.partial(convolve, x[part]), kernel)(g[part])[0] for part in parts)
+  return functools.reduce(jnp.add, found)
 
 
 def flip(kernel: Array) -> Array:
@@ -160,16 +161,18 @@ def patches(x: Array, k: int, stride: int = 1) -> Array:
   """
   taps = [(i, j) for i in range(k) for j in range(k)]
   h, w, c = x.shape[1] - k + 1, x.shape[2] - k + 1, x.shape[3]
-  return sum(
+  placed = (
     jnp.pad(x[:, i : i + h : stride, j : j + w : stride], (*((0, 0),) * 3, (n * c, (k * k - 1 - n) * c)))
     for n, (i, j) in enumerate(taps)
   )
+  return functools.reduce(jnp.add, placed)
 
 
 def fold(x: Array, k: int) -> Array:
   """Transpose of `patches` at stride 1, a sum of windows: [B, H, W, k * k * C] -> [B, H + k - 1, ..., C]."""
   taps = [(i, j) for i in range(k) for j in range(k)]
-  return sum(
+  placed = (
     jnp.pad(tap, ((0, 0), (i, k - 1 - i), (j, k - 1 - j), (0, 0)))
     for (i, j), tap in zip(taps, jnp.split(x, k * k, axis=-1), strict=True)
   )
+  return functools.reduce(jnp.add, placed)

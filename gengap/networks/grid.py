@@ -14,7 +14,7 @@ class Grid(NamedTuple):
   doublings: int
 
 
-def grid(shape: Shape) -> Grid:
+def grid(shape: tuple[int, ...]) -> Grid:
   """Returns the grid of an image: 28 -> (7, 2), 32 -> (4, 3), 64 -> (4, 4)."""
   height, width, _ = shape
   base, doublings = height, 0

@@ -10,13 +10,13 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+from flax.linen.dtypes import promote_dtype
 
+from gengap.method import AXIS
 from gengap.networks import convolution
 from gengap.networks.convolution import mean_pool, upsample
 
-__all__ = ["AXIS", "BatchNorm", "Conv", "ConvTranspose", "Dense", "UpConv", "mean_pool", "upsample"]
-
-AXIS = "devices"  # the mapped axis over which batch statistics are averaged in training
+__all__ = ["BatchNorm", "Conv", "ConvTranspose", "Dense", "UpConv", "mean_pool", "upsample"]
 
 Array = jax.Array
 Dtype = Any
@@ -34,7 +34,7 @@ def apply(
   """Declares the parameters of a convolution, and computes f(x, kernel) + bias in the module's dtype."""
   kernel = module.param("kernel", init, (*kernel_size, x.shape[-1], module.features))
   bias = module.param("bias", nn.initializers.zeros, (module.features,)) if module.use_bias else None
-  x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=module.dtype)
+  x, kernel, bias = promote_dtype(x, kernel, bias, dtype=module.dtype)
   y = f(x, kernel)
   return y if bias is None else y + bias
 

@@ -1,7 +1,9 @@
 """Residual pair of WGAN-GP (Gulrajani et al. 2017, arXiv:1704.00028), as a public course teaches it.
 
 As in the course, every down-block starts with a ReLU, the first included: the image's negative half
-reaches the network only through the first shortcut.
+reaches the network only through the first shortcut. Unlike there, the generator's blocks have no biases: the
+BatchNorm that follows takes any constant away, so no gradient reaches them, and Adam would make rounding
+errors into steps.
 """
 
 from typing import Any
@@ -24,9 +26,9 @@ class Up(nn.Module):
     y = nn.relu(BatchNorm(dtype=self.dtype)(x, train))
     y = Conv(self.width, use_bias=False, dtype=self.dtype)(y)
     y = nn.relu(BatchNorm(dtype=self.dtype)(y, train))
-    y = UpConv(self.width, dtype=self.dtype)(y)
+    y = UpConv(self.width, use_bias=False, dtype=self.dtype)(y)
     # A 1x1 convolution commutes with nearest upsampling, and costs a quarter before it.
-    return y + upsample(Conv(self.width, (1, 1), dtype=self.dtype)(x))
+    return y + upsample(Conv(self.width, (1, 1), use_bias=False, dtype=self.dtype)(x))
 
 
 class Down(nn.Module):
