@@ -11,7 +11,7 @@ def get_config(dataset=""):
   if not dataset or dataset.startswith("blobs"):
     small = dict(network="resnet", width=16, latent_dim=4, n_critic=3)
     config = base("wgan_gp", dataset, **small, learning_rate=1e-3, critic_learning_rate=1e-3)
-    config.update(batch_size=32, steps=2000, ema=0.99)
+    config.update(image_size=16, batch_size=32, steps=3000, ema=0.99)
     return config
   config = base("wgan_gp", dataset, network="resnet", width=32, latent_dim=128, n_critic=5)
   config.update(batch_size=64, steps=30_000, ema=0.999)

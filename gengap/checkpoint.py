@@ -34,7 +34,7 @@ class Checkpoints:
 
     Args:
       workdir: of the run.
-      keep: how many of the latest to keep; 0 promises to write nothing.
+      keep: how many of the latest to keep; 0 if nothing will be saved.
       best: which of the numbers given to `save` marks the best checkpoint by its smallest value.
     """
     self.path = pathlib.Path(workdir).absolute() / "checkpoints"
@@ -51,7 +51,6 @@ class Checkpoints:
       options=ocp.CheckpointManagerOptions(
         preservation_policy=checkpoint_managers.AnyPreservationPolicy(policies) if keep else None,
         best_fn=goodness if best else None,
-        read_only=not keep,
         create=bool(keep),
         cleanup_tmp_directories=bool(keep),
       ),
@@ -139,7 +138,7 @@ class Checkpoints:
     try:
       found = self.manager.restore(step, args=ocp.args.Composite(**wanted))
     except Exception as error:  # whatever a storage layer makes of a broken file
-      raise InputError(f"checkpoint {self.path / str(step)} is damaged: {first_line(error)}") from error
+      raise InputError(f"checkpoint {self.path / str(step)} cannot be read: {first_line(error)}") from error
     return {name: found[name] if name in wanted else {} for name in targets}
 
   def resume(self, target: State, say: Callable[[str], None]) -> State | None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from clu import parameter_overview
 
@@ -20,7 +21,7 @@ from gengap import data
 from gengap.checkpoint import Checkpoints
 from gengap.errors import InputError, NonFiniteError
 from gengap.log import Log, say
-from gengap.method import Config, Metrics, State
+from gengap.method import Array, Config, Metrics, Nets, State
 from gengap.program import Program, compile_program, load_data, resume, start
 from gengap.validate import GRID, Validation
 
@@ -80,6 +81,23 @@ def check_finite(values: dict[str, np.ndarray], end: int) -> None:
       raise NonFiniteError(
         f"the loss of turn {name.removesuffix('/loss')!r} is {value[bad[0]]} at step {at}; "
         "the last good checkpoint is kept"
+      )
+
+
+@jax.jit
+def finite(nets: Nets) -> dict[str, Array]:
+  """Tells of every player whether all its weights and statistics are finite."""
+  return {
+    name: jnp.stack([jnp.isfinite(x).all() for x in jax.tree.leaves(net)]).all() for name, net in nets.items()
+  }
+
+
+def check_weights(state: State, step: int) -> None:
+  """Raises NonFiniteError before weights that are not finite can replace good ones on disk."""
+  for name, good in finite(state.nets).items():
+    if not good:
+      raise NonFiniteError(
+        f"the weights of turn {name!r} are not finite after step {step}; the last good checkpoint is kept"
       )
 
 
@@ -166,10 +184,12 @@ def loop(config, program, state, dataset, validation, checkpoints, log, asked_to
         log.numbers(step, scores := validation.scores(state))
     if last or step % config.checkpoint_every == 0:
       with window.paused():
+        check_weights(state, step)
         checkpoints.save(state, meta, scores)
         saved = step
   window.flush()
   if saved != step:
+    check_weights(state, step)
     checkpoints.save(state, meta, {})
   checkpoints.wait()
   return state

@@ -9,6 +9,7 @@ import sys
 import time
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import tiny
@@ -17,6 +18,7 @@ import gengap
 from gengap import config as settings
 from gengap import train
 from gengap.errors import InputError, NonFiniteError
+from gengap.method import State
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -164,7 +166,7 @@ def test_a_truncated_checkpoint_falls_back_to_the_one_before(whole, tmp_path, ca
       os.truncate(file, file.stat().st_size // 2)
   tiny.assert_identical(train.train(c, tmp_path), expected)
   said = capfd.readouterr().err
-  assert "12 is damaged" in said
+  assert "12 cannot be read" in said
   assert gengap.load(tmp_path).step == 12  # written again, whole
 
 
@@ -186,6 +188,13 @@ def test_a_non_finite_loss_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_
   for step in recent(tmp_path):
     nets = gengap.load(tmp_path, step).nets
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(nets))
+
+
+def test_bad_weights_are_not_saved():
+  nets = {"g": {"params": {"w": jnp.array([1.0, jnp.nan])}}, "d": {"params": {"w": jnp.ones(2)}}}
+  with pytest.raises(NonFiniteError, match="'g' are not finite after step 7"):
+    train.check_weights(State(jnp.int32(7), nets, {}, {}), 7)
+  train.check_weights(State(jnp.int32(7), {"d": nets["d"]}, {}, {}), 7)
 
 
 def test_the_best_checkpoint_is_kept_beside_the_latest(tmp_path):
