@@ -1,5 +1,7 @@
 """Methods and data so small that a training step takes milliseconds."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,7 +28,7 @@ def data(n=64):
 
 def state(m, seed=0, ema=0.0):
   example = Batch(jnp.zeros((1, *SPEC.shape)), jnp.zeros(1, jnp.int32))
-  return step.init(m, seed, example, ema)
+  return jax.jit(functools.partial(step.init, m, seed, ema=ema))(example)
 
 
 def run(m, steps, *, devices=1, per_dispatch=1, seed=0, batch_size=8, ema=0.0, start=None):

@@ -42,7 +42,7 @@ THREADS = {
   "wgan_gp": [2],
   "vae": [2],
   "dense": [1, 2],
-}  # small products may be faster on one: the better counts
+}  # the better counts
 
 
 def last_line(command: list[str]) -> dict:
