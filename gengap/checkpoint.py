@@ -125,8 +125,12 @@ class Checkpoints:
     return int(step)
 
   def meta(self, step: int) -> Meta:
-    """Returns the JSON item of a checkpoint."""
-    return self.manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
+    """Returns the JSON item of a checkpoint.
+
+    Raises:
+      InputError: it is damaged.
+    """
+    return self.restore(step, meta=ocp.args.JsonRestore())["meta"]
 
   def read(self, step: int, **targets: Any) -> dict[str, Any]:
     """Reads trees of one checkpoint: name -> tree shaped and placed like its target.
@@ -135,11 +139,15 @@ class Checkpoints:
       InputError: the checkpoint is damaged.
     """
     wanted = {name: ocp.args.StandardRestore(tree) for name, tree in targets.items() if tree}
-    try:
-      found = self.manager.restore(step, args=ocp.args.Composite(**wanted))
-    except Exception as error:  # whatever a storage layer makes of a broken file
-      raise InputError(f"checkpoint {self.path / str(step)} cannot be read: {first_line(error)}") from error
+    found = self.restore(step, **wanted)
     return {name: found[name] if name in wanted else {} for name in targets}
+
+  def restore(self, step: int, **items: Any) -> Any:
+    """Reads items of one checkpoint; whatever a storage layer makes of a broken file is an InputError."""
+    try:
+      return self.manager.restore(step, args=ocp.args.Composite(**items))
+    except Exception as error:
+      raise InputError(f"checkpoint {self.path / str(step)} cannot be read: {first_line(error)}") from error
 
   def resume(self, target: State, say: Callable[[str], None]) -> State | None:
     """Restores the newest checkpoint that can be read; None where there is none at all.

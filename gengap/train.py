@@ -23,7 +23,7 @@ from gengap.errors import InputError, NonFiniteError
 from gengap.log import Log, say
 from gengap.method import Array, Config, Metrics, Nets, State
 from gengap.program import Program, compile_program, load_data, resume, start
-from gengap.validate import GRID, Validation
+from gengap.validate import GRID, Validation, whole_batches
 
 
 class Window:
@@ -145,6 +145,7 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
   settings.check(config)
   settings.check_workdir(workdir, config)
   dataset, held_out = load_data(config, "train"), load_data(config, "validation")
+  whole_batches(config, held_out)
   with on_sigterm() as asked_to_stop:
     program = compile_program(config, dataset)
     validation = Validation(program, config, held_out)

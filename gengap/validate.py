@@ -12,22 +12,28 @@ from gengap.program import Program
 GRID = 64  # images in a sample grid
 
 
+def whole_batches(config: Config, held_out: data.Dataset) -> int:
+  """Returns how many batches an evaluation takes.
+
+  Raises:
+    InputError: the held-out images do not fill one.
+  """
+  batches = min(config.eval_images, len(held_out.image)) // config.batch_size
+  if not batches:
+    raise InputError(
+      f"config.batch_size is {config.batch_size}, more than the {len(held_out.image)} held-out images "
+      f"or config.eval_images, {config.eval_images}; at least one whole batch is needed"
+    )
+  return batches
+
+
 class Validation:
   """What never changes while a run is looked at: held-out images, latents, programs."""
 
   def __init__(self, program: Program, config: Config, held_out: data.Dataset):
-    """Compiles nothing yet.
-
-    Raises:
-      InputError: the held-out images do not fill one batch.
-    """
+    """Compiles nothing yet."""
     method, seed = program.method, config.seed
-    self.batches = min(config.eval_images, len(held_out.image)) // config.batch_size
-    if not self.batches:
-      raise InputError(
-        f"config.batch_size is {config.batch_size}, more than the {len(held_out.image)} held-out images "
-        f"or config.eval_images, {config.eval_images}; at least one whole batch is needed"
-      )
+    self.batches = whole_batches(config, held_out)
     self.count = self.batches * config.batch_size
     self.images = held_out.image[: self.count].astype(np.float32) / 127.5 - 1.0
     self.data = jax.device_put((held_out.image[: self.count], held_out.label[: self.count]), program.place[1])

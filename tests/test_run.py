@@ -1,5 +1,7 @@
 """Reloading a trained model for analysis."""
 
+import shutil
+
 import jax
 import numpy as np
 import pytest
@@ -72,3 +74,12 @@ def test_what_cannot_be_done_is_said(workdirs, tmp_path):
     gengap.load(workdirs["vae"][0], 5)
   with pytest.raises(InputError, match="n is 0"):
     gan.sample(KEY, 0)
+
+
+def test_a_checkpoint_with_damaged_metadata_is_told_of(workdirs, tmp_path):
+  broken = tmp_path / "run"
+  shutil.copytree(workdirs["vae"][0], broken)
+  (broken / "checkpoints" / "8" / "meta" / "metadata").write_text('{"spec": ')
+  with pytest.raises(InputError, match=r"checkpoint .*8 cannot be read"):
+    gengap.load(broken)
+  assert gengap.load(broken, 4).step == 4

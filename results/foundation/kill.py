@@ -2,9 +2,9 @@
 
 python results/foundation/kill.py --workdir=DIR [--signal=KILL|TERM] [--kills=10] [--seed=0]
 
-The run is a small WGAN-GP (with BatchNorm) on blobs. Moments are uniform over what is left of the time that
-the undisturbed run took, so they fall into start, training, evaluation and saving alike. (SIGTERM saves in the
-middle of a window of log_every steps, whose means are then over the rest of it.)
+The run is a small WGAN-GP (with BatchNorm) on blobs. Moments are uniform over a share of the time left, so
+they fall into start, training, evaluation and saving alike. (SIGTERM saves in the middle of a window of
+log_every steps, whose means are then over the rest of it.)
 """
 
 import argparse
@@ -69,7 +69,7 @@ def main() -> None:
   for kill in range(args.kills):
     process = start(killed)
     left = seconds * (1 - progress(killed) / STEPS)
-    time.sleep(rng.uniform(1, max(2.0, 2 * left / (args.kills - kill) + 4)))
+    time.sleep(rng.uniform(1, 4 + 2 * left / max(4, args.kills - kill)))
     process.send_signal(number)
     status = process.wait()
     print(f"{kill + 1}: SIG{args.signal}, status {status}, checkpoint {progress(killed)}", flush=True)
