@@ -6,6 +6,10 @@ __version__ = "0.1.0"
 STARTED = time.perf_counter()  # nearly the start of a command: the package is the first thing it imports
 
 
+def __dir__() -> list[str]:
+  return ["Run", "__version__", "load"]
+
+
 def __getattr__(name: str):
   if name in ("load", "Run"):  # lazily, so that `import gengap` costs nothing
     from gengap import run

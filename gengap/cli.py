@@ -1,6 +1,8 @@
 """What every command line shares: one clear line and a status for bad input, a tuned allocator, a cache."""
 
 import ctypes
+import os
+import pathlib
 import runpy
 import sys
 from collections.abc import Callable, Sequence
@@ -47,6 +49,10 @@ def parse(argv: Sequence[str]) -> list[str]:
   Raises:
     InputError: an unknown flag or config field (its nearest is named), or a value of the wrong type.
   """
+  path = config_path(argv)
+  if path and not pathlib.Path(path).is_file():
+    near = [str(p) for p in pathlib.Path(path).parent.glob("*.py")]
+    raise InputError(f"--config={path}: there is no such file{suggest(path, near)}")
   try:
     rest = flags.FLAGS(list(argv))[1:]
     if "config" in flags.FLAGS and flags.FLAGS["config"].value is not None:
@@ -57,15 +63,25 @@ def parse(argv: Sequence[str]) -> list[str]:
   except (AttributeError, KeyError) as error:
     raise InputError(unknown_field(argv) or one_line(error)) from error
   except Exception as error:  # whatever the code of a config file raises
-    raise InputError(f"--config: {one_line(error)}") from error
+    raise InputError(f"--config={path}: {type(error).__name__}: {one_line(error)}") from error
+
+
+def given(argv: Sequence[str]) -> list[tuple[str, str]]:
+  """Returns the flags of a command line as (name, value)."""
+  parts = (argument.lstrip("-").partition("=") for argument in argv if argument.startswith("-"))
+  return [(name, value) for name, _, value in parts]
+
+
+def config_path(argv: Sequence[str]) -> str:
+  """Returns the file that --config=FILE[:DATASET] names; empty without one."""
+  return dict(given(argv)).get("config", "").partition(":")[0]
 
 
 def unknown_field(argv: Sequence[str]) -> str:
   """Describes the first --config.FIELD that the config does not have; empty if there is none."""
-  given = [argument.lstrip("-").partition("=") for argument in argv if argument.startswith("-")]
-  path, _, dataset = next(value for name, _, value in given if name == "config").partition(":")
+  path, _, dataset = dict(given(argv))["config"].partition(":")
   config = runpy.run_path(path)["get_config"](*([dataset] if dataset else []))
-  for name in (name for name, _, _ in given if name.startswith("config.")):
+  for name in (name for name, _ in given(argv) if name.startswith("config.")):
     node: Any = config
     for depth, part in enumerate(parts := name.split(".")[1:]):
       fields = list(node.keys()) if hasattr(node, "keys") else []
@@ -120,5 +136,5 @@ def run(main: Callable[[list[str]], None]) -> None:
     print(f"error: {one_line(error)}", file=sys.stderr)
     sys.exit(2 if isinstance(error, InputError) else 3)
   except KeyboardInterrupt:
-    print("interrupted", file=sys.stderr)
-    sys.exit(130)
+    print("interrupted", file=sys.stderr, flush=True)
+    os._exit(130)  # XLA may be compiling in another thread, which the interpreter's own exit does not survive

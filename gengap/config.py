@@ -110,9 +110,8 @@ def check_workdir(workdir: pathlib.Path, config: Config) -> None:
     if there.get(name) != here.get(name) and name != "config.data_dir"
   ]
   if differing:
-    raise InputError(
-      f"{workdir} holds a run of another config: {', '.join(differing)}; use another --workdir"
-    )
+    some = ", ".join(differing[:4]) + (f" and {len(differing) - 4} more" if len(differing) > 4 else "")
+    raise InputError(f"{workdir} holds a run of another config: {some}; use another --workdir")
 
 
 def claim(workdir: pathlib.Path, config: Config) -> None:

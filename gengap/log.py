@@ -34,7 +34,7 @@ class Log:
     forget_after(self.path, step)
     self.file = self.path.open("a")
     self.board = SummaryWriter(str(workdir), purge_step=step + 1 if step else None)
-    self.steps = steps
+    self.steps, self.fresh = steps, step == 0
     self.bar = tqdm(
       total=steps, initial=step, unit="step", dynamic_ncols=True, disable=not sys.stderr.isatty()
     )

@@ -16,6 +16,7 @@ import tempfile
 from absl import flags
 
 from gengap import cli
+from gengap.data import blobs
 from gengap.data.folders import read_cub, read_folders
 from gengap.data.raw import Raw, read_cifar10, read_mnist
 from gengap.data.tfds import ALIASES, default_dir, progress
@@ -39,6 +40,8 @@ def prepare(name: str, raw_dir: pathlib.Path, data_dir: pathlib.Path) -> pathlib
   name = ALIASES.get(name, name)
   if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
     raise InputError(f"dataset {name!r}: TFDS allows small letters, digits and _, starting with a letter")
+  if name in blobs.COUNT:
+    raise InputError(f"dataset {name!r} is made on the spot and needs no files; choose another name")
   version = VERSIONS.get(name, "1.0.0")
   target = data_dir / name / version
   if target.exists():

@@ -26,6 +26,9 @@ class Run(NamedTuple):
   method: Method
   nets: Nets  # the moving average where config.ema > 0
 
+  def __repr__(self) -> str:
+    return f"Run({self.config.method} on {self.config.dataset}, step {self.step})"
+
   def sample(self, key: Key, n: int, label=None, temperature: float = 1.0) -> Array:
     """Draws images from the model.
 
@@ -66,6 +69,9 @@ class Run(NamedTuple):
 
   def represent(self, name: str, images) -> Array:
     """Features [n, ...] of images [n, H, W, C] in [-1, 1], under one of the method's representations."""
+    if name not in self.method.represent:
+      known = ", ".join(self.method.represent)
+      raise InputError(f"{self.config.method!r} has no representation {name!r}; it has {known}")
     images = jnp.asarray(images, jnp.float32)
     if images.shape[1:] != tuple(self.spec.shape):
       raise InputError(f"images have shape {images.shape}; it must be (n, *{tuple(self.spec.shape)})")

@@ -80,7 +80,7 @@ def check_finite(values: dict[str, np.ndarray], end: int) -> None:
       at = end - len(value) + int(bad[0]) + 1
       raise NonFiniteError(
         f"the loss of turn {name.removesuffix('/loss')!r} is {value[bad[0]]} at step {at}; "
-        "the last good checkpoint is kept"
+        "checkpoints before it are kept"
       )
 
 
@@ -97,7 +97,7 @@ def check_weights(state: State, step: int) -> None:
   for name, good in finite(state.nets).items():
     if not good:
       raise NonFiniteError(
-        f"the weights of turn {name!r} are not finite after step {step}; the last good checkpoint is kept"
+        f"the weights of turn {name!r} are not finite after step {step}; checkpoints before it are kept"
       )
 
 
@@ -153,7 +153,7 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
     checkpoints = Checkpoints(workdir, keep=config.keep_checkpoints, best=config.best)
     state = resume(program, checkpoints, say) or start(program, config)
     log = Log(workdir, int(state.step), config.steps)
-    say(describe(program, config, dataset, state))
+    say(describe(program, config, dataset, state) if log.fresh else f"resuming at step {int(state.step)}")
     try:
       return loop(config, program, state, dataset, validation, checkpoints, log, asked_to_stop)
     except OSError as error:
@@ -193,4 +193,5 @@ def loop(config, program, state, dataset, validation, checkpoints, log, asked_to
     check_weights(state, step)
     checkpoints.save(state, meta, {})
   checkpoints.wait()
+  say(f"{'stopped' if step < config.steps else 'done'} at step {step} of {config.steps}")
   return state

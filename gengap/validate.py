@@ -5,11 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from gengap import data, metrics, step
-from gengap.errors import InputError
+from gengap.errors import InputError, suggest
 from gengap.method import Config, Nets, State
 from gengap.program import Program
 
 GRID = 64  # images in a sample grid
+ENERGY = "valid/energy_distance"
 
 
 def whole_batches(config: Config, held_out: data.Dataset) -> int:
@@ -19,10 +20,14 @@ def whole_batches(config: Config, held_out: data.Dataset) -> int:
     InputError: the held-out images do not fill one.
   """
   batches = min(config.eval_images, len(held_out.image)) // config.batch_size
+  if config.eval_images < config.batch_size:
+    raise InputError(
+      f"config.eval_images is {config.eval_images}; an evaluation needs one whole batch, {config.batch_size}"
+    )
   if not batches:
     raise InputError(
-      f"config.batch_size is {config.batch_size}, more than the {len(held_out.image)} held-out images "
-      f"or config.eval_images, {config.eval_images}; at least one whole batch is needed"
+      f"config.batch_size is {config.batch_size}, and there are only {len(held_out.image)} held-out images; "
+      f"use a batch of {len(held_out.image)} at most, or a larger config.validation_share"
     )
   return batches
 
@@ -31,7 +36,11 @@ class Validation:
   """What never changes while a run is looked at: held-out images, latents, programs."""
 
   def __init__(self, program: Program, config: Config, held_out: data.Dataset):
-    """Compiles nothing yet."""
+    """Compiles nothing yet.
+
+    Raises:
+      InputError: too few held-out images, or config.best is no number that is measured here.
+    """
     method, seed = program.method, config.seed
     self.batches = whole_batches(config, held_out)
     self.count = self.batches * config.batch_size
@@ -44,6 +53,12 @@ class Validation:
       step.stream(seed, "sample"), (-(-self.count // GRID) * GRID, method.latent_dim)
     )
     self.label = jnp.arange(len(self.z)) % program.spec.num_classes
+    numbers = jax.eval_shape(self.examine, self.slots, program.shapes, self.data, np.uint32(0))
+    names = [ENERGY, *(f"valid/{name}" for name in numbers)]
+    if config.best not in names:
+      raise InputError(
+        f"config.best is {config.best!r}; it must be one of {', '.join(names)}{suggest(config.best, names)}"
+      )
 
   def samples(self, state: State, n: int = GRID) -> np.ndarray:
     """Returns the images [n, H, W, C] of the run's first n latents, always the same."""
@@ -56,7 +71,7 @@ class Validation:
     seen = [self.examine(self.slots, state, self.data, np.uint32(i)) for i in range(self.batches)]
     means = {f"valid/{k}": float(np.mean([float(s[k]) for s in seen])) for k in seen[0]}
     distance = metrics.energy_distance(self.samples(state, self.count), self.images)
-    return means | {"valid/energy_distance": distance}
+    return means | {ENERGY: distance}
 
 
 def shown(state: State) -> Nets:

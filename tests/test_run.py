@@ -64,6 +64,8 @@ def test_what_cannot_be_done_is_said(workdirs, tmp_path):
   gan, vae = (gengap.load(workdirs[n][0]) for n in ("wgan_gp", "vae"))
   with pytest.raises(InputError, match="has no encoder"):
     gan.encode(gan.sample(KEY, 2))
+  with pytest.raises(InputError, match="no representation 'nope'; it has critic"):
+    gan.represent("nope", gan.sample(KEY, 2))
   with pytest.raises(InputError, match="z has shape"):
     gan.generate(np.zeros((2, 99)))
   with pytest.raises(InputError, match="images have shape"):

@@ -35,6 +35,6 @@ def build(config: Config, spec: Spec) -> Method:
     if name not in allowed:
       raise InputError(
         f"config.method_args.{name} is not an argument of {config.method!r}, "
-        f"which takes {', '.join(allowed)}{suggest(name, allowed)}"
+        f"which takes {', '.join(allowed)}{suggest(name, allowed)} (another method needs another --config)"
       )
   return find(config.method)(spec, **config.method_args)

@@ -3,6 +3,7 @@
 Every function of `keys` draws one independent value per example, from that example's own key.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -49,7 +50,7 @@ def choose(field: str, name: str, choices: Mapping[str, T]) -> T:
 def positive(**values: float) -> None:
   """Raises InputError for the first method argument that is not above zero."""
   for name, value in values.items():
-    if value <= 0:
+    if not 0 < value < math.inf:
       raise InputError(f"config.method_args.{name} is {value}; it must be above 0")
 
 
@@ -71,6 +72,12 @@ def adam(
     clip_norm: largest global norm of a gradient; 0 clips nothing.
   """
   positive(learning_rate=learning_rate)
+  for name, value in {"b1": b1, "b2": b2}.items():
+    if not 0 <= value < 1:
+      raise InputError(f"config.method_args.{name} is {value}; it must be in [0, 1)")
+  for name, value in {"decay_steps": decay_steps, "clip_norm": clip_norm}.items():
+    if not 0 <= value < math.inf:
+      raise InputError(f"config.method_args.{name} is {value}; it must be 0 (off) or above")
   rate = optax.linear_schedule(learning_rate, 0.0, decay_steps) if decay_steps else learning_rate
   clip = optax.clip_by_global_norm(clip_norm) if clip_norm else optax.identity()
   return optax.chain(clip, optax.adam(rate, b1, b2))
