@@ -113,6 +113,17 @@ def usage() -> str:
   )
 
 
+def hush_storage() -> None:
+  """Silences the threads of a checkpoint that cannot be read or written; the error that follows says it."""
+  getLogger("asyncio").setLevel("CRITICAL")
+
+  def hook(unraisable: Any) -> None:
+    if str(unraisable.exc_value) != "Event loop is closed":
+      sys.__unraisablehook__(unraisable)
+
+  sys.unraisablehook = hook
+
+
 def run(main: Callable[[list[str]], None]) -> None:
   """Runs a command and exits: 0, 2 for bad input, 3 for a non-finite loss, 130 for an interrupt.
 
@@ -120,7 +131,7 @@ def run(main: Callable[[list[str]], None]) -> None:
     main: gets the arguments that are no flags.
   """
   logging.set_verbosity(logging.ERROR)
-  getLogger("asyncio").setLevel("CRITICAL")  # of writes that a failed checkpoint abandons; the error says it
+  hush_storage()
   debug = "--debug" in sys.argv
   if {"--help", "-h"} & set(sys.argv):
     print(usage())

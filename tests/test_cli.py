@@ -126,6 +126,22 @@ def test_a_damaged_config_json(tmp_path):
   assert "config.json" in said
 
 
+def test_a_truncated_checkpoint_is_one_line(tmp_path):
+  net = ["--config.method_args.network=dense", "--config.method_args.width=4", "--config.eval_images=8"]
+  often = [f"--config.{name}=4" for name in ("checkpoint_every", "eval_every", "sample_every", "log_every")]
+  args = [VAE, *SMALL, *net, *often, "--config.steps=8", f"--workdir={tmp_path}"]
+  assert call(*args)[0] == 0
+  for file in (tmp_path / "checkpoints" / "8").rglob("*"):
+    if file.is_file() and "/d/" in str(file):
+      os.truncate(file, file.stat().st_size // 2)
+  status, _, said = call(*args)
+  assert status == 0
+  assert "Traceback" not in said
+  lines = said.splitlines()
+  assert "8 cannot be read" in lines[0]
+  assert lines[1] == "resuming at step 4"
+
+
 def test_a_non_finite_loss_is_status_3(tmp_path):
   hot = ["--config.method_args.learning_rate=1e4", "--config.method_args.clip_norm=0", "--config.steps=400"]
   net = ["--config.method_args.network=dense", "--config.method_args.width=4"]
