@@ -54,7 +54,8 @@ class Log:
     if self.bar.disable:
       say(f"step {step}/{self.steps}  {text}")
     else:
-      self.bar.set_postfix_str(text.replace("  ", " "), refresh=False)
+      brief = {k: f"{v:.4g}" for k, v in metrics.items() if k.endswith(("/loss", "/energy_distance"))}
+      self.bar.set_postfix(brief, refresh=False)
 
   def picture(self, step: int | str, images: np.ndarray) -> None:
     """Saves images [n, H, W, C] in [-1, 1] as a grid, samples/STEP.png; STEP may also be a name."""
