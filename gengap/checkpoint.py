@@ -71,7 +71,7 @@ class Checkpoints:
         f"{needed / 1e6:.1f} MB, twice while it is written; what is there is kept"
       )
     step = int(state.step)
-    if step in self.manager.all_steps():  # a damaged one, from which `restore` fell back
+    if step in self.manager.all_steps():  # a damaged one, from which `resume` fell back
       self.manager.delete(step)
     trees = jax.tree.map(jnp.copy, {"nets": state.nets, "opt": state.opt, "ema": state.ema})
     items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items() if tree}
