@@ -1,18 +1,20 @@
-"""B9, C3, E6. WGAN-GP with the two-sided penalty.
+"""C3, B2. WGAN-GP with C's residual pair and the two-sided penalty (||grad|| - 1)^2.
 
-python -m gengap.main --config=configs/wgan_gp.py[:DATASET] --workdir=DIR
+  python -m gengap.main --config=configs/wgan_gp.py[:cub200] --workdir=DIR
+
+The report: FID 50.84 on CUB-200 at 32x32; stable.
+Its schedule: the critic is updated in every iteration and the generator in every fifth, for all three losses.
+So 30,000 iterations are 6,000 steps of 5 critic updates and one of the generator. The learning rates fall
+linearly to 0 over 500,000 and 100,000 updates. On two CPU cores, use --config.method_args.width=32 and
+--config.batch_size=64.
 """
 
-from gengap.config import base
+from gengap.config import base, on_blobs
 
 
 def get_config(dataset=""):
-  """Blobs get a network sized for two CPU cores; real images C's residual pair at a quarter of its width."""
-  if not dataset or dataset.startswith("blobs"):
-    small = dict(network="resnet", width=16, latent_dim=4, n_critic=3)
-    config = base("wgan_gp", dataset, **small, learning_rate=1e-3, critic_learning_rate=1e-3)
-    config.update(image_size=16, batch_size=32, steps=3000, ema=0.99)
-    return config
-  config = base("wgan_gp", dataset, network="resnet", width=32, latent_dim=128, n_critic=5)
-  config.update(batch_size=64, steps=30_000, ema=0.999)
-  return config
+  """Returns the config."""
+  args = dict(network="resnet", width=128, latent_dim=128, n_critic=5)
+  config = base("wgan_gp", dataset, **args, decay_steps=100_000, critic_decay_steps=500_000)
+  config.update(batch_size=192, steps=6000, sample_every=200, eval_every=200, checkpoint_every=200)
+  return on_blobs(config, n_critic=3, learning_rate=1e-3, critic_learning_rate=1e-3)

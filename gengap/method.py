@@ -43,12 +43,13 @@ class Turn(NamedTuple):
 
 
 class Method(NamedTuple):
-  """A way of training a generator."""
+  """A way of training a generator, or whatever else learns from images."""
 
   latent_dim: int
   init: Callable[[Key, Batch], Nets]  # player -> Linen variables
   turns: tuple[Turn, ...]  # the last is the generator's (or decoder's): exactly one update per step
-  generate: Callable[[Nets, Array, Array], Array]  # z [B, latent_dim] ~ N(0, I), label [B] -> images
+  # z [B, latent_dim] ~ N(0, I), label [B] -> images; None: it makes no images, and looks at them only
+  generate: Callable[[Nets, Array, Array], Array] | None
   represent: Mapping[str, Callable[[Nets, Array], Array]]  # name -> images -> features
 
 

@@ -2,10 +2,12 @@
 
 import functools
 import pathlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from ml_collections import ConfigDict
 
 from gengap import config as settings
@@ -44,6 +46,7 @@ class Run(NamedTuple):
     if n < 1:
       raise InputError(f"n is {n}; it must be at least 1")
     latents, labels = jax.random.split(key)
+    self.generator()  # refuses before anything is drawn
     z = temperature * jax.random.normal(latents, (n, self.method.latent_dim))
     if label is None:
       label = jax.random.randint(labels, (n,), 0, self.spec.num_classes)
@@ -51,11 +54,35 @@ class Run(NamedTuple):
 
   def generate(self, z: Array, label=None) -> Array:
     """Images [n, H, W, C] in [-1, 1] of latents [n, latent_dim] and a class, [n] or one for all (None: 0)."""
+    generate = self.generator()
     z = jnp.asarray(z, jnp.float32)
     if z.ndim != 2 or z.shape[1] != self.method.latent_dim:
       raise InputError(f"z has shape {z.shape}; it must be [n, {self.method.latent_dim}]")
-    label = jnp.broadcast_to(jnp.asarray(0 if label is None else label, jnp.int32), len(z))
-    return chunked(functools.partial(jax.jit(self.method.generate), self.nets), z, label)
+    label = self.labels(0 if label is None else label, len(z))
+    return chunked(functools.partial(jax.jit(generate), self.nets), z, label)
+
+  def generator(self) -> Callable[[Nets, Array, Array], Array]:
+    """Returns the method's way from latents to images.
+
+    Raises:
+      InputError: it has none.
+    """
+    if not self.method.generate:
+      raise InputError(f"{self.config.method!r} makes no images; it has {', '.join(self.method.represent)}")
+    return self.method.generate
+
+  def labels(self, label, n: int) -> Array:
+    """Returns a class, [n] or one for all, as [n] int32.
+
+    Raises:
+      InputError: not as many classes as images, or one that the data do not have.
+    """
+    label = np.asarray(label)
+    if label.shape not in ((), (n,)):
+      raise InputError(f"label has shape {label.shape}; it must be one class, or [{n}]")
+    if label.dtype.kind not in "iu" or label.min() < 0 or label.max() >= self.spec.num_classes:
+      raise InputError(f"label must be whole numbers from 0 to {self.spec.num_classes - 1}, not {label}")
+    return jnp.broadcast_to(jnp.asarray(label, jnp.int32), n)
 
   def encode(self, images) -> tuple[Array, Array]:
     """Mean and log standard deviation of q(z | x), each [n, latent_dim], of images [n, H, W, C] in [-1, 1].

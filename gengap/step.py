@@ -51,6 +51,7 @@ def play(turn: Turn, nets: Nets, opt: optax.OptState, batch: Batch, keys: Keys, 
 
   grads, aux = jax.grad(loss, has_aux=True)(params)
   grads, (changed, metrics) = mean_over_devices((grads, aux))
+  metrics |= {"gradient_norm": optax.tree.norm(grads)}
   updates, opt = turn.tx.update(grads, opt, params)
   params = optax.apply_updates(params, updates)
   return merge(merge(nets, changed), {turn.player: {"params": params}}), opt, metrics

@@ -20,6 +20,7 @@ from gengap import config as settings
 from gengap import data
 from gengap.checkpoint import Checkpoints
 from gengap.errors import InputError, NonFiniteError
+from gengap.health import Watch, oscillation
 from gengap.log import Log, say
 from gengap.method import Array, Config, Metrics, Nets, State
 from gengap.program import Program, compile_program, load_data, resume, start
@@ -33,7 +34,7 @@ class Window:
   """
 
   def __init__(self, log: Log, every: int):
-    self.log, self.every = log, every
+    self.log, self.every, self.watch = log, every, Watch(say)
     self.sent: list[tuple[int, list[Metrics]]] = []
     self.values: list[dict[str, np.ndarray]] = []
     self.clock = time.perf_counter()
@@ -53,9 +54,11 @@ class Window:
     self.log.advance(end)
     if end % self.every == 0:
       window = {k: np.concatenate([v[k] for v in self.values]) for k in values}
-      steps = len(next(iter(window.values())))
-      rate = steps / (time.perf_counter() - self.clock)
-      self.log.numbers(end, {k: float(v.mean()) for k, v in window.items()} | {"steps_per_second": rate})
+      rate = len(next(iter(window.values()))) / (time.perf_counter() - self.clock)
+      means = {k: float(v.mean()) for k, v in window.items()}
+      swings = {k.removesuffix("loss") + "oscillation": oscillation(v) for k, v in window.items() if loss(k)}
+      self.log.numbers(end, means | swings | {"steps_per_second": rate})
+      self.watch.look(end, means)
       self.values, self.clock = [], time.perf_counter()
 
   def flush(self) -> None:
@@ -72,11 +75,16 @@ class Window:
     self.clock += time.perf_counter() - before
 
 
+def loss(name: str) -> bool:
+  """Whether a number is the loss of a turn."""
+  return name.endswith("/loss")
+
+
 def check_finite(values: dict[str, np.ndarray], end: int) -> None:
   """Raises NonFiniteError for the first step whose loss is not finite; values are [steps] up to `end`."""
   for name, value in values.items():
     bad = np.flatnonzero(~np.isfinite(value))
-    if name.endswith("/loss") and len(bad):
+    if loss(name) and len(bad):
       at = end - len(value) + int(bad[0]) + 1
       raise NonFiniteError(
         f"the loss of turn {name.removesuffix('/loss')!r} is {value[bad[0]]} at step {at}; "
@@ -177,7 +185,7 @@ def loop(config, program, state, dataset, validation, checkpoints, log, asked_to
     window.push(step, numbers)
     last = step == config.steps
     scores = {}
-    if last or step % config.sample_every == 0:
+    if validation.generate and (last or step % config.sample_every == 0):
       with window.paused():
         log.picture(step, validation.samples(state))
     if last or step % config.eval_every == 0:

@@ -48,30 +48,32 @@ class Validation:
     self.data = jax.device_put((held_out.image[: self.count], held_out.label[: self.count]), program.place[1])
     self.slots = program.slots
     self.examine = step.examine(method, seed=seed, batch_size=config.batch_size)
-    self.generate = jax.jit(method.generate)
+    self.generate = jax.jit(method.generate) if method.generate else None
     self.z = jax.random.normal(
       step.stream(seed, "sample"), (-(-self.count // GRID) * GRID, method.latent_dim)
     )
     self.label = jnp.arange(len(self.z)) % program.spec.num_classes
     numbers = jax.eval_shape(self.examine, self.slots, program.shapes, self.data, np.uint32(0))
-    names = [ENERGY, *(f"valid/{name}" for name in numbers)]
+    names = [f"valid/{name}" for name in numbers] + [ENERGY] * bool(self.generate)
     if config.best not in names:
       raise InputError(
         f"config.best is {config.best!r}; it must be one of {', '.join(names)}{suggest(config.best, names)}"
       )
 
   def samples(self, state: State, n: int = GRID) -> np.ndarray:
-    """Returns the images [n, H, W, C] of the run's first n latents, always the same."""
+    """Returns the images [n, H, W, C] of the run's first n latents, always the same (a generator's)."""
+    assert self.generate
     nets = shown(state)
     parts = [self.generate(nets, self.z[i : i + GRID], self.label[i : i + GRID]) for i in range(0, n, GRID)]
     return np.concatenate([np.asarray(p) for p in parts])[:n]
 
   def scores(self, state: State) -> dict[str, float]:
-    """Returns the turns' numbers and the energy distance between generated and held-out images."""
+    """Returns the turns' numbers and, of a generator, the energy distance of its images to held-out ones."""
     seen = [self.examine(self.slots, state, self.data, np.uint32(i)) for i in range(self.batches)]
     means = {f"valid/{k}": float(np.mean([float(s[k]) for s in seen])) for k in seen[0]}
-    distance = metrics.energy_distance(self.samples(state, self.count), self.images)
-    return means | {ENERGY: distance}
+    if not self.generate:
+      return means
+    return means | {ENERGY: metrics.energy_distance(self.samples(state, self.count), self.images)}
 
 
 def shown(state: State) -> Nets:

@@ -9,9 +9,13 @@ import tiny
 
 assert jax.device_count() == 8
 
-for name in ("wgan_gp", "vae"):
-  # BatchNorm in the generator and in the decoder: its statistics must be those of the global batch.
-  args = {"network": "resnet"} if name == "vae" else {}
+# BatchNorm in the generators and in the decoder: its statistics must be those of the global batch.
+CASES = {
+  "wgan_gp": {},
+  "vae": {"network": "resnet"},
+  "cgan": {"dropout": 0.3, "spectral_norm": "both", "attention": True, "condition": "projection"},
+}
+for name, args in CASES.items():
   m = tiny.method(name, **args)
   one, _ = tiny.run(m, 20, devices=1, batch_size=16, ema=0.9)
   eight, _ = tiny.run(m, 20, devices=8, batch_size=16, ema=0.9)

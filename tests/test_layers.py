@@ -51,8 +51,9 @@ CASES = {
   "one": (convolution.conv, stock_conv(1), 1, [(5, 3, 9, 10)]),
   "stride": (lambda x, k: convolution.conv(x, k, 2), stock_conv(2), 3, [(8, 6, 5, 7), (7, 5, 3, 2)]),
   "stride_one": (lambda x, k: convolution.conv(x, k, 2), stock_conv(2), 1, [(6, 5, 3, 2)]),
-  "transpose": (convolution.conv_transpose, stock_transpose, 4, [(3, 4, 5, 3), (8, 9, 2, 7)]),
-  "up": (convolution.up_conv, stock_up, 3, [(3, 4, 5, 3), (8, 9, 2, 7)]),
+  "halve": (lambda x, k: convolution.conv(x, k, 2), stock_conv(2), 4, [(6, 8, 5, 7), (4, 4, 1, 9)]),
+  "transpose": (convolution.conv_transpose, stock_transpose, 4, [(3, 4, 5, 3), (8, 9, 2, 7), (8, 9, 2, 9)]),
+  "up": (convolution.up_conv, stock_up, 3, [(3, 4, 5, 3), (8, 9, 2, 9)]),
 }
 FLAT = [(name, shape) for name, case in CASES.items() for shape in case[3]]
 

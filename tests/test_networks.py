@@ -9,7 +9,9 @@ import pytest
 
 from gengap.errors import InputError
 from gengap.method import AXIS
-from gengap.networks import NETWORKS, Family, grid
+from gengap.networks import NETWORKS, Family, grid, spectral
+from gengap.networks.attention import Attention
+from gengap.networks.layers import dropout
 
 LATENT = 6
 SMALL = (8, 8, 1)
@@ -77,6 +79,134 @@ def test_parameters_of_the_dense_pair_by_hand():
   assert (count(g["params"]), count(d["params"])) == (decoder, encoder)
 
 
+def test_parameters_of_the_dcgan_pair_by_hand():
+  family = NETWORKS["dcgan"]
+  _, g = shapes(family.decoder(shape=(28, 28, 1), width=32), jnp.zeros((1, 100)))
+  _, d = shapes(family.encoder(outputs=1, width=32), jnp.zeros((1, 28, 28, 1)))
+  generator = 100 * 49 * 64 + 2 * 64 + conv(64, 32, 4, bias=False) + 2 * 32 + conv(32, 1, 4)
+  critic = conv(1, 32, 4) + conv(32, 64, 4) + linear(49 * 64, 1)
+  assert (count(g["params"]), count(d["params"])) == (generator, critic) == (347_073, 36_513)
+  _, g = shapes(family.decoder(shape=(64, 64, 3), width=64), jnp.zeros((1, 100)))
+  assert g["params"]["Dense_0"]["kernel"].shape == (100, 16 * 512)  # one more stage
+
+
+def test_a_larger_image_takes_one_more_stage():
+  downs = {}
+  for size in (16, 28, 32, 64):
+    _, d = shapes(NETWORKS["resnet"].encoder(outputs=1, width=8), jnp.zeros((1, size, size, 1)))
+    downs[size] = sum(name.startswith("Down") for name in d["params"])
+  assert downs == {16: 2, 28: 2, 32: 2, 64: 3}
+
+
+@pytest.mark.parametrize("family", ["dcgan", "resnet"])
+def test_attention_starts_as_nothing_and_then_sees_the_whole_map(family):
+  """With gamma at 0 it is the identity; with another gamma every pixel of its map sees every other."""
+  for module, x in (
+    (NETWORKS[family].encoder(outputs=2, width=8, attention=True), jnp.ones((2, 8, 8, 1))),
+    (NETWORKS[family].decoder(shape=SMALL, width=8, attention=True), jnp.ones((2, LATENT))),
+  ):
+    plain = module.clone(attention=False)
+    variables = module.init(jax.random.key(0), x, train=False)
+    without = jax.tree.map(jnp.copy, variables)
+    gamma = variables["params"]["Attention_0"].pop("gamma")
+    del without["params"]["Attention_0"]
+    assert gamma == 0
+    variables["params"]["Attention_0"]["gamma"] = gamma
+    same = plain.apply(without, x, train=False)
+    np.testing.assert_allclose(module.apply(variables, x, train=False), same, atol=1e-6)
+    variables["params"]["Attention_0"]["gamma"] = jnp.float32(1.0)
+    assert np.abs(module.apply(variables, x, train=False) - same).max() > 1e-4
+
+
+def test_attention_is_what_the_paper_says():
+  x = np.asarray(jax.random.normal(jax.random.key(1), (2, 3, 3, 16)), np.float64)
+  module = Attention()
+  variables = module.init(jax.random.key(0), x)
+  variables["params"]["gamma"] = jnp.float32(0.7)
+  f, g, h, v = (np.asarray(variables["params"][k]["kernel"], np.float64)[0, 0] for k in "fghv")
+  for image, found in zip(x.reshape(2, 9, 16), module.apply(variables, x).reshape(2, 9, 16), strict=True):
+    want = np.empty((9, 16))
+    for j in range(9):
+      score = np.array([(image[i] @ f) @ (image[j] @ g) for i in range(9)])
+      beta = np.exp(score) / np.exp(score).sum()
+      want[j] = image[j] + 0.7 * (sum(beta[i] * (image[i] @ h) for i in range(9)) @ v)
+    np.testing.assert_allclose(found, want, atol=1e-5)
+
+
+def test_attention_needs_a_map_of_half_the_side():
+  with pytest.raises(InputError, match="8x8 at least"):
+    shapes(NETWORKS["resnet"].encoder(outputs=1, width=8, attention=True), jnp.zeros((1, 7, 7, 1)))
+  with pytest.raises(InputError, match="8x8 at least"):
+    shapes(NETWORKS["dcgan"].decoder(shape=(5, 5, 1)), jnp.zeros((1, LATENT)))
+
+
+def test_dropout_drops_a_share_and_keeps_the_mean():
+  keys = jax.random.split(jax.random.key(0), 8)
+  x = jnp.ones((8, 50, 50))
+  y = np.asarray(dropout(x, 0.3, keys, layer=0))
+  assert set(np.unique(y)) == {0, np.float32(2**16 / (2**16 - round(0.3 * 2**16)))}
+  assert abs((y == 0).mean() - 0.3) < 4 * np.sqrt(0.21 / y.size)
+  assert abs(y.mean() - 1) < 0.02
+  np.testing.assert_array_equal(dropout(x[2:3], 0.3, keys[2:3], layer=0)[0], y[2])  # an example's own key
+  assert not np.array_equal(y[0], y[1])
+  assert not np.array_equal(y, dropout(x, 0.3, keys, layer=1))
+  assert dropout(x, 0.3, None, layer=0) is x
+
+
+@pytest.mark.parametrize("family", ["dense", "dcgan", "resnet"])
+def test_encoders_drop_where_they_get_keys(family):
+  x = jax.random.normal(jax.random.key(0), (4, *SMALL))
+  encoder = NETWORKS[family].encoder(outputs=3, width=8, dropout=0.5)
+  variables = encoder.init(jax.random.key(1), x, train=False)
+  still = encoder.apply(variables, x, train=False)
+  np.testing.assert_array_equal(still, encoder.clone(dropout=0.0).apply(variables, x, train=False))
+  keys = jax.random.split(jax.random.key(2), 4)
+  assert np.abs(still - encoder.apply(variables, x, train=True, keys=keys)).max() > 1e-4
+
+
+def test_normalised_kernels_have_a_largest_singular_value_of_one():
+  """After enough rounds; and the power iteration gets there from where it left off, not from the start."""
+  encoder = NETWORKS["dcgan"].encoder(outputs=3, width=8, attention=True)
+  params = jax.tree.map(
+    lambda p: 3 * p, encoder.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)), train=False)
+  )
+  variables = {**params, "spectral": spectral.init(jax.random.key(1), params["params"])}
+
+  def largest(variables):
+    found = spectral.kernels(spectral.normalised(variables)["params"])
+    return np.array([np.linalg.svd(w, compute_uv=False)[0] for w in found.values()])
+
+  assert len(largest(variables)) == 1 + 4 + 1  # one convolution, attention, the last layer
+  before = np.abs(largest(variables) - 1).max()
+  for _ in range(100):
+    variables = spectral.advance(variables)
+  assert np.abs(largest(variables) - 1).max() < 1e-3 < 1e-1 < before
+  biases = lambda v: [v["params"][k]["bias"] for k in ("Conv_0", "Dense_0")]  # noqa: E731
+  np.testing.assert_array_equal(biases(spectral.normalised(variables))[0], biases(variables)[0])
+
+
+def test_the_gradient_through_a_normalised_kernel_is_the_papers():
+  """Equation 12 there: dW_sn = (dW - <W_sn, dW> u v^T) / sigma, against finite differences."""
+  w = jax.random.normal(jax.random.key(0), (6, 4))
+  variables = {"params": {"kernel": w}, "spectral": spectral.init(jax.random.key(1), {"kernel": w})}
+  for _ in range(200):
+    variables = spectral.advance(variables)
+  weight = jax.random.normal(jax.random.key(2), (6, 4))
+
+  def f(w):
+    return jnp.sum(weight * spectral.normalised({**variables, "params": {"kernel": w}})["params"]["kernel"])
+
+  found = np.asarray(jax.grad(f)(w))
+  exact = np.asarray(w, np.float64)
+  for i, j in np.ndindex(6, 4):
+    ends = []
+    for h in (1e-5, -1e-5):
+      moved = exact.copy()
+      moved[i, j] += h
+      ends.append(np.sum(np.asarray(weight) * moved) / np.linalg.svd(moved, compute_uv=False)[0])
+    np.testing.assert_allclose(found[i, j], (ends[0] - ends[1]) / 2e-5, atol=2e-3)
+
+
 @pytest.mark.parametrize("family", NETWORKS)
 def test_inference_treats_every_example_alone(family):
   decoder = NETWORKS[family].decoder(shape=SMALL, width=8)
@@ -93,7 +223,7 @@ def test_inference_treats_every_example_alone(family):
     assert not np.allclose(alone[1], together[1], atol=1e-4)
 
 
-def test_only_the_resnet_decoder_couples_a_training_batch():
+def test_only_decoders_with_batchnorm_couple_a_training_batch():
   z = jax.random.normal(jax.random.key(0), (4, LATENT))
   coupled = set()
   for name, family in NETWORKS.items():
@@ -107,7 +237,7 @@ def test_only_the_resnet_decoder_couples_a_training_batch():
     run = jax.jit(run)
     if not np.allclose(run(z[None])[0, 0], run(z.at[1:].set(0.0)[None])[0, 0], atol=1e-3):
       coupled.add(name)
-  assert coupled == {"resnet"}
+  assert coupled == {"resnet", "dcgan"}
 
 
 @pytest.mark.parametrize("family", NETWORKS)
@@ -127,7 +257,7 @@ def test_grid(size, want):
 
 
 @pytest.mark.parametrize("shape", [(30, 30, 3), (3, 3, 1), (9, 9, 1), (32, 28, 3)])
-@pytest.mark.parametrize("family", ["conv", "resnet"])
+@pytest.mark.parametrize("family", ["conv", "dcgan", "resnet"])
 def test_impossible_sizes_are_named(family, shape):
   with pytest.raises(InputError, match="image_size"):
     shapes(NETWORKS[family].decoder(shape=shape), jnp.zeros((1, LATENT)))
@@ -136,5 +266,5 @@ def test_impossible_sizes_are_named(family, shape):
 
 
 def test_registry():
-  assert set(NETWORKS) == {"dense", "conv", "resnet"}
+  assert set(NETWORKS) == {"dense", "conv", "dcgan", "resnet"}
   assert all(isinstance(family, Family) for family in NETWORKS.values())

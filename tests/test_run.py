@@ -18,11 +18,11 @@ KEY = jax.random.key(0)
 @pytest.fixture(scope="module")
 def workdirs(tmp_path_factory):
   folder = tmp_path_factory.mktemp("runs")
-  states = {n: train.train(config(n, ema=0.5, steps=8), folder / n) for n in tiny.ARGS}
+  states = {n: train.train(config(n, ema=0.5, steps=8), folder / n) for n in tiny.KINDS}
   return {name: (folder / name, state) for name, state in states.items()}
 
 
-@pytest.mark.parametrize("name", tiny.ARGS)
+@pytest.mark.parametrize("name", tiny.KINDS)
 def test_the_weights_are_the_moving_average(workdirs, name):
   workdir, state = workdirs[name]
   run = gengap.load(workdir)
@@ -31,7 +31,7 @@ def test_the_weights_are_the_moving_average(workdirs, name):
   assert gengap.load(workdir, 4).step == gengap.load(workdir, "4").step == 4
 
 
-@pytest.mark.parametrize("name", tiny.ARGS)
+@pytest.mark.parametrize("name", tiny.KINDS)
 def test_samples_are_images_and_a_function_of_the_key(workdirs, name):
   run = gengap.load(workdirs[name][0])
   x = np.asarray(run.sample(KEY, 5))
@@ -76,6 +76,20 @@ def test_what_cannot_be_done_is_said(workdirs, tmp_path):
     gengap.load(workdirs["vae"][0], 5)
   with pytest.raises(InputError, match="n is 0"):
     gan.sample(KEY, 0)
+  for label in (4, -1, 0.5):
+    with pytest.raises(InputError, match="whole numbers from 0 to 3"):
+      gan.sample(KEY, 2, label=label)
+  with pytest.raises(InputError, match="label has shape"):
+    gan.sample(KEY, 2, label=[0, 1, 2])
+
+
+def test_a_classifier_looks_at_images_and_makes_none(tmp_path):
+  train.train(config("classifier", best="valid/classifier/loss", steps=4), tmp_path)
+  run = gengap.load(tmp_path, "best")
+  assert run.represent("logits", np.zeros((3, 8, 8, 1))).shape == (3, 4)
+  assert {p.stem for p in (tmp_path / "samples").iterdir()} == {"real"}
+  with pytest.raises(InputError, match="'classifier' makes no images; it has logits"):
+    run.sample(KEY, 2)
 
 
 def test_a_checkpoint_with_damaged_metadata_is_told_of(workdirs, tmp_path):

@@ -17,7 +17,7 @@ FLOORS = (
   {"validate"},
   {"program", "run"},
   {"config", "cli"},
-  {"methods", "log", "checkpoint"},
+  {"methods", "log", "checkpoint", "health"},
   {"step", "probes"},
   {"networks", "metrics", "data"},
   {"method"},

@@ -47,10 +47,10 @@ def steps(workdir):
 def whole(tmp_path_factory):
   """An uninterrupted run of each method: name -> (workdir, last state)."""
   folder = tmp_path_factory.mktemp("whole")
-  return {name: (folder / name, train.train(config(name), folder / name)) for name in tiny.ARGS}
+  return {name: (folder / name, train.train(config(name), folder / name)) for name in tiny.KINDS}
 
 
-@pytest.mark.parametrize("name", tiny.ARGS)
+@pytest.mark.parametrize("name", tiny.KINDS)
 def test_a_workdir_holds_what_a_run_promises(whole, name):
   workdir, _ = whole[name]
   assert json.loads((workdir / "config.json").read_text())["method"] == name
@@ -70,7 +70,7 @@ def test_training_lowers_the_loss(tmp_path):
   assert trained[-1] < 0.7 * trained[0]
 
 
-@pytest.mark.parametrize("name", tiny.ARGS)
+@pytest.mark.parametrize("name", tiny.KINDS)
 def test_resumed_equals_uninterrupted(whole, name, tmp_path):
   workdir, expected = whole[name]
   c = config(name)

@@ -10,11 +10,19 @@ from gengap import step
 from gengap.method import Batch, Spec
 from gengap.methods import METHODS
 
-SPEC = Spec((8, 8, 1), 1)
+SPEC = Spec((8, 8, 1), 2)
+GAN = dict(network="dcgan", width=4, latent_dim=4, n_critic=1)
 ARGS = {
   "wgan_gp": dict(network="resnet", width=4, latent_dim=4, n_critic=2, learning_rate=1e-3),
   "vae": dict(network="conv", width=4, latent_dim=4),
+  "gan": GAN,
+  "cgan": GAN,
+  "lsgan": GAN,
+  "hinge": GAN,
+  "wgan": GAN,
+  "classifier": dict(network="dcgan", width=4),
 }
+KINDS = ("wgan_gp", "vae")  # players against each other, and one alone: what whole runs are tested on
 
 
 def method(name, **args):
@@ -23,7 +31,7 @@ def method(name, **args):
 
 def data(n=64):
   images = np.random.default_rng(0).integers(0, 256, (n, *SPEC.shape), np.uint8)
-  return jnp.asarray(images), jnp.zeros(n, jnp.int32)
+  return jnp.asarray(images), jnp.arange(n) % 2
 
 
 def state(m, seed=0, ema=0.0):

@@ -115,7 +115,7 @@ def _find(
   base, _, chosen = name.partition("/")
   if base in blobs.COUNT:
     settings = blobs.settings(base, size, args)
-    return Source(("all",), lambda: blobs.read(settings, split, size, channels)), chosen
+    return Source(blobs.classes(settings), lambda: blobs.read(settings, split, size, channels)), chosen
   if args:
     raise InputError(
       f"dataset_args.{next(iter(args))} is a setting of {' and '.join(blobs.COUNT)}, not of {base}"

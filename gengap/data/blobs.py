@@ -2,7 +2,8 @@
 
 An image is the sum of K Gaussians of height 1 on a background of 0, clipped at 1 and stored in 0..255: point
 sources seen through a Gaussian point-spread function, with centres uniform over the image. blobs_single has
-one blob an image, blobs_multi exactly ten, which may overlap.
+one blob an image, blobs_multi exactly ten, which may overlap. The class of an image with one blob is the
+quarter in which its centre lies; images with several have no classes.
 
 Image i is a function of (settings, i) alone: blob k of it reads the step i K + k of a counter-based random
 stream (Philox 4x64; Salmon et al., SC 2011). Splits are disjoint ranges of i, so a data set can grow without
@@ -22,6 +23,7 @@ import numpy as np
 from gengap.errors import InputError, suggest
 
 COUNT = {"blobs_single": 1, "blobs_multi": 10}
+QUARTERS = ("upper_left", "upper_right", "lower_left", "lower_right")
 FIRST = {"train": 0, "test": 2**40}  # index of a split's first image
 BLOCK = 1024  # images rendered at once
 
@@ -68,7 +70,7 @@ def settings(name: str, size: int, args: Mapping[str, Any]) -> Settings:
 def read(
   s: Settings, split: str, size: int, channels: int
 ) -> tuple[np.ndarray, Callable[[np.ndarray], tuple[np.ndarray, Truth]]]:
-  """Returns a split's labels, all 0, and the function that renders a choice of its images.
+  """Returns a split's labels and the function that renders a choice of its images.
 
   Args:
     s: number, width and seed of the blobs.
@@ -83,7 +85,16 @@ def read(
     image = render(truth["centre"], truth["sigma"], size)
     return np.repeat(image, channels or 1, axis=-1), truth
 
-  return np.zeros(total, np.int32), take
+  if s.count > 1:
+    return np.zeros(total, np.int32), take
+  centre = draw(s, FIRST[split], total, size)["centre"][:, 0]
+  right, low = (centre > (size - 1) / 2).T
+  return (2 * low + right).astype(np.int32), take
+
+
+def classes(s: Settings) -> tuple[str, ...]:
+  """Returns the names of the labels."""
+  return QUARTERS if s.count == 1 else ("all",)
 
 
 def draw(s: Settings, first: int, total: int, size: int) -> Truth:

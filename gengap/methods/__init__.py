@@ -6,9 +6,19 @@ from typing import Any
 
 from gengap.errors import InputError, suggest
 from gengap.method import Config, Method, Spec
-from gengap.methods import vae, wgan_gp
+from gengap.methods import classifier, gan, vae
+from gengap.methods.adversarial import game
 
-METHODS: Mapping[str, Callable[..., Method]] = {"vae": vae.build, "wgan_gp": wgan_gp.build}
+METHODS: Mapping[str, Callable[..., Method]] = {
+  "gan": game(gan.gan),
+  "cgan": game(gan.gan, condition="one_hot"),
+  "lsgan": game(gan.lsgan),
+  "hinge": game(gan.hinge),
+  "wgan": game(gan.wgan, n_critic=5),
+  "wgan_gp": game(gan.wgan_gp, n_critic=5),
+  "classifier": classifier.build,
+  "vae": vae.build,
+}
 
 
 def find(name: str) -> Callable[..., Method]:

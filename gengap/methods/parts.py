@@ -3,10 +3,12 @@
 Every function of `keys` draws one independent value per example, from that example's own key.
 """
 
+import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
@@ -54,13 +56,43 @@ def positive(**values: float) -> None:
       raise InputError(f"config.method_args.{name} is {value}; it must be above 0")
 
 
+def rate(**values: float) -> None:
+  """Raises InputError for the first method argument that is not a share of at least 0 and below 1."""
+  for name, value in values.items():
+    if not 0 <= value < 1:
+      raise InputError(f"config.method_args.{name} is {value}; it must be in [0, 1)")
+
+
 def family(name: str) -> Family:
   """Returns the decoder and encoder that config.method_args.network names."""
   return choose("network", name, NETWORKS)
 
 
+def network(name: str, side: str, **options: Any) -> Callable[..., nn.Module]:
+  """Returns the decoder or encoder that config.method_args.network names, with those options that are on.
+
+  Raises:
+    InputError: unknown network, or an option is on that it does not have.
+  """
+  module = getattr(family(name), side)
+  chosen = {option: value for option, value in options.items() if value}
+  for option, value in chosen.items():
+    if option not in module.__dataclass_fields__:
+      having = [n for n, f in NETWORKS.items() if option in getattr(f, side).__dataclass_fields__]
+      raise InputError(
+        f"config.method_args.{option} is {value}, which network {name!r} does not have; "
+        f"{', '.join(having)} do"
+      )
+  return functools.partial(module, **chosen)
+
+
 def adam(
-  learning_rate: float, b1: float = 0.9, b2: float = 0.999, decay_steps: int = 0, clip_norm: float = 0.0
+  learning_rate: float,
+  b1: float = 0.9,
+  b2: float = 0.999,
+  decay_steps: int = 0,
+  clip_norm: float = 0.0,
+  prefix: str = "",
 ) -> optax.GradientTransformation:
   """Adam (Kingma and Ba, 2015).
 
@@ -70,17 +102,19 @@ def adam(
     b2: decay of the second moment.
     decay_steps: updates after which a linear decay has brought the learning rate to 0; 0 keeps it constant.
     clip_norm: largest global norm of a gradient; 0 clips nothing.
+    prefix: of the names of the rate and its decay among the method's arguments, such as "critic_".
+
+  Raises:
+    InputError: a value outside its range.
   """
-  positive(learning_rate=learning_rate)
-  for name, value in {"b1": b1, "b2": b2}.items():
-    if not 0 <= value < 1:
-      raise InputError(f"config.method_args.{name} is {value}; it must be in [0, 1)")
-  for name, value in {"decay_steps": decay_steps, "clip_norm": clip_norm}.items():
+  positive(**{f"{prefix}learning_rate": learning_rate})
+  rate(b1=b1, b2=b2)
+  for name, value in {f"{prefix}decay_steps": decay_steps, "clip_norm": clip_norm}.items():
     if not 0 <= value < math.inf:
       raise InputError(f"config.method_args.{name} is {value}; it must be 0 (off) or above")
-  rate = optax.linear_schedule(learning_rate, 0.0, decay_steps) if decay_steps else learning_rate
+  falling = optax.linear_schedule(learning_rate, 0.0, decay_steps) if decay_steps else learning_rate
   clip = optax.clip_by_global_norm(clip_norm) if clip_norm else optax.identity()
-  return optax.chain(clip, optax.adam(rate, b1, b2))
+  return optax.chain(clip, optax.adam(falling, b1, b2))
 
 
 def linear(start: float, stop: float, steps: int) -> optax.Schedule:

@@ -5,6 +5,7 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from gengap.method import Keys
 from gengap.networks.grid import Shape, grid
 from gengap.networks.layers import Array, Conv, ConvTranspose, Dense
 
@@ -39,8 +40,8 @@ class Encoder(nn.Module):
   dtype: Any = None
 
   @nn.compact
-  def __call__(self, x: Array, train: bool) -> Array:
-    del train
+  def __call__(self, x: Array, train: bool, keys: Keys | None = None) -> Array:
+    del train, keys
     _, doublings = grid(x.shape[1:])
     x = nn.relu(Conv(self.width, dtype=self.dtype)(x))
     for i in range(1, doublings + 1):

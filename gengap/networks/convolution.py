@@ -38,6 +38,8 @@ def conv(x: Array, kernel: Array, stride: int = 1) -> Array:
     # Each pixel's contribution to its neighbours, then their sum: the kernel flipped, [I, k * k * O].
     taps = product(x, kernel[::-1, ::-1].transpose(2, 0, 1, 3).reshape(inputs, -1))
     return crop(fold(taps, k), before)
+  if stride == 2 and k == 4:
+    return halve(x, kernel)
   return product(patches(pad(x, before), k, stride), kernel.reshape(-1, outputs))
 
 
@@ -84,6 +86,53 @@ correlate.defvjp(
 )
 
 
+@jax.custom_vjp
+def halve(x: Array, kernel: Array) -> Array:
+  """`conv`, 4x4 at stride 2: [B, 2H, 2W, I], [4, 4, I, O] -> [B, H, W, O]. Reverse mode only.
+
+  It is one of three functions, each linear in both arguments: of an image, a kernel and an output they make
+  the third from two, and each one's derivatives are the other two. So all may be differentiated any number of
+  times, always in the formulation that is fast.
+  """
+  return product(windows(x), kernel.reshape(-1, kernel.shape[-1]))
+
+
+@jax.custom_vjp
+def double(y: Array, kernel: Array) -> Array:
+  """Gradient of the image of `halve`: [B, H, W, O], [4, 4, I, O] -> [B, 2H, 2W, I]."""
+  return subpixel(y, kernel.swapaxes(2, 3))
+
+
+@jax.custom_vjp
+def relate(x: Array, y: Array) -> Array:
+  """Gradient of the kernel of `halve`: [B, 2H, 2W, I], [B, H, W, O] -> [4, 4, I, O]."""
+  inputs, outputs = x.shape[-1], y.shape[-1]
+  kernel = y.reshape(-1, outputs).T @ windows(x).reshape(-1, 16 * inputs)  # faster than its transpose
+  return kernel.reshape(outputs, 4, 4, inputs).transpose(1, 2, 3, 0)
+
+
+halve.defvjp(
+  lambda x, kernel: (halve(x, kernel), (x, kernel)),
+  lambda saved, y: (double(y, saved[1]), relate(saved[0], y)),
+)
+double.defvjp(
+  lambda y, kernel: (double(y, kernel), (y, kernel)),
+  lambda saved, x: (halve(x, saved[1]), relate(x, saved[0])),
+)
+relate.defvjp(
+  lambda x, y: (relate(x, y), (x, y)),
+  lambda saved, kernel: (double(saved[1], kernel), halve(saved[0], kernel)),
+)
+
+
+def windows(x: Array) -> Array:
+  """Every 4x4 window at stride 2 of an image padded by 1: [B, 2H, 2W, C] -> [B, H, W, 16 C]."""
+  b, h, w, _ = x.shape
+  x = pad(x, 1)
+  rows = (jnp.stack([x[:, i : i + h : 2, j : j + w : 2] for j in range(4)], 3) for i in range(4))
+  return jnp.stack(list(rows), 3).reshape(b, h // 2, w // 2, -1)
+
+
 def conv_transpose(x: Array, kernel: Array) -> Array:
   """The gradient of a 4x4 stride-2 convolution padded by 1: [B, H, W, I], [4, 4, I, O] -> [B, 2H, 2W, O].
 
@@ -93,7 +142,7 @@ def conv_transpose(x: Array, kernel: Array) -> Array:
     return lax.conv_general_dilated(
       x, kernel[::-1, ::-1], (1, 1), [(2, 2)] * 2, (2, 2), dimension_numbers=DIMENSIONS
     )
-  return subpixel(x, kernel)
+  return double(x, kernel.swapaxes(2, 3))
 
 
 def up_conv(x: Array, kernel: Array) -> Array:
@@ -107,7 +156,7 @@ def up_conv(x: Array, kernel: Array) -> Array:
   a, b, c = kernel
   kernel = jnp.stack([c, b + c, a + b, a])
   a, b, c = kernel.swapaxes(0, 1)
-  return subpixel(x, jnp.stack([c, b + c, a + b, a], 1))
+  return conv_transpose(x, jnp.stack([c, b + c, a + b, a], 1))
 
 
 def subpixel(x: Array, kernel: Array) -> Array:
@@ -118,7 +167,7 @@ def subpixel(x: Array, kernel: Array) -> Array:
   b, h, w, inputs = x.shape
   outputs = kernel.shape[-1]
   kernel = kernel.reshape(2, 2, 2, 2, inputs, outputs).transpose(4, 0, 2, 1, 3, 5)
-  if h < SMALL:  # (h + 1)**2 windows would be many more than h**2 inputs
+  if h < SMALL or outputs < FEW:  # (h + 1)**2 windows would be many more than h**2 inputs
     y = fold(product(x, kernel.reshape(inputs, -1)), 2)
   else:
     kernel = kernel[:, ::-1, ::-1].transpose(1, 2, 0, 3, 4, 5).reshape(-1, 4 * outputs)

@@ -6,15 +6,9 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from gengap.method import Keys
 from gengap.networks.grid import Shape
-from gengap.networks.layers import Array, Dense
-
-
-def hidden(x: Array, widths: tuple[int, ...], dtype: Any) -> Array:
-  """Dense layers with LeakyReLU after each."""
-  for width in widths:
-    x = nn.leaky_relu(Dense(width, dtype=dtype)(x), 0.2)
-  return x
+from gengap.networks.layers import Array, Dense, dropout
 
 
 class Decoder(nn.Module):
@@ -27,22 +21,29 @@ class Decoder(nn.Module):
   @nn.compact
   def __call__(self, z: Array, train: bool) -> Array:
     del train
-    w = self.width
-    x = hidden(z, (w, 2 * w, 4 * w), self.dtype)
+    x = z
+    for times in (1, 2, 4):
+      x = nn.leaky_relu(Dense(times * self.width, dtype=self.dtype)(x), 0.2)
     x = Dense(math.prod(self.shape), dtype=self.dtype)(x)
     return x.reshape(-1, *self.shape).astype(jnp.float32)
 
 
 class Encoder(nn.Module):
-  """image -> 4w -> 2w -> w -> outputs: [B, H, W, C] -> [B, outputs]."""
+  """image -> 4w -> 2w -> w -> outputs: [B, H, W, C] -> [B, outputs].
+
+  Dropout, where there is any, follows every LeakyReLU.
+  """
 
   outputs: int
   width: int = 256
+  dropout: float = 0.0
   dtype: Any = None
 
   @nn.compact
-  def __call__(self, x: Array, train: bool) -> Array:
+  def __call__(self, x: Array, train: bool, keys: Keys | None = None) -> Array:
     del train
-    w = self.width
-    x = hidden(x.reshape(len(x), -1), (4 * w, 2 * w, w), self.dtype)
+    x = x.reshape(len(x), -1)
+    for i, times in enumerate((4, 2, 1)):
+      x = nn.leaky_relu(Dense(times * self.width, dtype=self.dtype)(x), 0.2)
+      x = dropout(x, self.dropout, keys, layer=i)
     return Dense(self.outputs)(x.astype(jnp.float32))

@@ -14,8 +14,12 @@ class Grid(NamedTuple):
   doublings: int
 
 
-def grid(shape: tuple[int, ...]) -> Grid:
-  """Returns the grid of an image: 28 -> (7, 2), 32 -> (4, 3), 64 -> (4, 4)."""
+def grid(shape: tuple[int, ...], least: int = 0) -> Grid:
+  """Returns the grid of an image: 28 -> (7, 2), 32 -> (4, 3), 64 -> (4, 4).
+
+  Raises:
+    InputError: no such grid makes the image, or not by `least` doublings.
+  """
   height, width, _ = shape
   base, doublings = height, 0
   while base > 7 and base % 2 == 0:
@@ -25,4 +29,6 @@ def grid(shape: tuple[int, ...]) -> Grid:
       f"image_size: {height}x{width} does not suit a convolutional network; it needs a square of 4, 5, 6 "
       "or 7 times a power of two, such as 28, 32 or 64"
     )
+  if doublings < least:
+    raise InputError(f"image_size: {height}x{width} is too small for this network; it needs 8x8 at least")
   return Grid(base, doublings)

@@ -10,13 +10,24 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 
-from gengap.method import AXIS
+from gengap.method import AXIS, Keys
 from gengap.networks import convolution
 from gengap.networks.convolution import mean_pool, upsample
 
-__all__ = ["BatchNorm", "Conv", "ConvTranspose", "Dense", "UpConv", "mean_pool", "upsample"]
+__all__ = [
+  "BatchNorm",
+  "Conv",
+  "ConvTranspose",
+  "Dense",
+  "Keys",
+  "UpConv",
+  "dropout",
+  "mean_pool",
+  "upsample",
+]
 
 Array = jax.Array
 Dtype = Any
@@ -37,6 +48,22 @@ def apply(
   x, kernel, bias = promote_dtype(x, kernel, bias, dtype=module.dtype)
   y = f(x, kernel)
   return y if bias is None else y + bias
+
+
+def dropout(x: Array, rate: float, keys: Keys | None, layer: int) -> Array:
+  """Sets numbers to zero with probability `rate` and scales the others by 1 / (1 - rate): [B, ...].
+
+  Args:
+    x: the numbers.
+    rate: in [0, 1), rounded to a multiple of 2^-16.
+    keys: one for each example; None drops nothing.
+    layer: the layer's number in its network; layers draw independently.
+  """
+  if not rate or keys is None:
+    return x
+  drop = round(rate * 2**16)
+  bits = jax.vmap(lambda key: jax.random.bits(jax.random.fold_in(key, layer), x.shape[1:], jnp.uint16))(keys)
+  return jnp.where(bits >= drop, x * (2**16 / (2**16 - drop)), 0)
 
 
 class Conv(nn.Module):

@@ -11,8 +11,10 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from gengap.method import Keys
+from gengap.networks.attention import Attention
 from gengap.networks.grid import Shape, grid
-from gengap.networks.layers import Array, BatchNorm, Conv, Dense, UpConv, mean_pool, upsample
+from gengap.networks.layers import Array, BatchNorm, Conv, Dense, UpConv, dropout, mean_pool, upsample
 
 
 class Up(nn.Module):
@@ -61,14 +63,17 @@ class Decoder(nn.Module):
 
   shape: Shape
   width: int = 128
+  attention: bool = False
   dtype: Any = None
 
   @nn.compact
   def __call__(self, z: Array, train: bool) -> Array:
-    base, doublings = grid(self.shape)
+    base, doublings = grid(self.shape, least=int(self.attention))
     x = Dense(base * base * self.width, dtype=self.dtype)(z)
     x = x.reshape(-1, base, base, self.width)
-    for _ in range(doublings):
+    for i in reversed(range(doublings)):
+      if self.attention and i == 0:
+        x = Attention(dtype=self.dtype)(x)
       x = Up(self.width, dtype=self.dtype)(x, train)
     x = nn.relu(BatchNorm(dtype=self.dtype)(x, train))
     return Conv(self.shape[-1], dtype=self.dtype)(x).astype(jnp.float32)
@@ -77,19 +82,25 @@ class Decoder(nn.Module):
 class Encoder(nn.Module):
   """Two down-blocks, two residual blocks, ReLU, sum over space, Dense: [B, H, W, C] -> [B, outputs].
 
-  No normalisation, because a gradient penalty is of one image at a time.
+  From 64x64 on there is a down-block more for every doubling. No normalisation, because a gradient penalty
+  is of one image at a time. Dropout, where there is any, comes before the sum.
   """
 
   outputs: int
   width: int = 128
+  attention: bool = False
+  dropout: float = 0.0
   dtype: Any = None
 
   @nn.compact
-  def __call__(self, x: Array, train: bool) -> Array:
+  def __call__(self, x: Array, train: bool, keys: Keys | None = None) -> Array:
     del train
-    down = min(2, grid(x.shape[1:]).doublings)
-    for _ in range(down):
+    doublings = grid(x.shape[1:], least=int(self.attention)).doublings
+    for i in range(min(doublings, max(2, doublings - 1))):
       x = Down(self.width, dtype=self.dtype)(x)
+      if self.attention and i == 0:
+        x = Attention(dtype=self.dtype)(x)
     for _ in range(2):
       x = Residual(self.width, dtype=self.dtype)(x)
-    return Dense(self.outputs)(nn.relu(x).astype(jnp.float32).sum((1, 2)))
+    x = dropout(nn.relu(x), self.dropout, keys, layer=0)
+    return Dense(self.outputs)(x.astype(jnp.float32).sum((1, 2)))

@@ -1,0 +1,63 @@
+"""Signs that a game between two players goes wrong, read off the numbers that a run logs anyway."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+
+def oscillation(values: np.ndarray) -> float:
+  """Root mean square of values [n] about their least-squares line: how far they swing, whatever their trend.
+
+  Of a player's loss over a window of steps. Players without a penalty may circle their equilibrium for ever
+  instead of reaching it (Mescheder et al. 2018, arXiv:1801.04406); then this does not fall. The sampling of
+  batches alone sets its floor. With fewer than three values, 0.
+  """
+  n = len(values)
+  if n < 3:
+    return 0.0
+  time = np.arange(n) - (n - 1) / 2
+  centred = np.asarray(values, np.float64) - np.mean(values, dtype=np.float64)
+  trend = time @ centred / (time @ time)
+  return float(np.sqrt(np.mean((centred - trend * time) ** 2)))
+
+
+class Sign(NamedTuple):
+  """A number that must not fall too low."""
+
+  name: str  # of the number
+  least: float
+  since: int  # step before which it may
+  text: str  # what has happened where it did
+
+
+SIGNS = (
+  Sign(
+    "critic/diversity",
+    0.25,
+    500,
+    "the generator has collapsed: its images lie {value:.2g} times as far apart as real ones",
+  ),
+  Sign(
+    "generator/image_gradient",
+    1e-4,
+    50,
+    "the generator's gradient has vanished: an image moved by 1 changes its loss by {value:.2g}",
+  ),
+)
+
+
+class Watch:
+  """Warns of every sign once."""
+
+  def __init__(self, say: Callable[[str], None]):
+    self.say, self.left = say, list(SIGNS)
+
+  def look(self, step: int, numbers: Mapping[str, float]) -> None:
+    """Looks at the mean numbers of a window of steps that ends at `step`."""
+    for sign in tuple(self.left):
+      value = numbers.get(sign.name)
+      if value is not None and step >= sign.since and value < sign.least:
+        what = sign.text.format(value=value)
+        self.say(f"warning: {what} ({sign.name} at step {step}, below {sign.least})")
+        self.left.remove(sign)

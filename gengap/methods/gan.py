@@ -1,0 +1,134 @@
+"""What the players of a GAN want, as functions of the critic's scores: one function a paper.
+
+D is what the critic says before any sigmoid, x a real and G(z) a generated image. Every function here
+returns an `Objective`; `adversarial.game` makes a method of it.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from gengap.errors import InputError
+from gengap.method import Array
+from gengap.methods import parts
+
+
+class Objective(NamedTuple):
+  """Losses of both players, and what keeps the critic in bounds."""
+
+  critic: Callable[[Array, Array], Array]  # D(x) [B], D(G(z)) [B] -> loss
+  generator: Callable[[Array], Array]  # D(G(z)) [B] -> loss
+  boundary: float | None = None  # scores above it call an image real; None: only differences mean something
+  penalty: Callable[[Array], Array] | None = None  # |grad D| [B] between real and generated -> cost [B]
+  penalty_weight: float = 0.0
+  clip: float = 0.0  # largest weight of the critic; 0 bounds none
+
+
+def gan(loss: str = "non_saturating", real_label: float = 1.0) -> Objective:
+  """Goodfellow et al. (2014, arXiv:1406.2661), equation 1, with s the sigmoid.
+
+    max_D  E log s(D(x)) + E log(1 - s(D(G(z))))
+    min_G  E log(1 - s(D(G(z))))    minimax
+    max_G  E log s(D(G(z)))         non-saturating (section 3)
+
+  The discriminator's ascent is written as the descent of the negative. One-sided label smoothing (Salimans
+  et al. 2016, arXiv:1606.03498, section 3.4) calls real images real with probability `real_label`.
+
+  Args:
+    loss: of the generator, "minimax" or "non_saturating".
+    real_label: in (0, 1]; 1 smooths nothing.
+  """
+  if not 0 < real_label <= 1:
+    raise InputError(f"config.method_args.real_label is {real_label}; it must be above 0 and at most 1")
+
+  def critic(real: Array, fake: Array) -> Array:
+    called_real = real_label * log_sigmoid(real) + (1 - real_label) * log_sigmoid(-real)
+    return -jnp.mean(called_real) - jnp.mean(log_sigmoid(-fake))
+
+  generator = {
+    "minimax": lambda fake: jnp.mean(log_sigmoid(-fake)),
+    "non_saturating": lambda fake: -jnp.mean(log_sigmoid(fake)),
+  }
+  return Objective(critic, parts.choose("loss", loss, generator), boundary=0.0)
+
+
+def log_sigmoid(score: Array) -> Array:
+  """Log s(D); log(1 - s(D)) is log_sigmoid(-D)."""
+  return jax.nn.log_sigmoid(score)
+
+
+def lsgan(a: float = 0.0, b: float = 1.0, c: float = 1.0) -> Objective:
+  """Mao et al. (2017, arXiv:1611.04076), equation 2.
+
+    min_D  1/2 E (D(x) - b)^2 + 1/2 E (D(G(z)) - a)^2
+    min_G  1/2 E (D(G(z)) - c)^2
+
+  Args:
+    a: the critic's target for generated images.
+    b: its target for real ones.
+    c: what the generator wants it to say.
+  """
+  if a == b:
+    raise InputError(f"config.method_args.a and b are both {a}; the critic needs two targets")
+
+  def critic(real: Array, fake: Array) -> Array:
+    return 0.5 * jnp.mean((real - b) ** 2) + 0.5 * jnp.mean((fake - a) ** 2)
+
+  return Objective(critic, lambda fake: 0.5 * jnp.mean((fake - c) ** 2), boundary=(a + b) / 2)
+
+
+def hinge() -> Objective:
+  """Lim and Ye (2017, arXiv:1705.02894); Miyato et al. (2018, arXiv:1802.05957), equations 16 and 17.
+
+  min_D  E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)))
+  min_G  -E D(G(z))
+  """
+
+  def critic(real: Array, fake: Array) -> Array:
+    return jnp.mean(jax.nn.relu(1 - real)) + jnp.mean(jax.nn.relu(1 + fake))
+
+  return Objective(critic, lambda fake: -jnp.mean(fake), boundary=0.0)
+
+
+def earth_mover(real: Array, fake: Array) -> Array:
+  """-(E D(x) - E D(G(z))): the critic's estimate of the Wasserstein distance, negated to be minimised."""
+  return jnp.mean(fake) - jnp.mean(real)
+
+
+def wgan(clip: float = 0.01) -> Objective:
+  """Arjovsky et al. (2017, arXiv:1701.07875), equations 2 and 3 and algorithm 1.
+
+    max_D  E D(x) - E D(G(z)),    every weight of D in [-clip, clip]
+    max_G  E D(G(z))
+
+  Args:
+    clip: largest weight of the critic after an update.
+  """
+  parts.positive(clip=clip)
+  return Objective(earth_mover, lambda fake: -jnp.mean(fake), clip=clip)
+
+
+PENALTIES = {
+  "two_sided": lambda norm: (norm - 1.0) ** 2,  # the slope is 1 (equation 3)
+  "one_sided": lambda norm: jnp.maximum(norm - 1.0, 0.0) ** 2,  # the slope is at most 1 (section 4)
+  "zero_centred": lambda norm: norm,  # the norm itself, pulled towards 0
+}
+
+
+def wgan_gp(penalty: str = "two_sided", penalty_weight: float = 10.0) -> Objective:
+  """Gulrajani et al. (2017, arXiv:1704.00028), equation 3.
+
+    min_D  E D(G(z)) - E D(x) + lambda E penalty(|grad D(m)|),    m = e x + (1 - e) G(z),    e ~ U[0, 1]
+    max_G  E D(G(z))
+
+  with one e per image.
+
+  Args:
+    penalty: "two_sided", (|grad| - 1)^2; "one_sided", max(0, |grad| - 1)^2; or "zero_centred", |grad|.
+    penalty_weight: lambda.
+  """
+  parts.positive(penalty_weight=penalty_weight)
+  cost = parts.choose("penalty", penalty, PENALTIES)
+  return Objective(earth_mover, lambda fake: -jnp.mean(fake), penalty=cost, penalty_weight=penalty_weight)

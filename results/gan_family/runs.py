@@ -1,0 +1,65 @@
+"""Trains the runs of this folder, one after the other, and lists them for its other scripts.
+
+  python results/gan_family/runs.py --out=runs/gan_family [--seeds 0 1 2] [--dry] [NAME ...]
+
+A run that is done is left alone, and one that was interrupted goes on. --dry prints the commands only.
+"""
+
+import argparse
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).parents[2]
+DCGAN = {"network": "dcgan", "width": 32, "latent_dim": 100}
+ADAM = {"b1": 0.5, "b2": 0.999}
+ALIKE = DCGAN | ADAM | {"n_critic": 1, "decay_steps": 0, "critic_decay_steps": 0}
+CRITIC = DCGAN | {"n_critic": 5, "decay_steps": 0, "critic_decay_steps": 0}
+
+# name -> config and data set, generator updates, method arguments that differ from the config's
+RUNS = {
+  "non_saturating": ("non_saturating_gan:fashion_mnist", 5000, {}),
+  "minimax": ("minimax_gan:fashion_mnist", 5000, {}),
+  "lsgan": ("lsgan:fashion_mnist", 5000, ALIKE),
+  "hinge": ("hinge_gan:fashion_mnist", 5000, ALIKE),
+  "wgan": ("wgan:fashion_mnist", 2000, {}),
+  "wgan_gp": ("wgan_gp:fashion_mnist", 2000, CRITIC),
+  "wgan_gp_zero_centred": ("wgan_gp_zero_centred:fashion_mnist", 2000, CRITIC),
+  "dense": ("dense_gan:fashion_mnist", 5000, {}),
+  "cgan": ("cgan:mnist", 5000, {}),
+  "cgan_projection": ("cgan:mnist", 5000, {"condition": "projection"}),
+}
+
+
+def command(name: str, seed: int, out: pathlib.Path) -> list[str]:
+  """Returns the command that trains a run."""
+  config, steps, args = RUNS[name]
+  file, _, dataset = config.partition(":")
+  fields = {"steps": steps, "seed": seed, "batch_size": 64, "image_size": 28, "ema": 0.99}
+  fields |= {"sample_every": steps // 20, "eval_every": steps // 10, "checkpoint_every": steps // 10}
+  fields |= {f"method_args.{key}": value for key, value in args.items()}
+  return [
+    *(sys.executable, "-m", "gengap.main"),
+    f"--config=configs/{file}.py:{dataset}",
+    f"--workdir={out / name / str(seed)}",
+    *(f"--config.{key}={value}" for key, value in fields.items()),
+  ]
+
+
+def main() -> None:
+  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument("--out", type=pathlib.Path, required=True)
+  parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+  parser.add_argument("--dry", action="store_true")
+  parser.add_argument("names", nargs="*", default=list(RUNS))
+  args = parser.parse_args()
+  for seed in args.seeds:
+    for name in args.names:
+      call = command(name, seed, args.out.resolve())
+      print(" ".join(call), flush=True)
+      if not args.dry:
+        subprocess.run(call, cwd=ROOT, check=True)
+
+
+if __name__ == "__main__":
+  main()

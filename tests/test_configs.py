@@ -1,0 +1,75 @@
+"""Every config of the package trains, on the embedded data and on real images."""
+
+import importlib.util
+import os
+import pathlib
+
+import jax
+import pytest
+
+import gengap
+from gengap import train
+from gengap.errors import InputError
+
+FOLDER = pathlib.Path(__file__).parents[1] / "configs"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
+
+
+def load(name, dataset=""):
+  spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module.get_config(dataset)
+
+
+def cut(config):
+  """Two small steps of it."""
+  config.method_args.width = 4
+  if "n_critic" in config.method_args:
+    config.method_args.n_critic = 1
+  if config.dataset.startswith("blobs"):
+    config.dataset_args.num_train, config.dataset_args.num_test = 64, 64
+  config.update(image_size=8, batch_size=8, steps=2, validation_share=0.2, eval_images=8)
+  config.update(log_every=1, sample_every=2, eval_every=2, checkpoint_every=2)
+  return config
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_trains_on_blobs(name, tmp_path):
+  train.train(cut(load(name, "blobs_single")), tmp_path)
+  run = gengap.load(tmp_path)
+  assert run.step == 2
+  if run.method.generate:
+    assert run.sample(jax.random.key(0), 3, label=3).shape == (3, 8, 8, 1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_trains_on_fashion_mnist(name, tmp_path):
+  if not (pathlib.Path(os.environ.get("TFDS_DATA_DIR", "")) / "fashion_mnist").is_dir():
+    pytest.skip("TFDS_DATA_DIR names no folder with fashion_mnist")
+  train.train(cut(load(name, "fashion_mnist")), tmp_path)
+  assert gengap.load(tmp_path).spec.num_classes == 10
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_opens_with_its_row_and_its_command(name):
+  first, _, rest = (FOLDER / f"{name}.py").read_text().removeprefix('"""').partition("\n")
+  assert f"--config=configs/{name}.py" in rest.partition('"""')[0]
+  assert name == "classifier" or (first[0] in "ABCDE" and first[1].isdigit())
+
+
+def test_the_reports_schedule_is_exact():
+  """C: 30,000 iterations, the critic in each and the generator in every fifth, for all three losses."""
+  for name in ("gan", "lsgan", "wgan_gp"):
+    c = load(name, "cub200")
+    args = c.method_args
+    assert (c.steps * args.n_critic, args.n_critic, c.batch_size, c.image_size) == (30_000, 5, 192, 32)
+    assert (args.network, args.width, args.latent_dim) == ("resnet", 128, 128)
+    assert (args.learning_rate, args.critic_learning_rate, args.b1, args.b2) == (2e-4, 2e-4, 0.0, 0.9)
+    assert (args.critic_decay_steps, args.decay_steps) == (500_000, 100_000)
+
+
+def test_a_conditional_gan_needs_classes(tmp_path):
+  with pytest.raises(InputError, match="no classes"):
+    train.train(cut(load("cgan", "blobs_multi")), tmp_path / "run")
+  assert not (tmp_path / "run").exists()
