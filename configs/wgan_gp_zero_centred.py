@@ -2,7 +2,11 @@
 
   python -m gengap.main --config=configs/wgan_gp_zero_centred.py[:DATASET] --workdir=DIR
 
-The report gives no number. All but the penalty is that of configs/wgan_gp.py, to compare the two.
+The report gives neither a number nor lambda. This critic's loss is homogeneous, twice D is twice the loss,
+so D has no scale of its own. Where lambda exceeds the distance between the two distributions, the best
+critic is constant, and the generator stops learning; below, the critic grows without bound. So lambda is 1
+here and not 10, which pulls the generator to a distance of 1. All else is that of configs/wgan_gp.py, to
+compare the two.
 """
 
 from gengap.config import base, on_blobs
@@ -10,7 +14,8 @@ from gengap.config import base, on_blobs
 
 def get_config(dataset=""):
   """Returns the config."""
-  args = dict(network="resnet", width=128, latent_dim=128, n_critic=5, penalty="zero_centred")
-  config = base("wgan_gp", dataset, **args, decay_steps=100_000, critic_decay_steps=500_000)
+  args = dict(network="resnet", width=128, latent_dim=128, n_critic=5)
+  args |= dict(penalty="zero_centred", penalty_weight=1.0, decay_steps=100_000, critic_decay_steps=500_000)
+  config = base("wgan_gp", dataset, **args)
   config.update(batch_size=192, steps=6000, sample_every=200, eval_every=200, checkpoint_every=200)
   return on_blobs(config, n_critic=3, learning_rate=1e-3, critic_learning_rate=1e-3)

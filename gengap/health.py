@@ -34,8 +34,8 @@ class Sign(NamedTuple):
 SIGNS = (
   Sign(
     "critic/diversity",
-    0.25,
-    500,
+    0.4,
+    1000,
     "the generator has collapsed: its images lie {value:.2g} times as far apart as real ones",
   ),
   Sign(

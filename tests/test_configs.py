@@ -23,32 +23,34 @@ def load(name, dataset=""):
 
 
 def cut(config):
-  """Two small steps of it."""
-  config.method_args.width = 4
-  if "n_critic" in config.method_args:
-    config.method_args.n_critic = 1
+  """Two small steps of it, on 60 images of whatever data: so the second data set need not compile anew."""
+  small = dict(width=4, latent_dim=4, n_critic=1, learning_rate=1e-3, critic_learning_rate=1e-3)
+  config.method_args.update({name: value for name, value in small.items() if name in config.method_args})
   if config.dataset.startswith("blobs"):
-    config.dataset_args.num_train, config.dataset_args.num_test = 64, 64
-  config.update(image_size=8, batch_size=8, steps=2, validation_share=0.2, eval_images=8)
-  config.update(log_every=1, sample_every=2, eval_every=2, checkpoint_every=2)
+    config.dataset_args.num_train = 60_000
+  config.update(image_size=8, batch_size=8, steps=2, validation_share=0.999, eval_images=8, ema=0.5)
+  config.update(log_every=2, sample_every=2, eval_every=2, checkpoint_every=2)
   return config
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_trains_on_blobs(name, tmp_path):
-  train.train(cut(load(name, "blobs_single")), tmp_path)
-  run = gengap.load(tmp_path)
+def check(config, workdir):
+  train.train(config, workdir)
+  run = gengap.load(workdir)
   assert run.step == 2
   if run.method.generate:
     assert run.sample(jax.random.key(0), 3, label=3).shape == (3, 8, 8, 1)
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_trains_on_blobs(name, tmp_path):
+  check(cut(load(name)), tmp_path)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_trains_on_fashion_mnist(name, tmp_path):
   if not (pathlib.Path(os.environ.get("TFDS_DATA_DIR", "")) / "fashion_mnist").is_dir():
     pytest.skip("TFDS_DATA_DIR names no folder with fashion_mnist")
-  train.train(cut(load(name, "fashion_mnist")), tmp_path)
-  assert gengap.load(tmp_path).spec.num_classes == 10
+  check(cut(load(name, "fashion_mnist")), tmp_path)
 
 
 @pytest.mark.parametrize("name", NAMES)

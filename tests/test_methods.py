@@ -107,6 +107,21 @@ def test_learning_rates_decay_linearly_to_zero():
   assert moves[10] == moves[11] == 0
 
 
+@pytest.mark.parametrize("b1", [0.0, 0.5])
+def test_adam_is_adam_with_and_without_a_first_moment(b1):
+  """Kingma and Ba (2015), algorithm 1, in float64."""
+  tx, rng = parts.adam(0.1, b1, 0.9), np.random.default_rng(0)
+  w, m, v = jnp.ones(5), np.zeros(5), np.zeros(5)
+  opt, want = tx.init(w), np.ones(5)
+  for t in range(1, 6):
+    g = rng.normal(size=5).astype(np.float32)
+    move, opt = tx.update(jnp.asarray(g), opt, w)
+    w = optax.apply_updates(w, move)
+    m, v = b1 * m + (1 - b1) * g, 0.9 * v + 0.1 * g.astype(np.float64) ** 2
+    want -= 0.1 * (m / (1 - b1**t)) / (np.sqrt(v / (1 - 0.9**t)) + 1e-8)
+  np.testing.assert_allclose(w, want, rtol=1e-5)
+
+
 def test_gradients_are_clipped_by_their_global_norm():
   """Adam's first moment after one update is (1 - b1) times the gradient that came through."""
   tx = parts.adam(1.0, b1=0.5, clip_norm=1.0)

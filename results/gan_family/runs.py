@@ -15,6 +15,13 @@ DCGAN = {"network": "dcgan", "width": 32, "latent_dim": 100}
 ADAM = {"b1": 0.5, "b2": 0.999}
 ALIKE = DCGAN | ADAM | {"n_critic": 1, "decay_steps": 0, "critic_decay_steps": 0}
 CRITIC = DCGAN | {"n_critic": 5, "decay_steps": 0, "critic_decay_steps": 0}
+SMALL = {"network": "dense", "width": 128, "latent_dim": 100, "n_critic": 1}
+RATES = ADAM | {
+  "learning_rate": 1e-3,
+  "critic_learning_rate": 1e-4,
+  "decay_steps": 0,
+  "critic_decay_steps": 0,
+}
 
 # name -> config and data set, generator updates, method arguments that differ from the config's
 RUNS = {
@@ -22,12 +29,16 @@ RUNS = {
   "minimax": ("minimax_gan:fashion_mnist", 5000, {}),
   "lsgan": ("lsgan:fashion_mnist", 5000, ALIKE),
   "hinge": ("hinge_gan:fashion_mnist", 5000, ALIKE),
-  "wgan": ("wgan:fashion_mnist", 2000, {}),
+  "wgan": ("wgan:fashion_mnist", 3000, {"clip": 0.05}),
   "wgan_gp": ("wgan_gp:fashion_mnist", 2000, CRITIC),
   "wgan_gp_zero_centred": ("wgan_gp_zero_centred:fashion_mnist", 2000, CRITIC),
+  "wgan_gp_zero_centred_10": ("wgan_gp_zero_centred:fashion_mnist", 2000, CRITIC | {"penalty_weight": 10.0}),
   "dense": ("dense_gan:fashion_mnist", 5000, {}),
   "cgan": ("cgan:mnist", 5000, {}),
   "cgan_projection": ("cgan:mnist", 5000, {"condition": "projection"}),
+  "classifier": ("classifier:mnist", 5000, {}),
+  "collapse": ("gan_collapse:mnist", 5000, {}),
+  "no_collapse": ("wgan_gp:mnist", 5000, SMALL | RATES),
 }
 
 

@@ -1,6 +1,8 @@
 """The training steps that gengap is timed against, written in PyTorch as well as we can.
 
-python results/speed/torch_peer.py --which=wgan_gp|vae|dense [--steps=N] [--threads=2]
+python results/speed/torch_peer.py --which=vae|NETWORK_LOSS [--steps=N] [--threads=2] [--layout=...]
+
+NETWORK is resnet, dcgan or dense, and LOSS is gan (non-saturating) or wgan_gp.
 
 The last line is one JSON object: {"which", "step_seconds": the median, "first_step_seconds", "steps"}.
 PyTorch is no dependency of gengap: install it beside it for this script alone.
@@ -15,6 +17,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 
 
 def conv(cin: int, cout: int, k: int = 3, stride: int = 1, bias: bool = True) -> nn.Conv2d:
@@ -93,6 +96,29 @@ def dense(*sizes: int) -> nn.Sequential:
   return nn.Sequential(*layers[:-1])
 
 
+def dcgan_generator(latent: int, w: int) -> nn.Module:
+  """Z -> Dense 7x7x2w -> 14x14xw -> 28x28x1; BN and LeakyReLU between, tanh."""
+  return nn.Sequential(
+    nn.Linear(latent, 98 * w, bias=False),
+    nn.Unflatten(1, (2 * w, 7, 7)),
+    nn.BatchNorm2d(2 * w),
+    nn.LeakyReLU(0.2),
+    nn.ConvTranspose2d(2 * w, w, 4, 2, 1, bias=False),
+    nn.BatchNorm2d(w),
+    nn.LeakyReLU(0.2),
+    nn.ConvTranspose2d(w, 1, 4, 2, 1),
+    nn.Tanh(),
+  )
+
+
+def dcgan_critic(w: int) -> nn.Module:
+  """28x28x1 -> 14x14xw -> 7x7x2w -> Dense."""
+  first, second = nn.Conv2d(1, w, 4, 2, 1), nn.Conv2d(w, 2 * w, 4, 2, 1)
+  return nn.Sequential(
+    first, nn.LeakyReLU(0.2), second, nn.LeakyReLU(0.2), nn.Flatten(), nn.Linear(98 * w, 1)
+  )
+
+
 def sampler(batch: int, *shape: int) -> Callable[[], Tensor]:
   """Batches in [-1, 1] drawn at random from 10,000 uint8 images in memory."""
   data = torch.randint(0, 256, (10_000, *shape), dtype=torch.uint8)
@@ -128,6 +154,23 @@ def wgan_gp(generator: nn.Module, critic: nn.Module, draw: Callable[[], Tensor],
       update(opt_c, score_fake.mean() - score_real.mean() + 10 * penalty)
     critic.requires_grad_(False)
     update(opt_g, -critic(generator(torch.randn(len(real), latent))).mean())
+    critic.requires_grad_(True)
+
+  return step
+
+
+def gan(generator: nn.Module, critic: nn.Module, draw: Callable[[], Tensor], latent: int):
+  """One update of the critic by cross-entropy, and one of the generator by the non-saturating loss."""
+  opt_g, opt_c = adam(generator, 2e-4, (0.5, 0.999)), adam(critic, 2e-4, (0.5, 0.999))
+
+  def step() -> None:
+    real = draw()
+    with torch.no_grad():
+      fake = generator(torch.randn(len(real), latent))
+    score_fake, score_real = critic(torch.cat([fake, real])).chunk(2)
+    update(opt_c, softplus(-score_real).mean() + softplus(score_fake).mean())
+    critic.requires_grad_(False)
+    update(opt_g, softplus(-critic(generator(torch.randn(len(real), latent)))).mean())
     critic.requires_grad_(True)
 
   return step
@@ -184,17 +227,22 @@ def build(which: str, layout: torch.memory_format) -> Callable[[], None]:
   """Returns the step of one experiment."""
   if which == "vae":
     return vae(sampler(256, 3, 32, 32))
-  if which == "dense":
-    return wgan_gp(
-      dense(128, 256, 512, 1024, 1024), dense(1024, 1024, 512, 256, 1), sampler(64, 1024), 128, 1
-    )
-  nets = (net.to(memory_format=layout) for net in (resnet_generator(128, 32), Critic(32)))
-  return wgan_gp(*nets, sampler(64, 3, 32, 32), 128, 5)
+  network, _, loss = which.partition("_")
+  if network == "dense":
+    nets, draw = (dense(128, 256, 512, 1024, 1024), dense(1024, 1024, 512, 256, 1)), sampler(64, 1024)
+  elif network == "dcgan":
+    nets, draw = (dcgan_generator(128, 32), dcgan_critic(32)), sampler(64, 1, 28, 28)
+  else:
+    nets, draw = (resnet_generator(128, 32), Critic(32)), sampler(64, 3, 32, 32)
+  generator, critic = (net.to(memory_format=layout) for net in nets)
+  if loss == "gan":
+    return gan(generator, critic, draw, 128)
+  return wgan_gp(generator, critic, draw, 128, n_critic=1 if network == "dense" else 5)
 
 
 def main() -> None:
   parser = argparse.ArgumentParser()
-  parser.add_argument("--which", choices=["wgan_gp", "vae", "dense"], required=True)
+  parser.add_argument("--which", required=True)
   parser.add_argument("--steps", type=int, default=20)
   parser.add_argument("--threads", type=int, default=2)
   parser.add_argument("--layout", choices=["channels_last", "contiguous_format"], default="channels_last")
