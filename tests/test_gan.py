@@ -200,6 +200,19 @@ def test_the_generators_gradient_is_that_of_its_loss(objective):
   )
 
 
+def test_a_gradient_that_vanishes_is_measured_however_small():
+  def faint(scale):
+    losses = gan.lsgan()
+    return losses._replace(generator=lambda fake: scale * losses.generator(fake))
+
+  args = dict(network="dense", width=4, latent_dim=4)
+  whole, least = (
+    play(adversarial.build(tiny.SPEC, faint(scale), **args), 1, batch())[1]["image_gradient"]
+    for scale in (1.0, 1e-9)
+  )
+  assert least == pytest.approx(1e-9 * whole, rel=1e-3)
+
+
 def test_the_numbers_of_the_critic_by_hand():
   real, fake = jnp.array([2.0, 1.0, -1.0, 0.5]), jnp.array([1.0, -3.0, -1.0, 0.2])
   seen = {k: float(v) for k, v in adversarial.scores(real, fake, 0.0).items()}

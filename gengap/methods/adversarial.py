@@ -122,7 +122,8 @@ class Game(NamedTuple):
     # The chain rule in two parts, so that the middle can be logged: value and gradient are those of `judged`.
     loss, pull = jax.value_and_grad(judged)(lax.stop_gradient(image))
     loss += jnp.sum(pull * (image - lax.stop_gradient(image)))
-    seen = {"image_gradient": len(image) * jnp.mean(lengths(pull))}
+    one_each = len(image) * pull.reshape(len(image), -1)  # the loss is a mean over images
+    seen = {"image_gradient": jnp.mean(jnp.linalg.norm(one_each, axis=1))}
     return loss, (kept(generator=own | changed), seen)
 
 

@@ -3,6 +3,7 @@
   python results/gan_family/runs.py --out=runs/gan_family [--seeds 0 1 2] [--dry] [NAME ...]
 
 A run that is done is left alone, and one that was interrupted goes on. --dry prints the commands only.
+The 64 runs take some hours of two CPU cores.
 """
 
 import argparse
@@ -16,12 +17,9 @@ ADAM = {"b1": 0.5, "b2": 0.999}
 ALIKE = DCGAN | ADAM | {"n_critic": 1, "decay_steps": 0, "critic_decay_steps": 0}
 CRITIC = DCGAN | {"n_critic": 5, "decay_steps": 0, "critic_decay_steps": 0}
 SMALL = {"network": "dense", "width": 128, "latent_dim": 100, "n_critic": 1}
-RATES = ADAM | {
-  "learning_rate": 1e-3,
-  "critic_learning_rate": 1e-4,
-  "decay_steps": 0,
-  "critic_decay_steps": 0,
-}
+RATES = {"learning_rate": 5e-4, "critic_learning_rate": 1e-4, "b1": 0.9, "b2": 0.999}
+RATES |= {"decay_steps": 0, "critic_decay_steps": 0}
+STILL = {"learning_rate": 1e-12}  # the generator stays as it is, and the critic goes on to win
 
 # name -> config and data set, generator updates, method arguments that differ from the config's
 RUNS = {
@@ -37,6 +35,16 @@ RUNS = {
   "cgan": ("cgan:mnist", 5000, {}),
   "cgan_projection": ("cgan:mnist", 5000, {"condition": "projection"}),
   "classifier": ("classifier:mnist", 5000, {}),
+  **{
+    f"frozen_{loss}": (f"{config}:fashion_mnist", 1000, args | STILL)
+    for loss, (config, args) in {
+      "minimax": ("minimax_gan", {}),
+      "non_saturating": ("non_saturating_gan", {}),
+      "lsgan": ("lsgan", ALIKE),
+      "hinge": ("hinge_gan", ALIKE | {"spectral_norm": "none"}),
+      "wgan_gp": ("wgan_gp", ALIKE),
+    }.items()
+  },
   "collapse": ("gan_collapse:mnist", 5000, {}),
   "no_collapse": ("wgan_gp:mnist", 5000, SMALL | RATES),
 }

@@ -1,0 +1,69 @@
+"""Gathers the last numbers of the runs of runs.py, and names the classes that the conditional GANs draw.
+
+python results/gan_family/scores.py --runs=runs/gan_family [--out=results/gan_family/scores.json]
+
+Means and standard deviations are over training seeds, of the last line of each seed's log. Classes are named
+by the classifier of the same folder, on 10,000 samples of each conditional run, 1,000 of every digit.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+
+import jax
+import numpy as np
+
+import gengap
+from gengap import data
+
+HERE = pathlib.Path(__file__).parent
+
+
+def last(workdir: pathlib.Path) -> dict[str, float]:
+  """Returns the last training numbers of a run, and its last held-out ones."""
+  lines = [json.loads(line) for line in (workdir / "metrics.jsonl").open()]
+  trained = next(line for line in reversed(lines) if "steps_per_second" in line)
+  held_out = next(line for line in reversed(lines) if any(k.startswith("valid/") for k in line))
+  return {k: v for k, v in (trained | held_out).items() if k != "steps_per_second" and v is not None}
+
+
+def summary(values: list[float]) -> dict[str, float]:
+  """Mean and, of several, standard deviation."""
+  return {"mean": statistics.fmean(values)} | ({"std": statistics.stdev(values)} if len(values) > 1 else {})
+
+
+def right(run: gengap.Run, classifier: gengap.Run) -> float:
+  """Returns the share of samples that the classifier takes for the class that was asked for."""
+  label = np.repeat(np.arange(10), 1000)
+  images = run.sample(jax.random.key(0), len(label), label=label)
+  return float(np.mean(np.argmax(classifier.represent("logits", images), -1) == label))
+
+
+def main() -> None:
+  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument("--runs", type=pathlib.Path, required=True)
+  parser.add_argument("--out", type=pathlib.Path, default=HERE / "scores.json")
+  args = parser.parse_args()
+  found = {}
+  for folder in sorted(p for p in args.runs.iterdir() if p.is_dir()):
+    logs = [last(w) for w in sorted(folder.iterdir()) if (w / "checkpoints").is_dir()]
+    steps = {log.pop("step") for log in logs}
+    keys = [k for k in logs[0] if all(k in log for log in logs)]
+    found[folder.name] = {"seeds": len(logs), "steps": sorted(steps)}
+    found[folder.name] |= {k: summary([log[k] for log in logs]) for k in keys}
+  classifier = gengap.load(args.runs / "classifier" / "0")
+  test = data.load("mnist", "test", data_dir=os.environ.get("TFDS_DATA_DIR", ""), image_size=28)
+  logits = classifier.represent("logits", test.image.astype(np.float32) / 127.5 - 1)
+  found["classifier"]["test_accuracy"] = float(np.mean(np.argmax(logits, -1) == test.label))
+  for name in ("cgan", "cgan_projection"):
+    shares = [right(gengap.load(w), classifier) for w in sorted((args.runs / name).iterdir())]
+    found[name]["right_class"] = summary(shares) | {"each": shares}
+    print(f"{name}: the right class in {shares}")
+  print(f"classifier: test accuracy {found['classifier']['test_accuracy']}")
+  args.out.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+  main()
