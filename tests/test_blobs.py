@@ -177,3 +177,13 @@ def test_energy_distance_refuses_what_it_cannot_compare():
   for shape in ((1, 3), (5, 4)):
     with pytest.raises(InputError, match="energy_distance"):
       energy_distance(np.zeros((5, 3)), np.zeros(shape))
+
+
+def test_the_class_of_a_single_blob_is_its_quarter():
+  d = data.load("blobs_single", "test", image_size=16, dataset_args={"num_test": 200})
+  for (x, y), label in zip(d.truth["centre"][:, 0], d.label, strict=True):
+    assert d.classes[label] == f"{'lower' if y > 7.5 else 'upper'}_{'right' if x > 7.5 else 'left'}"
+  assert np.bincount(d.label).min() > 30
+  one = data.load("blobs_single/lower_left", "test", image_size=16, dataset_args={"num_test": 200})
+  assert one.classes == ("lower_left",) and len(one.label) == (d.label == 2).sum()
+  assert data.load("blobs_multi", "test", dataset_args={"num_test": 4}).classes == ("all",)
