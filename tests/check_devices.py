@@ -13,7 +13,7 @@ assert jax.device_count() == 8
 CASES = {
   "wgan_gp": {},
   "vae": {"network": "resnet"},
-  "cgan": {"dropout": 0.3, "spectral_norm": "both", "attention": True, "condition": "projection"},
+  "cgan": {"dropout": 0.3, "spectral_norm": "both", "condition": "projection"},
 }
 for name, args in CASES.items():
   m = tiny.method(name, **args)
