@@ -385,6 +385,7 @@ def test_builders_take_the_arguments_of_their_loss_and_of_the_game():
     ("gan", {"critic_learning_rate": -1e-4}, "critic_learning_rate"),
     ("gan", {"b1": 1.0}, "b1"),
     ("lsgan", {"a": 1.0}, "a and b"),
+    ("lsgan", {"c": math.nan}, "c is nan"),
     ("wgan", {"clip": 0.0}, "clip"),
     ("wgan_gp", {"penalty": "one"}, "penalty"),
     ("wgan_gp", {"penalty_weight": -1.0}, "penalty_weight"),

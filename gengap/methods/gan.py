@@ -4,6 +4,7 @@ D is what the critic says before any sigmoid, x a real and G(z) a generated imag
 returns an `Objective`; `adversarial.game` makes a method of it.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -70,6 +71,9 @@ def lsgan(a: float = 0.0, b: float = 1.0, c: float = 1.0) -> Objective:
     b: its target for real ones.
     c: what the generator wants it to say.
   """
+  for name, value in {"a": a, "b": b, "c": c}.items():
+    if not math.isfinite(value):
+      raise InputError(f"config.method_args.{name} is {value}; it must be a finite number")
   if a == b:
     raise InputError(f"config.method_args.a and b are both {a}; the critic needs two targets")
 

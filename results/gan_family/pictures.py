@@ -59,17 +59,16 @@ def first_row(workdir: pathlib.Path, step: int) -> np.ndarray:
 
 
 def through_training(runs: pathlib.Path, names: Iterable[str]) -> None:
-  """E9: the same eight latents at eight times, one picture a method."""
+  """E9: the same eight latents through training, one picture a method."""
   for name in names:
     workdir = seeds(runs, name)[0]
     every = steps(workdir)
-    shown = [every[round(i)] for i in np.geomspace(1, len(every), 8) - 1]
-    figure, axes = plt.subplots(8, 1, figsize=(5, 5.4))
-    for axis, step in zip(axes, sorted(set(shown)) + [None] * (8 - len(set(shown))), strict=True):
+    shown = [every[i] for i in sorted({round(i) for i in np.geomspace(1, len(every), 9) - 1})]
+    figure, axes = plt.subplots(len(shown), 1, figsize=(5, 0.68 * len(shown)))
+    for axis, step in zip(axes, shown, strict=True):
       axis.axis("off")
-      if step:
-        axis.imshow(first_row(workdir, step), cmap="gray", vmin=0, vmax=255)
-        axis.text(-6, SIDE / 2, f"{step}", ha="right", va="center")
+      axis.imshow(first_row(workdir, step), cmap="gray", vmin=0, vmax=255)
+      axis.text(-6, SIDE / 2, f"{step}", ha="right", va="center")
     figure.suptitle(f"{name}: eight latents by generator updates", fontsize=10)
     figure.savefig(HERE / f"{name}_through_training.png", dpi=100, bbox_inches="tight")
     plt.close(figure)
@@ -120,7 +119,7 @@ def vanishing(runs: pathlib.Path) -> None:
   for loss in FROZEN:
     for axis, number in zip(axes, ("generator/image_gradient", "critic/ranking"), strict=True):
       draw(axis, seeds(runs, f"frozen_{loss}"), number, loss)
-      axis.set(title=number, xlabel="critic updates against a frozen generator")
+      axis.set(title=number, xlabel="critic updates, generator frozen")
       axis.grid(alpha=0.3)
   axes[0].set_yscale("log")
   axes[0].legend(fontsize=8)

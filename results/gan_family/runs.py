@@ -32,7 +32,7 @@ RUNS = {
   "wgan_gp_zero_centred": ("wgan_gp_zero_centred:fashion_mnist", 2000, CRITIC),
   "wgan_gp_zero_centred_10": ("wgan_gp_zero_centred:fashion_mnist", 2000, CRITIC | {"penalty_weight": 10.0}),
   "dense": ("dense_gan:fashion_mnist", 5000, {}),
-  "cgan": ("cgan:mnist", 5000, {}),
+  "cgan": ("cgan:mnist", 10_000, {}),
   "cgan_projection": ("cgan:mnist", 5000, {"condition": "projection"}),
   "classifier": ("classifier:mnist", 5000, {}),
   **{
