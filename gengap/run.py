@@ -81,7 +81,9 @@ class Run(NamedTuple):
     if label.shape not in ((), (n,)):
       raise InputError(f"label has shape {label.shape}; it must be one class, or [{n}]")
     if label.dtype.kind not in "iu" or label.min() < 0 or label.max() >= self.spec.num_classes:
-      raise InputError(f"label must be whole numbers from 0 to {self.spec.num_classes - 1}, not {label}")
+      raise InputError(
+        f"label must be whole numbers from 0 to {self.spec.num_classes - 1}, not {label.tolist()!r}"
+      )
     return jnp.broadcast_to(jnp.asarray(label, jnp.int32), n)
 
   def encode(self, images) -> tuple[Array, Array]:
@@ -97,7 +99,7 @@ class Run(NamedTuple):
   def represent(self, name: str, images) -> Array:
     """Features [n, ...] of images [n, H, W, C] in [-1, 1], under one of the method's representations."""
     if name not in self.method.represent:
-      known = ", ".join(self.method.represent)
+      known = ", ".join(self.method.represent) or "none"
       raise InputError(f"{self.config.method!r} has no representation {name!r}; it has {known}")
     images = jnp.asarray(images, jnp.float32)
     if images.shape[1:] != tuple(self.spec.shape):
@@ -129,9 +131,10 @@ def load(workdir: str | pathlib.Path, step: int | str = "last") -> Run:
   Raises:
     InputError: no run there, no such checkpoint, or a damaged one.
   """
-  if not (pathlib.Path(workdir) / "checkpoints").is_dir():
+  workdir = pathlib.Path(workdir).expanduser()
+  if not (workdir / "checkpoints").is_dir():
     raise InputError(f"{workdir} holds no run: it has no folder checkpoints")
-  config: Config = ConfigDict(settings.read(pathlib.Path(workdir)))
+  config: Config = ConfigDict(settings.read(workdir))
   checkpoints = Checkpoints(workdir, best=config.best)
   number = checkpoints.find(step)
   height, width, channels = (found := checkpoints.meta(number)["spec"])["shape"]

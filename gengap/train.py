@@ -88,7 +88,7 @@ def check_finite(values: dict[str, np.ndarray], end: int) -> None:
       at = end - len(value) + int(bad[0]) + 1
       raise NonFiniteError(
         f"the loss of turn {name.removesuffix('/loss')!r} is {value[bad[0]]} at step {at}; "
-        "checkpoints before it are kept"
+        "checkpoints before it, if any, are kept"
       )
 
 
@@ -105,7 +105,8 @@ def check_weights(state: State, step: int) -> None:
   for name, good in finite(state.nets).items():
     if not good:
       raise NonFiniteError(
-        f"the weights of turn {name!r} are not finite after step {step}; checkpoints before it are kept"
+        f"the weights of turn {name!r} are not finite after step {step}; "
+        "checkpoints before it, if any, are kept"
       )
 
 

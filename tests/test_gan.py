@@ -367,6 +367,10 @@ def test_builders_take_the_arguments_of_their_loss_and_of_the_game():
   assert "clip" not in defaults("gan")
   with pytest.raises(TypeError):
     METHODS["gan"](tiny.SPEC, clip=0.1)
+  with pytest.raises(TypeError, match="n_critc is no argument of a GAN"):
+    adversarial.game(gan.hinge, n_critc=5)
+  with pytest.raises(TypeError, match="argument a of <lambda> needs a default"):
+    adversarial.game(lambda a: gan.hinge())
 
 
 @pytest.mark.parametrize(

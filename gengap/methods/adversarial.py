@@ -219,8 +219,8 @@ def build(
   parts.choose("condition", condition, dict.fromkeys(CONDITIONS))
   if condition != "none" and spec.num_classes < 2:
     raise InputError(
-      f"config.method_args.condition is {condition!r}, and the data have no classes to tell the players; "
-      "use labelled data, such as mnist, or condition='none'"
+      f"config.method_args.condition is {condition!r}, and the data have no classes to tell the players, or "
+      "only one; use several, such as those of mnist, or condition='none'"
     )
   told: dict[str, Any] = dict(condition=condition, num_classes=spec.num_classes)
   common = dict(width=width, dtype=spec.dtype)
@@ -269,11 +269,19 @@ def game(objective: Callable[..., Objective], **preset: Any) -> Callable[..., Me
   """Returns the builder of a method: it takes the objective's arguments and those of `build`.
 
   Args:
-    objective: a function in `gan`.
+    objective: a function in `gan`; its arguments need defaults, since they become fields of the config.
     **preset: other defaults than those of `build`.
+
+  Raises:
+    TypeError: an argument without a default, or a preset that `build` does not take.
   """
   own = inspect.signature(objective).parameters
   (spec, _, *shared) = inspect.signature(build).parameters.values()
+  for p in own.values():
+    if p.default is p.empty:
+      raise TypeError(f"argument {p.name} of {objective.__name__} needs a default")
+  for name in preset.keys() - {p.name for p in shared}:
+    raise TypeError(f"{name} is no argument of a GAN: {', '.join(p.name for p in shared)}")
 
   @functools.wraps(objective)
   def builder(spec: Spec, **args: Any) -> Method:

@@ -39,7 +39,7 @@ def build(
   parts.rate(dropout=dropout)
   if spec.num_classes < 2:
     raise InputError(
-      "config.method is 'classifier', and the data have no classes; use labelled data, such as mnist"
+      "config.method is 'classifier', and the data have no classes, or only one; use several, such as mnist's"
     )
   encoder = parts.network(network, "encoder", dropout=dropout)
   model: Any = encoder(outputs=spec.num_classes, width=width, dtype=spec.dtype)
