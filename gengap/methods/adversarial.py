@@ -16,7 +16,6 @@ import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
@@ -27,47 +26,10 @@ from gengap.method import Array, Batch, Key, Keys, Method, Metrics, Nets, Params
 from gengap.methods import parts
 from gengap.methods.gan import Objective
 from gengap.networks import spectral
+from gengap.networks.players import Critic, Generator
 
 CONDITIONS = ("none", "one_hot", "projection")
 SPECTRAL_NORM = {"none": (), "critic": ("critic",), "both": ("critic", "generator")}
-
-
-class Generator(nn.Module):
-  """A decoder and tanh, told the class or not: z [B, D], label [B] -> [B, H, W, C] in [-1, 1]."""
-
-  body: nn.Module
-  condition: str
-  num_classes: int
-
-  def __call__(self, z: Array, label: Array, train: bool) -> Array:  # noqa: D102
-    if self.condition != "none":
-      z = jnp.concatenate([z, jax.nn.one_hot(label, self.num_classes)], -1)
-    return jnp.tanh(self.body(z, train=train))
-
-
-class Critic(nn.Module):
-  """An encoder to one score an image, told the class or not: [B, H, W, C], label [B], keys [B] -> [B].
-
-  one_hot adds the class to the image as constant planes (Mirza and Osindero 2014, arXiv:1411.1784).
-  projection is D(x, y) = w.f(x) + v_y.f(x) (Miyato and Koyama 2018, arXiv:1802.05637, equation 3), f being
-  all of the encoder but its last layer, of which w and the v_y are the columns; that layer's biases add a
-  constant for each class. The generator is told the class by its one-hot code either way (there:
-  conditional BatchNorm).
-  """
-
-  body: nn.Module
-  condition: str
-  num_classes: int
-
-  def __call__(self, x: Array, label: Array, keys: Keys | None = None) -> Array:  # noqa: D102
-    one_hot = jax.nn.one_hot(label, self.num_classes)
-    if self.condition == "one_hot":
-      planes = jnp.broadcast_to(one_hot[:, None, None, :], (*x.shape[:3], self.num_classes))
-      x = jnp.concatenate([x, planes], -1)
-    scores = self.body(x, train=keys is not None, keys=keys)
-    if self.condition == "projection":
-      return scores[:, 0] + jnp.sum(scores[:, 1:] * one_hot, -1)
-    return scores[:, 0]
 
 
 class Game(NamedTuple):
