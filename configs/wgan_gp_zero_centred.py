@@ -3,10 +3,10 @@
   python -m gengap.main --config=configs/wgan_gp_zero_centred.py[:DATASET] --workdir=DIR
 
 The report gives neither a number nor lambda. This critic's loss is homogeneous, twice D is twice the loss,
-so D has no scale of its own. Where lambda exceeds the distance between the two distributions, the best
-critic is constant, and the generator stops learning; below, the critic grows without bound. So lambda is 1
-here and not 10, which pulls the generator to a distance of 1. All else is that of configs/wgan_gp.py, to
-compare the two.
+so D has no scale of its own. Where lambda exceeds the largest ratio of margin to mean slope that a critic can
+reach, itself a distance between the two distributions, the best critic is constant and the generator stops
+learning; below, the critic grows without bound. So lambda is 1 here and not 10, to stop the generator later.
+All else is that of configs/wgan_gp.py, to compare the two.
 """
 
 from gengap.config import base, on_blobs

@@ -92,19 +92,6 @@ def test_the_saturating_loss_has_no_gradient_where_the_critic_wins():
   assert slope["ls"] == pytest.approx(11, rel=1e-4)
 
 
-class Grey(nn.Module):
-  """A decoder to one grey image, whatever z is."""
-
-  shape: tuple
-  width: int = 1
-  dtype: str = "float32"
-
-  @nn.compact
-  def __call__(self, z, train):
-    value = self.param("value", nn.initializers.zeros, ())
-    return jnp.broadcast_to(value, (len(z), *self.shape))
-
-
 class Bent(nn.Module):
   """An encoder sum_k tanh(x . w_k), whose slope is known and differs from place to place."""
 
@@ -121,7 +108,7 @@ class Bent(nn.Module):
 
 @pytest.fixture
 def by_hand(monkeypatch):
-  monkeypatch.setattr(parts, "NETWORKS", NETWORKS | {"by_hand": Family(Grey, Bent)})
+  monkeypatch.setattr(parts, "NETWORKS", NETWORKS | {"by_hand": Family(tiny.Grey, Bent)})
 
 
 def batch(n=4, seed=3):

@@ -20,19 +20,6 @@ KEYS = jax.random.split(jax.random.key(0), 4)
 N = math.prod(tiny.SPEC.shape)
 
 
-class Constant(nn.Module):
-  """A decoder to one grey image, whatever z is."""
-
-  shape: tuple
-  width: int = 1
-  dtype: str = "float32"
-
-  @nn.compact
-  def __call__(self, z, train):
-    value = self.param("value", nn.initializers.zeros, ())
-    return jnp.broadcast_to(value, (len(z), *self.shape))
-
-
 class Linear(nn.Module):
   """An encoder to `slope` times the sum of the pixels."""
 
@@ -48,7 +35,7 @@ class Linear(nn.Module):
 
 @pytest.fixture
 def by_hand(monkeypatch):
-  monkeypatch.setattr(parts, "NETWORKS", NETWORKS | {"by_hand": Family(Constant, Linear)})
+  monkeypatch.setattr(parts, "NETWORKS", NETWORKS | {"by_hand": Family(tiny.Grey, Linear)})
 
 
 def batch(value, n=4):

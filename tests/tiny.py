@@ -2,6 +2,7 @@
 
 import functools
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,6 +24,19 @@ ARGS = {
   "classifier": dict(network="dcgan", width=4),
 }
 KINDS = ("wgan_gp", "vae")  # players against each other, and one alone: what whole runs are tested on
+
+
+class Grey(nn.Module):
+  """A decoder to one grey image, whatever z is."""
+
+  shape: tuple
+  width: int = 1
+  dtype: str = "float32"
+
+  @nn.compact
+  def __call__(self, z, train):
+    value = self.param("value", nn.initializers.zeros, ())
+    return jnp.broadcast_to(value, (len(z), *self.shape))
 
 
 def method(name, **args):

@@ -15,6 +15,8 @@ from gengap.errors import InputError
 from gengap.method import Array
 from gengap.methods import parts
 
+log_sigmoid = jax.nn.log_sigmoid  # log s(D); log(1 - s(D)) is log_sigmoid(-D)
+
 
 class Objective(NamedTuple):
   """Losses of both players, and what keeps the critic in bounds."""
@@ -53,11 +55,6 @@ def gan(loss: str = "non_saturating", real_label: float = 1.0) -> Objective:
     "non_saturating": lambda fake: -jnp.mean(log_sigmoid(fake)),
   }
   return Objective(critic, parts.choose("loss", loss, generator), boundary=0.0)
-
-
-def log_sigmoid(score: Array) -> Array:
-  """Log s(D); log(1 - s(D)) is log_sigmoid(-D)."""
-  return jax.nn.log_sigmoid(score)
 
 
 def lsgan(a: float = 0.0, b: float = 1.0, c: float = 1.0) -> Objective:

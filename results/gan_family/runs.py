@@ -3,7 +3,7 @@
   python results/gan_family/runs.py --out=runs/gan_family [--seeds 0 1 2] [--dry] [NAME ...]
 
 A run that is done is left alone, and one that was interrupted goes on. --dry prints the commands only.
-The 64 runs take some hours of two CPU cores.
+All together they take some hours of two CPU cores.
 """
 
 import argparse
