@@ -11,6 +11,7 @@ from gengap import data, methods, step
 from gengap.checkpoint import Checkpoints
 from gengap.errors import InputError
 from gengap.method import Array, Batch, Config, Method, Metrics, Spec, State
+from gengap.networks import convolution
 
 
 class Program(NamedTuple):
@@ -75,7 +76,7 @@ def compile_program(config: Config, dataset: data.Dataset) -> Program:
   # loops unrolled there (see step.loop), which would make the program as many times longer to compile.
   steps = 1 if jax.default_backend() == "cpu" else config.steps_per_dispatch
   run = step.dispatch(method, seed=config.seed, batch_size=config.batch_size, ema=config.ema, steps=steps)
-  compiled = run.lower(slots, shapes, arrays).compile()
+  compiled = run.lower(slots, shapes, arrays).compile(convolution.compiler_options())
   place = compiled.input_shardings[0][1:]
   return Program(method, spec, slots, compiled, steps, config.steps_per_dispatch // steps, place, shapes)
 

@@ -1,6 +1,7 @@
 """Whatever the backend computes, it is the stock convolution: in value, gradient and second derivative."""
 
 import functools
+import re
 
 import jax
 import jax.numpy as jnp
@@ -89,6 +90,25 @@ def penalty(f):
 def derivatives(f, x, kernel):
   """Value, first derivatives, and those of the gradient's norm."""
   return f(x, kernel), jax.grad(loss(f), (0, 1))(x, kernel), jax.grad(penalty(f), (0, 1))(x, kernel)
+
+
+def test_the_compiler_options_leave_convolutions_to_xla():
+  """Its library's convolution runs on one core; products stay with the library."""
+  x, kernel = jnp.zeros((64, 16, 16, 32)), jnp.zeros((3, 3, 32, 32))
+
+  def libraries(f, *args, options):
+    text = jax.jit(f).lower(*args).compile(options).as_text()
+    return re.findall("__[a-z]+_fusion", text)
+
+  options = convolution.compiler_options()
+  assert not libraries(convolution.wide, x, kernel, options=options)
+  matrix = jnp.zeros((512, 512))
+  assert libraries(jnp.dot, matrix, matrix, options=options) == libraries(jnp.dot, matrix, matrix, options={})
+
+
+def test_a_compiler_that_does_not_know_an_option_gets_none(monkeypatch):
+  monkeypatch.setattr(convolution, "OPTIONS", {"xla_cpu_no_such": "1"})
+  assert convolution.compiler_options.__wrapped__() == {}
 
 
 @pytest.mark.parametrize("cache", [1, 5 * 4 * 9, 2**18])

@@ -16,9 +16,10 @@ import tiny
 
 import gengap
 from gengap import config as settings
-from gengap import train
+from gengap import program, train
 from gengap.errors import InputError, NonFiniteError
 from gengap.method import State
+from gengap.networks import convolution
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -86,6 +87,13 @@ def test_resumed_equals_uninterrupted(whole, name, tmp_path):
 def test_several_steps_in_a_dispatch_change_nothing(whole, tmp_path):
   state = train.train(config("vae", steps_per_dispatch=2), tmp_path)
   tiny.assert_identical(state, whole["vae"][1])
+
+
+def test_the_compiler_gets_its_options(monkeypatch):
+  monkeypatch.setattr(convolution, "compiler_options", lambda: {"xla_cpu_no_such": "1"})
+  c = config("vae")
+  with pytest.raises(jax.errors.JaxRuntimeError, match="xla_cpu_no_such"):
+    program.compile_program(c, program.load_data(c, "train"))
 
 
 def test_a_finished_run_is_left_alone(whole, capsys):

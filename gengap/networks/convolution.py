@@ -4,9 +4,11 @@ XLA's CPU backend is good at one convolution only: stride 1 and many channels. T
 times a matrix product of their size, the gradients above all. So on the CPU they are written as matrix
 products of `patches`, or as `fold`, its transpose, of one. These are sums of pads and slices, which XLA
 fuses into one pass, and differentiate any number of times, to the same values as the stock convolution.
+That one convolution wants `compiler_options`, or only one core computes it.
 """
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,11 +21,30 @@ CACHE = 2**18  # numbers that stay in a core's cache
 PARTS = 8  # into which a batch is cut at most, since each is compiled
 SMALL = 8  # side of a grid below which the windows of `subpixel` outnumber its inputs
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+OPTIONS: dict[str, Any] = {
+  "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT,LIBRARY_FUSION_TYPE_REDUCE"
+}
 
 
 def stock() -> bool:
   """Whether XLA's own convolutions are used. The only place that asks."""
   return jax.default_backend() != "cpu"
+
+
+@functools.cache
+def compiler_options() -> dict[str, Any]:
+  """Options of XLA for programs with convolutions; none on accelerators, or where XLA does not know them.
+
+  By default XLA's CPU backend gives convolutions, products and sums to a library, YNN, whose convolution runs
+  on one core. These leave YNN the products and sums, and XLA's own convolution uses all cores.
+  """
+  if stock():
+    return {}
+  try:
+    jax.jit(lambda: 0).lower().compile(OPTIONS)
+  except jax.errors.JaxRuntimeError:
+    return {}
+  return OPTIONS
 
 
 def conv(x: Array, kernel: Array, stride: int = 1) -> Array:

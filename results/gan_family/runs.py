@@ -16,6 +16,8 @@ DCGAN = {"network": "dcgan", "width": 32, "latent_dim": 100}
 ADAM = {"b1": 0.5, "b2": 0.999}
 ALIKE = DCGAN | ADAM | {"n_critic": 1, "decay_steps": 0, "critic_decay_steps": 0}
 CRITIC = DCGAN | {"n_critic": 5, "decay_steps": 0, "critic_decay_steps": 0}
+FAST = {"learning_rate": 5e-4, "critic_learning_rate": 5e-4}
+CLIPPED = {"clip": 0.05, "learning_rate": 5e-4, "critic_learning_rate": 1e-4, "b2": 0.99}
 SMALL = {"network": "dense", "width": 128, "latent_dim": 100, "n_critic": 1}
 RATES = {"learning_rate": 5e-4, "critic_learning_rate": 1e-4, "b1": 0.9, "b2": 0.999}
 RATES |= {"decay_steps": 0, "critic_decay_steps": 0}
@@ -23,14 +25,15 @@ STILL = {"learning_rate": 1e-12}  # the generator stays as it is, and the critic
 
 # name -> config and data set, generator updates, method arguments that differ from the config's
 RUNS = {
-  "non_saturating": ("non_saturating_gan:fashion_mnist", 5000, {}),
-  "minimax": ("minimax_gan:fashion_mnist", 5000, {}),
-  "lsgan": ("lsgan:fashion_mnist", 5000, ALIKE),
-  "hinge": ("hinge_gan:fashion_mnist", 5000, ALIKE),
-  "wgan": ("wgan:fashion_mnist", 3000, {"clip": 0.05}),
+  "non_saturating": ("non_saturating_gan:fashion_mnist", 4000, {}),
+  "minimax": ("minimax_gan:fashion_mnist", 4000, {}),
+  "lsgan": ("lsgan:fashion_mnist", 4000, ALIKE),
+  "hinge": ("hinge_gan:fashion_mnist", 4000, ALIKE),
+  "wgan": ("wgan:fashion_mnist", 4000, CLIPPED),
   "wgan_gp": ("wgan_gp:fashion_mnist", 2000, CRITIC),
-  "wgan_gp_zero_centred": ("wgan_gp_zero_centred:fashion_mnist", 2000, CRITIC),
-  "wgan_gp_zero_centred_10": ("wgan_gp_zero_centred:fashion_mnist", 2000, CRITIC | {"penalty_weight": 10.0}),
+  "wgan_gp_one_sided": ("wgan_gp:fashion_mnist", 2000, CRITIC | {"penalty": "one_sided"}),
+  "wgan_gp_zero_centred": ("wgan_gp_zero_centred:fashion_mnist", 2500, CRITIC | FAST),
+  "wgan_gp_zero_centred_10": ("wgan_gp_zero_centred:fashion_mnist", 1000, CRITIC | {"penalty_weight": 10.0}),
   "dense": ("dense_gan:fashion_mnist", 5000, {}),
   "cgan": ("cgan:mnist", 10_000, {}),
   "cgan_projection": ("cgan:mnist", 5000, {"condition": "projection"}),
