@@ -2,6 +2,8 @@
 
 pip install matplotlib
 python results/gan_family/pictures.py --runs=runs/gan_family
+
+Pictures of runs that the folder lacks are left as they are.
 """
 
 import argparse
@@ -22,7 +24,8 @@ import gengap
 from gengap import log
 
 HERE = pathlib.Path(__file__).parent
-FASHION = ("non_saturating", "minimax", "lsgan", "hinge", "wgan", "wgan_gp", "wgan_gp_zero_centred", "dense")
+WASSERSTEIN = ("wgan", "wgan_gp", "wgan_gp_one_sided", "wgan_gp_zero_centred")
+FASHION = ("non_saturating", "minimax", "lsgan", "hinge", *WASSERSTEIN, "dense")
 FROZEN = ("minimax", "non_saturating", "lsgan", "hinge", "wgan_gp")
 SIDE, MARGIN = 28, 2  # pixels of an image and of the frame around it in a sample grid
 
@@ -58,27 +61,25 @@ def first_row(workdir: pathlib.Path, step: int) -> np.ndarray:
   return grid[MARGIN : MARGIN + SIDE, MARGIN:]
 
 
-def through_training(runs: pathlib.Path, names: Iterable[str]) -> None:
-  """E9: the same eight latents through training, one picture a method."""
-  for name in names:
-    workdir = seeds(runs, name)[0]
-    every = steps(workdir)
-    shown = [every[i] for i in sorted({round(i) for i in np.geomspace(1, len(every), 9) - 1})]
-    figure, axes = plt.subplots(len(shown), 1, figsize=(5, 0.68 * len(shown)))
-    for axis, step in zip(axes, shown, strict=True):
-      axis.axis("off")
-      axis.imshow(first_row(workdir, step), cmap="gray", vmin=0, vmax=255)
-      axis.text(-6, SIDE / 2, f"{step}", ha="right", va="center")
-    figure.suptitle(f"{name}: eight latents by generator updates", fontsize=10)
-    figure.savefig(HERE / f"{name}_through_training.png", dpi=100, bbox_inches="tight")
-    plt.close(figure)
+def through_training(runs: pathlib.Path, name: str) -> None:
+  """E9: the same eight latents through training."""
+  workdir = seeds(runs, name)[0]
+  every = steps(workdir)
+  shown = [every[i] for i in sorted({round(i) for i in np.geomspace(1, len(every), 9) - 1})]
+  figure, axes = plt.subplots(len(shown), 1, figsize=(5, 0.68 * len(shown)))
+  for axis, step in zip(axes, shown, strict=True):
+    axis.axis("off")
+    axis.imshow(first_row(workdir, step), cmap="gray", vmin=0, vmax=255)
+    axis.text(-6, SIDE / 2, f"{step}", ha="right", va="center")
+  figure.suptitle(f"{name}: eight latents by generator updates", fontsize=10)
+  figure.savefig(HERE / f"{name}_through_training.png", dpi=100, bbox_inches="tight")
+  plt.close(figure)
 
 
-def grids(runs: pathlib.Path, names: Iterable[str]) -> None:
-  """Copies the last samples of each method's first seed."""
-  for name in names:
-    workdir = seeds(runs, name)[0]
-    shutil.copy(workdir / "samples" / f"{steps(workdir)[-1]}.png", HERE / f"{name}.png")
+def grid(runs: pathlib.Path, name: str) -> None:
+  """Copies the last samples of the first seed."""
+  workdir = seeds(runs, name)[0]
+  shutil.copy(workdir / "samples" / f"{steps(workdir)[-1]}.png", HERE / f"{name}.png")
 
 
 def classes(runs: pathlib.Path, name: str) -> None:
@@ -129,8 +130,8 @@ def vanishing(runs: pathlib.Path) -> None:
 
 def overfitting(runs: pathlib.Path) -> None:
   """The Wasserstein estimate on training and on held-out images."""
-  figure, axes = plt.subplots(1, 3, figsize=(12, 3.2))
-  for axis, name in zip(axes, ("wgan", "wgan_gp", "wgan_gp_zero_centred"), strict=True):
+  figure, axes = plt.subplots(1, 4, figsize=(15, 3.2))
+  for axis, name in zip(axes, WASSERSTEIN, strict=True):
     draw(axis, seeds(runs, name), "critic/margin", "training")
     draw(axis, seeds(runs, name), "valid/critic/margin", "held-out", marker=".")
     axis.set(title=f"{name}: critic/margin", xlabel="generator updates")
@@ -173,12 +174,24 @@ def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
   parser.add_argument("--runs", type=pathlib.Path, required=True)
   runs = parser.parse_args().runs
-  grids(runs, FASHION)
-  for name in ("cgan", "cgan_projection"):
-    classes(runs, name)
-  through_training(runs, (*FASHION, "cgan"))
-  for picture in (dynamics, vanishing, overfitting, collapse):
-    picture(runs)
+  of_one = {
+    grid: FASHION,
+    classes: ("cgan", "cgan_projection"),
+    through_training: (*FASHION, "cgan"),
+  }
+  of_several = {
+    dynamics: FASHION,
+    overfitting: WASSERSTEIN,
+    vanishing: [f"frozen_{loss}" for loss in FROZEN],
+    collapse: ("collapse", "no_collapse"),
+  }
+  for picture, names in of_one.items():
+    for name in names:
+      if (runs / name).is_dir():
+        picture(runs, name)
+  for picture, names in of_several.items():
+    if all((runs / name).is_dir() for name in names):
+      picture(runs)
 
 
 if __name__ == "__main__":

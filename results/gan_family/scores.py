@@ -2,6 +2,7 @@
 
 python results/gan_family/scores.py --runs=runs/gan_family [--out=results/gan_family/scores.json]
 
+Runs that the folder lacks keep the numbers that the file has of them.
 Means and standard deviations are over training seeds, of the last line of each seed's log. Classes are named
 by the classifier of the same folder, on 10,000 samples of each conditional run, 1,000 of every digit.
 """
@@ -41,27 +42,34 @@ def right(run: gengap.Run, classifier: gengap.Run) -> float:
   return float(np.mean(np.argmax(classifier.represent("logits", images), -1) == label))
 
 
+def accuracy(classifier: gengap.Run) -> float:
+  """Returns the share of MNIST's test images that the classifier names rightly."""
+  test = data.load("mnist", "test", data_dir=os.environ.get("TFDS_DATA_DIR", ""), image_size=28)
+  logits = classifier.represent("logits", test.image.astype(np.float32) / 127.5 - 1)
+  return float(np.mean(np.argmax(logits, -1) == test.label))
+
+
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
   parser.add_argument("--runs", type=pathlib.Path, required=True)
   parser.add_argument("--out", type=pathlib.Path, default=HERE / "scores.json")
   args = parser.parse_args()
-  found = {}
+  found = json.loads(args.out.read_text()) if args.out.is_file() else {}
   for folder in sorted(p for p in args.runs.iterdir() if p.is_dir()):
     logs = [last(w) for w in sorted(folder.iterdir()) if (w / "checkpoints").is_dir()]
     steps = {log.pop("step") for log in logs}
     keys = [k for k in logs[0] if all(k in log for log in logs)]
     found[folder.name] = {"seeds": len(logs), "steps": sorted(steps)}
     found[folder.name] |= {k: summary([log[k] for log in logs]) for k in keys}
-  classifier = gengap.load(args.runs / "classifier" / "0")
-  test = data.load("mnist", "test", data_dir=os.environ.get("TFDS_DATA_DIR", ""), image_size=28)
-  logits = classifier.represent("logits", test.image.astype(np.float32) / 127.5 - 1)
-  found["classifier"]["test_accuracy"] = float(np.mean(np.argmax(logits, -1) == test.label))
-  for name in ("cgan", "cgan_projection"):
-    shares = [right(gengap.load(w), classifier) for w in sorted((args.runs / name).iterdir())]
-    found[name]["right_class"] = summary(shares) | {"each": shares}
-    print(f"{name}: the right class in {shares}")
-  print(f"classifier: test accuracy {found['classifier']['test_accuracy']}")
+  named = [folder for name in ("cgan", "cgan_projection") if (folder := args.runs / name).is_dir()]
+  if named or (args.runs / "classifier").is_dir():
+    classifier = gengap.load(args.runs / "classifier" / "0")
+    found["classifier"]["test_accuracy"] = accuracy(classifier)
+    print(f"classifier: test accuracy {found['classifier']['test_accuracy']}")
+  for folder in named:
+    shares = [right(gengap.load(w), classifier) for w in sorted(folder.iterdir())]
+    found[folder.name]["right_class"] = summary(shares) | {"each": shares}
+    print(f"{folder.name}: the right class in {shares}")
   args.out.write_text(json.dumps(found, indent=1) + "\n")
 
 
