@@ -90,10 +90,10 @@ class Run(NamedTuple):
     """Mean and log standard deviation of q(z | x), each [n, latent_dim], of images [n, H, W, C] in [-1, 1].
 
     Raises:
-      InputError: the method has no encoder.
+      InputError: the method has no such encoder.
     """
     if not {"mean", "log_std"} <= set(self.method.represent):
-      raise InputError(f"{self.config.method!r} has no encoder: it cannot encode or reconstruct images")
+      raise InputError(f"{self.config.method!r} has no q(z | x): it cannot encode images")
     return self.represent("mean", images), self.represent("log_std", images)
 
   def represent(self, name: str, images) -> Array:
@@ -107,8 +107,14 @@ class Run(NamedTuple):
     return chunked(functools.partial(jax.jit(self.method.represent[name]), self.nets), images)
 
   def reconstruct(self, images) -> Array:
-    """Images decoded from the means of their encodings: [n, H, W, C] in [-1, 1]."""
-    return self.generate(self.encode(images)[0])
+    """Images decoded from their codes, which are the means of a VAE's q(z | x): [n, H, W, C] in [-1, 1].
+
+    Raises:
+      InputError: the method has no encoder.
+    """
+    if "code" not in self.method.represent:
+      raise InputError(f"{self.config.method!r} has no encoder: it cannot reconstruct images")
+    return self.generate(self.represent("code", images))
 
 
 def chunked(function, *arrays: Array) -> Array:

@@ -12,7 +12,7 @@ assert jax.device_count() == 8
 # BatchNorm in the generators and in the decoder: its statistics must be those of the global batch.
 CASES = {
   "wgan_gp": {},
-  "vae": {"network": "resnet"},
+  "vae": {"network": "resnet", "free_bits": 0.1},
   "cgan": {"dropout": 0.3, "spectral_norm": "both", "condition": "projection"},
 }
 for name, args in CASES.items():

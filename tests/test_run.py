@@ -62,8 +62,10 @@ def test_encoding_and_reconstructing(workdirs):
 
 def test_what_cannot_be_done_is_said(workdirs, tmp_path):
   gan, vae = (gengap.load(workdirs[n][0]) for n in ("wgan_gp", "vae"))
-  with pytest.raises(InputError, match="has no encoder"):
+  with pytest.raises(InputError, match=r"has no q\(z \| x\): it cannot encode"):
     gan.encode(gan.sample(KEY, 2))
+  with pytest.raises(InputError, match="has no encoder: it cannot reconstruct"):
+    gan.reconstruct(gan.sample(KEY, 2))
   with pytest.raises(InputError, match="no representation 'nope'; it has critic"):
     gan.represent("nope", gan.sample(KEY, 2))
   with pytest.raises(InputError, match="z has shape"):

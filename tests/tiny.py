@@ -16,6 +16,7 @@ GAN = dict(network="dcgan", width=4, latent_dim=4, n_critic=1)
 ARGS = {
   "wgan_gp": dict(network="resnet", width=4, latent_dim=4, n_critic=2, learning_rate=1e-3),
   "vae": dict(network="conv", width=4, latent_dim=4),
+  "ae": dict(network="conv", width=4, latent_dim=4),
   "gan": GAN,
   "cgan": GAN,
   "lsgan": GAN,

@@ -17,6 +17,7 @@ METHODS: Mapping[str, Callable[..., Method]] = {
   "wgan": game(gan.wgan, n_critic=5),
   "wgan_gp": game(gan.wgan_gp, n_critic=5),
   "classifier": classifier.build,
+  "ae": vae.autoencoder,
   "vae": vae.build,
 }
 

@@ -121,29 +121,20 @@ def adam(
   return optax.chain(clip, scale, optax.scale_by_learning_rate(falling))
 
 
-def linear(start: float, stop: float, steps: int) -> optax.Schedule:
-  """From `start` at step 0 to `stop` at step `steps`, constant after."""
-  positive(steps=steps)
-  return optax.linear_schedule(start, stop, steps)
+def described(field: str, value: Any, kind: str, choices: Mapping[str, Callable[..., T]]) -> T:
+  """Builds what a method argument describes: a name, or a mapping of `kind` to a name, and settings.
 
-
-SCHEDULES = {"constant": optax.constant_schedule, "linear": linear}
-
-
-def schedule(field: str, value: float | Mapping[str, Any]) -> optax.Schedule:
-  """Returns a function of the step: a number is a constant, a mapping names a schedule and its settings.
-
-  For instance {"schedule": "linear", "start": 0.0, "stop": 1.0, "steps": 3900}.
+  For instance "linear", or {"schedule": "linear", "start": 0.0, "stop": 1.0, "steps": 3900}.
 
   Raises:
-    InputError: unknown schedule, or settings that it does not take.
+    InputError: unknown name, or settings that it needs or does not take.
   """
-  if isinstance(value, int | float):
-    return optax.constant_schedule(float(value))
+  if not hasattr(value, "items"):
+    return choose(field, value, choices)()
   settings = dict(value.items())
-  kind = choose(f"{field}.schedule", settings.pop("schedule", "missing"), SCHEDULES)
+  make = choose(f"{field}.{kind}", settings.pop(kind, "missing"), choices)
   try:
-    return kind(**settings)
+    return make(**settings)
   except TypeError as error:
     raise InputError(f"config.method_args.{field}: {error}") from error
 

@@ -1,45 +1,172 @@
-"""Variational autoencoder (Kingma and Welling, 2014, "Auto-Encoding Variational Bayes").
+"""Autoencoders, plain and variational (Kingma and Welling, 2014, "Auto-Encoding Variational Bayes").
 
   L = E -log p(x | z) + beta KL(q(z | x) || p(z)),    z = mu + sigma e,    e ~ N(0, I)
 
-with q(z | x) = N(mu(x), sigma(x)^2), p(z) = N(0, I) and p(x | z) = N(decoder(z), scale^2). Both terms are
-summed over dimensions and averaged over the batch. beta other than 1 is Higgins et al. (2017).
+with q(z | x) = N(mu(x), sigma(x)^2), or what a flow makes of it, and p(z) = N(0, I). `likelihoods` has the
+choices of p(x | z), `posteriors` those of the flow, and `kl` those of beta. Both terms are summed over
+dimensions and averaged over the batch. What is logged:
+
+  reconstruction    E -log p(x | z) in nats, as the loss has it
+  kl, kl_sample     closed form, and its estimate from the one z of each image; with a flow, both the estimate
+  elbo              nats an image, all constants, beta = 1
+  bits              -elbo in bits a dimension, of 8-bit images (of binarised ones where they are)
+  active_units      latents whose mean varies over the batch by more than 0.01
 """
 
+import functools
 import math
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import flax.linen as nn
 import jax.numpy as jnp
+import optax
 
-from gengap.method import Array, Batch, Keys, Method, Nets, Params, Spec, Turn
-from gengap.methods import parts
+from gengap.errors import InputError
+from gengap.method import Array, Batch, Key, Keys, Method, Metrics, Nets, Params, Spec, Turn
+from gengap.methods import kl, likelihoods, parts, posteriors
+from gengap.methods.likelihoods import Likelihood
+from gengap.methods.posteriors import Gaussian, Sample
+from gengap.step import mean_over_devices
+
+# q(z | x), a sample of it, the step -> what it costs in nats, and numbers to log
+Cost: TypeAlias = Callable[[Gaussian, Sample, Array], tuple[Array, Metrics]]
 
 
 class Autoencoder(nn.Module):
-  """An encoder to (mean, log std) and a decoder, as one player."""
+  """An encoder and a decoder as one player, and the scale of p(x | z) where one is learned."""
 
   encoder: nn.Module
   decoder: nn.Module
+  latent_dim: int
+  variational: bool = True
+  learned_scale: bool = False
+  flow: nn.Module | None = None
 
-  def encode(self, x: Array, train: bool) -> tuple[Array, Array]:
-    """[B, H, W, C] -> mean and log std of q(z | x), each [B, D]."""
-    mean, log_variance = jnp.split(self.encoder(x, train=train), 2, axis=-1)
-    return mean, 0.5 * log_variance
+  def encode(self, x: Array, train: bool) -> Gaussian:
+    """[B, H, W, C] -> q(z | x); all on its mean if not variational."""
+    numbers = self.encoder(x, train=train)
+    if not self.variational:
+      return Gaussian(numbers, jnp.full_like(numbers, -jnp.inf), numbers[:, :0])
+    mean, log_variance, context = jnp.split(numbers, (self.latent_dim, 2 * self.latent_dim), axis=-1)
+    return Gaussian(mean, 0.5 * log_variance, context)
 
-  def decode(self, z: Array, train: bool) -> Array:
-    """[B, D] -> mean of p(x | z), [B, H, W, C]."""
-    return self.decoder(z, train=train)
+  def draw(self, q: Gaussian, noise: Array) -> Sample:
+    """Returns the z that noise [B, D] makes."""
+    z = q.mean + jnp.exp(q.log_std) * noise
+    return Sample(noise, *(self.flow(z, q.context) if self.flow else (z, jnp.zeros(len(z)))))
 
-  def __call__(self, x: Array, noise: Array, train: bool) -> tuple[Array, Array, Array]:
-    """Returns a reconstruction through one sample z, and q's mean and log std."""
-    mean, log_std = self.encode(x, train)
-    return self.decode(mean + jnp.exp(log_std) * noise, train), mean, log_std
+  def code(self, x: Array, train: bool) -> Array:
+    """[B, H, W, C] -> the z of no noise [B, D]."""
+    q = self.encode(x, train)
+    return self.draw(q, jnp.zeros_like(q.mean)).z
+
+  @nn.compact
+  def decode(self, z: Array, train: bool) -> tuple[Array, Array]:
+    """[B, D] -> the decoder's numbers [B, H, W, each * C], and the log scale."""
+    start = nn.initializers.zeros
+    log_scale = self.param("log_scale", start, ()) if self.learned_scale else jnp.zeros(())
+    return self.decoder(z, train=train), log_scale
+
+  def __call__(self, x: Array, noise: Array, train: bool) -> tuple[Gaussian, Sample, tuple[Array, Array]]:
+    """Returns q(z | x), the sample that noise [B, D] makes, and what `decode` makes of that."""
+    q = self.encode(x, train)
+    sample = self.draw(q, noise)
+    return q, sample, self.decode(sample.z, train)
 
 
-def kl_to_prior(mean: Array, log_std: Array) -> Array:
-  """KL(N(mean, exp(log_std)^2) || N(0, I)) in nats: [B, D] -> [B] (Kingma and Welling, appendix B)."""
-  return 0.5 * jnp.sum(mean**2 + jnp.exp(2 * log_std) - 2 * log_std - 1.0, axis=-1)
+def assemble(
+  spec: Spec,
+  player: str,
+  network: str,
+  width: int,
+  latent_dim: int,
+  p: Likelihood,
+  tx: optax.GradientTransformation,
+  cost: Cost | None = None,
+  sample: bool = False,
+  flow: nn.Module | None = None,
+) -> Method:
+  """Builds an autoencoder of one player; a variational one where there is a cost of q(z | x).
+
+  Raises:
+    InputError: a value outside its range.
+  """
+  parts.positive(width=width, latent_dim=latent_dim)
+  height, width_, channels = spec.shape
+  outputs = (2 * latent_dim if cost else latent_dim) + (posteriors.CONTEXT if flow else 0)
+  family, common = parts.family(network), dict(width=width, dtype=spec.dtype)
+  model: Any = Autoencoder(
+    encoder=family.encoder(outputs=outputs, **common),
+    decoder=family.decoder(shape=(height, width_, channels * p.each), **common),
+    latent_dim=latent_dim,
+    variational=cost is not None,
+    learned_scale=p.learned_scale,
+    flow=flow,
+  )
+  dimensions = math.prod(spec.shape)
+
+  def init(key: Key, batch: Batch) -> Nets:
+    noise = jnp.zeros((len(batch.image), latent_dim))
+    return {player: model.init(key, batch.image, noise, train=False)}
+
+  def loss(params: Params, nets: Nets, batch: Batch, keys: Keys, step: Array):
+    data_keys, noise_keys = parts.split(keys)
+    x = p.observe(batch.image, data_keys)
+    noise = parts.normal(noise_keys, latent_dim) if sample else jnp.zeros((len(x), latent_dim))
+    variables = nets[player] | {"params": params}
+    (q, drawn, (numbers, log_scale)), changed = model.apply(
+      variables, x, noise, train=True, mutable=["batch_stats"]
+    )
+    value = -jnp.mean(p.log_prob(numbers, log_scale, x))
+    seen = {"reconstruction": value}
+    if cost:
+      paid, described = cost(q, drawn, step)
+      elbo = -(value + p.constant * dimensions + described["kl"])
+      value += paid
+      seen |= described | {"elbo": elbo, "bits": p.bits(elbo, dimensions)} if sample else described
+    return value, ({player: changed}, seen)
+
+  def generate(nets: Nets, z: Array, label: Array) -> Array:
+    del label
+    numbers, _ = model.apply(nets[player], z, train=False, method="decode")
+    return parts.clip_to_image(p.mean(numbers))
+
+  def look(method: str, nets: Nets, x: Array) -> Any:
+    return model.apply(nets[player], p.observe(x, None), train=False, method=method)
+
+  represent = {"code": functools.partial(look, "code")}
+  if cost:
+    represent |= {
+      "mean": lambda nets, x: look("encode", nets, x).mean,
+      "log_std": lambda nets, x: look("encode", nets, x).log_std,
+    }
+  return Method(
+    latent_dim=latent_dim, init=init, turns=(Turn(player, loss, tx),), generate=generate, represent=represent
+  )
+
+
+def autoencoder(
+  spec: Spec,
+  network: str = "conv",
+  width: int = 32,
+  latent_dim: int = 128,
+  likelihood: str | Mapping[str, Any] = "squared_error",
+  learning_rate: float = 1e-3,
+  b1: float = 0.9,
+  b2: float = 0.999,
+  clip_norm: float = 1.0,
+) -> Method:
+  """Builds a plain autoencoder: the reconstruction alone, of a code without noise or prior.
+
+  Its arguments are those of `build`. Its codes do not lie where N(0, I) does; the samples of its runs show
+  what that means.
+
+  Raises:
+    InputError: a value outside its range.
+  """
+  tx = parts.adam(learning_rate, b1, b2, clip_norm=clip_norm)
+  return assemble(spec, "ae", network, width, latent_dim, likelihoods.find(likelihood), tx)
 
 
 def build(
@@ -47,24 +174,31 @@ def build(
   network: str = "conv",
   width: int = 32,
   latent_dim: int = 1024,
-  beta: float | dict = 1.0,
-  scale: float = math.sqrt(0.5),
+  likelihood: str | Mapping[str, Any] = "squared_error",
+  beta: float | Mapping[str, Any] = 1.0,
+  free_bits: float = 0.0,
+  flow: str | Mapping[str, Any] = "none",
+  sample: bool = True,
   learning_rate: float = 1e-3,
   b1: float = 0.9,
   b2: float = 0.999,
   clip_norm: float = 1.0,
 ) -> Method:
-  """Builds the method.
+  """Builds a variational autoencoder.
 
   Args:
     spec: of the data.
     network: family of the encoder (two outputs for each latent: mean and log variance) and the decoder.
     width: of both networks, in the family's own unit.
     latent_dim: of z.
-    beta: weight of the KL; a number, or a schedule such as
+    likelihood: a name in `likelihoods.LIKELIHOODS`, or a mapping with its settings, such as
+      {"likelihood": "gaussian", "scale": 0.1}.
+    beta: weight of the KL; a number, or a mapping with a schedule in `kl.SCHEDULES`, such as
       {"schedule": "linear", "start": 0.0, "stop": 1.0, "steps": 3900}.
-    scale: standard deviation of p(x | z). The default, sqrt(1/2), makes -log p(x | z) the plain squared
-      error plus a constant; the loss leaves the constant out, the logged ELBO has it.
+    free_bits: nats that every latent pays at least, in the mean over the batch; 0 frees none.
+    flow: of q(z | x), a name in `posteriors.FLOWS`, or a mapping with its settings, such as
+      {"flow": "iaf", "layers": 4, "width": 128}.
+    sample: whether z is drawn from q(z | x); otherwise it is the mean.
     learning_rate: of Adam.
     b1: Adam's first decay.
     b2: Adam's second decay.
@@ -73,49 +207,29 @@ def build(
   Raises:
     InputError: a value outside its range.
   """
-  parts.positive(width=width, latent_dim=latent_dim, scale=scale)
-  weight = parts.schedule("beta", beta)
-  family = parts.family(network)
-  model: Any = Autoencoder(
-    encoder=family.encoder(outputs=2 * latent_dim, width=width, dtype=spec.dtype),
-    decoder=family.decoder(shape=spec.shape, width=width, dtype=spec.dtype),
-  )
-  log_normaliser = math.prod(spec.shape) * math.log(scale * math.sqrt(2 * math.pi))
+  kl.not_negative(free_bits=free_bits)
+  price = kl.price(beta)
 
-  def init(key: Array, batch: Batch) -> Nets:
-    noise = jnp.zeros((len(batch.image), latent_dim))
-    return {"vae": model.init(key, batch.image, noise, train=False)}
-
-  def loss(params: Params, nets: Nets, batch: Batch, keys: Keys, step: Array):
-    (output, mean, log_std), changed = model.apply(
-      nets["vae"] | {"params": params},
-      batch.image,
-      parts.normal(keys, latent_dim),
-      train=True,
-      mutable=["batch_stats"],
+  layers = posteriors.find(flow)(latent_dim)
+  if layers and (free_bits or not sample):
+    raise InputError(
+      "config.method_args.flow: with a flow the KL is known from samples alone, and not of each latent; "
+      "use sample=True and free_bits=0"
     )
-    error = jnp.sum((batch.image - output) ** 2, axis=(1, 2, 3))
-    distortion = jnp.mean(error) / (2 * scale**2)
-    rate = jnp.mean(kl_to_prior(mean, log_std))
-    metrics = {
-      "reconstruction": distortion,
-      "kl": rate,
-      "elbo": -(distortion + log_normaliser + rate),  # nats, all constants, beta = 1
-      "beta": weight(step),
-    }
-    return distortion + weight(step) * rate, ({"vae": changed}, metrics)
 
-  def generate(nets: Nets, z: Array, label: Array) -> Array:
-    del label
-    return parts.clip_to_image(model.apply(nets["vae"], z, train=False, method="decode"))
+  def cost(q: Gaussian, drawn: Sample, step: Array) -> tuple[Array, Metrics]:
+    seen = {}
+    if sample:
+      seen["kl_sample"] = mean_over_devices(jnp.mean(kl.of_sample(q.log_std, *drawn)))
+    if layers:
+      paid, priced = price(seen["kl_sample"], step)
+      return paid, seen | priced | {"kl": seen["kl_sample"]}
+    units = mean_over_devices(jnp.mean(kl.to_prior(q.mean, q.log_std), 0))
+    moments = mean_over_devices((jnp.mean(q.mean, 0), jnp.mean(q.mean**2, 0)))
+    paid, priced = price(kl.spared(units, free_bits), step)
+    return paid, seen | priced | {"kl": units.sum(), "active_units": kl.active_units(*moments)}
 
-  def encode(nets: Nets, x: Array) -> tuple[Array, Array]:
-    return model.apply(nets["vae"], x, train=False, method="encode")
-
-  return Method(
-    latent_dim=latent_dim,
-    init=init,
-    turns=(Turn("vae", loss, parts.adam(learning_rate, b1, b2, clip_norm=clip_norm)),),
-    generate=generate,
-    represent={"mean": lambda n, x: encode(n, x)[0], "log_std": lambda n, x: encode(n, x)[1]},
+  tx = parts.adam(learning_rate, b1, b2, clip_norm=clip_norm)
+  return assemble(
+    spec, "vae", network, width, latent_dim, likelihoods.find(likelihood), tx, cost, sample, layers
   )

@@ -1,0 +1,131 @@
+"""The KL term of an ELBO, KL(q(z | x) || N(0, I)): its value, and what is paid for it as training goes on."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import optax
+
+from gengap.errors import InputError
+from gengap.method import Array, Metrics
+from gengap.methods import parts
+
+ACTIVE = 0.01  # variance of a latent's mean over the data above which it is called active (Burda et al.)
+
+
+def to_prior(mean: Array, log_std: Array) -> Array:
+  """KL(N(mean, exp(log_std)^2) || N(0, 1)) of every latent in nats: [B, D] -> [B, D].
+
+  Kingma and Welling (2014, arXiv:1312.6114), appendix B.
+  """
+  return 0.5 * (mean**2 + jnp.exp(2 * log_std) - 2 * log_std - 1.0)
+
+
+def of_sample(log_std: Array, noise: Array, z: Array, log_det: Array) -> Array:
+  """Ratio log q(z | x) - log p(z) at z, in nats: [B, D], [B, D], [B, D], [B] -> [B].
+
+  One sample's estimate of the KL. z is mean + exp(log_std) noise, or what a flow makes of it; log_det is the
+  flow's (Rezende and Mohamed 2015, arXiv:1505.05770, equation 13), or 0.
+  """
+  return jnp.sum(0.5 * (z**2 - noise**2) - log_std, -1) - log_det
+
+
+def active_units(first: Array, second: Array) -> Array:
+  """Number of latents whose mean varies over the data, from the mean's two moments [D] -> [].
+
+  Burda et al. (2016, arXiv:1509.00519), section 5: Var_x(E_q(z | x) z) > 0.01.
+  """
+  return jnp.sum(second - first**2 > ACTIVE)
+
+
+class Price(NamedTuple):
+  """What a rate costs at a step: beta(step) rate, or beta(step) |rate - capacity(step)|."""
+
+  beta: optax.Schedule
+  capacity: optax.Schedule | None = None
+
+  def __call__(self, rate: Array, step: Array) -> tuple[Array, Metrics]:
+    """Returns the cost of a rate [] in nats, and the numbers that describe its price."""
+    beta = jnp.asarray(self.beta(step), jnp.float32)
+    if self.capacity is None:
+      return beta * rate, {"beta": beta}
+    capacity = jnp.asarray(self.capacity(step), jnp.float32)
+    return beta * jnp.abs(rate - capacity), {"beta": beta, "capacity": capacity}
+
+
+def not_negative(**values: float) -> None:
+  """Raises InputError for the first setting of beta that is no finite number of at least 0."""
+  for name, value in values.items():
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+      raise InputError(f"config.method_args.{name} is {value!r}; it must be a number of at least 0")
+
+
+def constant(value: float) -> Price:
+  """Higgins et al. (2017): beta KL; 1 is the ELBO, 0 pays for nothing."""
+  not_negative(beta=value)
+  return Price(optax.constant_schedule(float(value)))
+
+
+def linear(start: float, stop: float, steps: int) -> Price:
+  """Beta from `start` at step 0 to `stop` at step `steps`, constant after."""
+  not_negative(**{"beta.start": start, "beta.stop": stop})
+  parts.positive(**{"beta.steps": steps})
+  return Price(optax.linear_schedule(float(start), float(stop), steps))
+
+
+def warmup(steps: int, stop: float = 1.0) -> Price:
+  """Beta from 0 to `stop` over the first `steps` (Bowman et al. 2016, arXiv:1511.06349)."""
+  return linear(0.0, stop, steps)
+
+
+def cyclical(steps: int, stop: float = 1.0, rising: float = 0.5) -> Price:
+  """Beta from 0 to `stop` again and again (Fu et al. 2019, arXiv:1903.10145, equation 6).
+
+  Args:
+    steps: of a cycle.
+    stop: beta at the end of each cycle.
+    rising: share of a cycle in which beta rises; it is `stop` for the rest.
+  """
+  not_negative(**{"beta.stop": stop})
+  parts.positive(**{"beta.steps": steps})
+  if not 0 < rising <= 1:
+    raise InputError(f"config.method_args.beta.rising is {rising}; it must be above 0 and at most 1")
+  return Price(lambda step: stop * jnp.minimum((step % steps) / (rising * steps), 1.0))
+
+
+def capacity(steps: int, stop: float, start: float = 0.0, weight: float = 1.0) -> Price:
+  """Burgess et al. (2018, arXiv:1804.03599), equation 8: weight |KL - C|.
+
+  C goes from `start` to `stop` nats over `steps`, and stays there.
+  """
+  not_negative(**{"beta.start": start, "beta.stop": stop, "beta.weight": weight})
+  parts.positive(**{"beta.steps": steps})
+  return Price(
+    optax.constant_schedule(float(weight)), optax.linear_schedule(float(start), float(stop), steps)
+  )
+
+
+SCHEDULES = {f.__name__: f for f in (constant, linear, warmup, cyclical, capacity)}
+
+
+def price(beta: float | Mapping[str, Any]) -> Price:
+  """Returns what config.method_args.beta describes: a number, or a mapping of a schedule and its settings.
+
+  For instance {"schedule": "linear", "start": 0.0, "stop": 1.0, "steps": 3900}.
+
+  Raises:
+    InputError: unknown schedule, settings that it does not take, or a value outside its range.
+  """
+  if isinstance(beta, int | float):
+    return constant(beta)
+  return parts.described("beta", beta, "schedule", SCHEDULES)
+
+
+def spared(units: Array, free: float) -> Array:
+  """Sum of what every latent costs, at least `free` nats each: [D] -> [].
+
+  Free bits (Kingma et al. 2016, arXiv:1606.04934, equation 15): a latent below `free` nats, in the mean over
+  the batch, gains nothing by telling even less.
+  """
+  return jnp.sum(jnp.maximum(units, free))

@@ -1,0 +1,166 @@
+"""Likelihoods p(x | z) of an image, as functions of what a decoder says of it.
+
+Every log p is in nats, summed over pixels and channels, with all constants but those that it declares. Images
+lie in [-1, 1], 256 grey levels in steps of 1 / 127.5; the continuous likelihoods are densities on that scale.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from gengap.method import Array, Keys
+from gengap.methods import parts
+
+LEVEL = 1 / 127.5  # between two grey levels
+FLOOR = math.log(LEVEL)  # of a learned log scale: below it the density of 8-bit images grows without bound
+
+
+class Likelihood(NamedTuple):
+  """What is modelled of an image, and how."""
+
+  # decoder's numbers [B, H, W, each * C], learned log scale [], images [B, H, W, C] -> log p [B]
+  log_prob: Callable[[Array, Array, Array], Array]
+  mean: Callable[[Array], Array]  # decoder's numbers -> expected image
+  each: int = 1  # numbers of the decoder for each channel of a pixel
+  learned_scale: bool = False  # one log scale for all pixels, a weight of the model
+  constant: float = 0.0  # nats a dimension of -log p that log_prob leaves out
+  density: bool = False  # of a continuous image; otherwise the probability of its levels or bits
+  # what is modelled of an image, given a key for each; without keys, its expected value
+  observe: Callable[[Array, Keys | None], Array] = lambda image, keys: image
+
+  def bits(self, log_prob: Array, dimensions: int) -> Array:
+    """Bits per dimension of a whole log p in nats; a density is taken as constant over a grey level."""
+    nats = -log_prob / dimensions - (math.log(LEVEL) if self.density else 0.0)
+    return nats / math.log(2)
+
+
+def total(x: Array) -> Array:
+  """Sum over pixels and channels: [B, H, W, C] -> [B]."""
+  return jnp.sum(x, axis=(1, 2, 3))
+
+
+def normal(x: Array, mean: Array, log_scale: Array | float) -> Array:
+  """Log density N(x; mean, exp(log_scale)^2) of every number."""
+  return -0.5 * ((x - mean) * jnp.exp(-log_scale)) ** 2 - log_scale - 0.5 * math.log(2 * math.pi)
+
+
+def floored(log_scale: Array) -> Array:
+  """A learned log scale, kept above FLOOR smoothly (Rybkin et al. 2021, arXiv:2006.13202, appendix)."""
+  return FLOOR + jax.nn.softplus(log_scale - FLOOR)
+
+
+def squared_error() -> Likelihood:
+  """N(decoder, 1/2), whose -log p is the squared error and a constant, which the loss leaves out."""
+  return Likelihood(
+    lambda numbers, _, x: -total((x - numbers) ** 2),
+    lambda numbers: numbers,
+    constant=0.5 * math.log(math.pi),
+    density=True,
+  )
+
+
+def gaussian(scale: float = 1.0) -> Likelihood:
+  """N(decoder, scale^2).
+
+  Args:
+    scale: standard deviation, of images in [-1, 1].
+  """
+  parts.positive(**{"likelihood.scale": scale})
+  return Likelihood(
+    lambda numbers, _, x: total(normal(x, numbers, math.log(scale))), lambda numbers: numbers, density=True
+  )
+
+
+def gaussian_global() -> Likelihood:
+  """N(decoder, s^2) with one learned s."""
+  return Likelihood(
+    lambda numbers, log_scale, x: total(normal(x, numbers, floored(log_scale))),
+    lambda numbers: numbers,
+    learned_scale=True,
+    density=True,
+  )
+
+
+def gaussian_pixel() -> Likelihood:
+  """N(m, s^2) with m and log s of every pixel from the decoder."""
+
+  def log_prob(numbers: Array, _: Array, x: Array) -> Array:
+    mean, log_scale = jnp.split(numbers, 2, axis=-1)
+    return total(normal(x, mean, floored(log_scale)))
+
+  return Likelihood(log_prob, lambda numbers: jnp.split(numbers, 2, axis=-1)[0], each=2, density=True)
+
+
+def discretised_logistic() -> Likelihood:
+  """Probability of a grey level under a logistic of m and log s from the decoder.
+
+  Kingma et al. (2016, arXiv:1606.04934, appendix), with the tails in the outermost levels as Salimans et al.
+  (2017, arXiv:1701.05517, equation 2). With a and b the standardised upper and lower edges of the level,
+
+    s(a) - s(b) = s(a) s(-b) (1 - e^(b - a)),
+
+  whose logarithm loses nothing where the difference is small.
+  """
+
+  def log_prob(numbers: Array, _: Array, x: Array) -> Array:
+    mean, log_scale = jnp.split(numbers, 2, axis=-1)
+    rate = jnp.exp(-floored(log_scale))
+    upper, lower = rate * (x + LEVEL / 2 - mean), rate * (x - LEVEL / 2 - mean)
+    below, above = jax.nn.log_sigmoid(upper), jax.nn.log_sigmoid(-lower)
+    inside = below + above + jnp.log(-jnp.expm1(-rate * LEVEL))
+    first, last = x < LEVEL / 2 - 1, x > 1 - LEVEL / 2
+    return total(jnp.where(first, below, jnp.where(last, above, inside)))
+
+  return Likelihood(log_prob, lambda numbers: jnp.split(numbers, 2, axis=-1)[0], each=2)
+
+
+def drawn(image: Array, keys: Keys | None) -> Array:
+  """Bits that are on with the probability of their pixels; the pixels themselves without keys."""
+  if keys is None:
+    return image
+  uniform = jax.vmap(lambda key: jax.random.uniform(key, image.shape[1:]))(keys)
+  return jnp.where(uniform < 0.5 * (image + 1), 1.0, -1.0)
+
+
+BINARISATIONS: Mapping[str, Callable[[Array, Keys | None], Array]] = {
+  "none": lambda image, keys: image,
+  "static": lambda image, keys: jnp.where(image > 0, 1.0, -1.0),
+  "dynamic": drawn,
+}
+
+
+def bernoulli(binarisation: str = "dynamic") -> Likelihood:
+  """Bernoulli with the decoder's numbers as logits.
+
+  Args:
+    binarisation: of the images, before the encoder sees them. "static": pixels above half are on, always;
+      "dynamic": drawn anew at every look, on with the pixel's value as probability; "none": the values
+      themselves stand for bits, as in many tutorials, and log p is a cross-entropy but no likelihood.
+  """
+  observe = parts.choose("likelihood.binarisation", binarisation, BINARISATIONS)
+
+  def log_prob(logits: Array, _: Array, x: Array) -> Array:
+    bit = 0.5 * (x + 1)
+    return total(bit * jax.nn.log_sigmoid(logits) + (1 - bit) * jax.nn.log_sigmoid(-logits))
+
+  return Likelihood(log_prob, lambda logits: 2 * jax.nn.sigmoid(logits) - 1, observe=observe)
+
+
+LIKELIHOODS = {
+  f.__name__: f
+  for f in (squared_error, gaussian, gaussian_global, gaussian_pixel, discretised_logistic, bernoulli)
+}
+
+
+def find(likelihood: str | Mapping[str, Any]) -> Likelihood:
+  """Returns what config.method_args.likelihood describes: a name, or a mapping of it and its settings.
+
+  For instance "gaussian", or {"likelihood": "gaussian", "scale": 0.1}.
+
+  Raises:
+    InputError: unknown name, settings that it does not take, or a value outside its range.
+  """
+  return parts.described("likelihood", likelihood, "likelihood", LIKELIHOODS)
