@@ -1,4 +1,4 @@
-"""Signs that a game between two players goes wrong, read off the numbers that a run logs anyway."""
+"""Signs that training goes wrong, read off the numbers that a run logs anyway."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -43,6 +43,12 @@ SIGNS = (
     1e-4,
     50,
     "the generator's gradient has vanished: an image moved by 1 changes its loss by {value:.2g}",
+  ),
+  Sign(
+    "vae/active_units",
+    1.0,
+    1000,
+    "the posterior has collapsed: the means of {value:.2g} latents differ between images",
   ),
 )
 

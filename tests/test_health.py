@@ -29,10 +29,12 @@ def test_every_sign_is_told_once_with_its_evidence():
   for step in (1500, 2000):
     watch.look(step, good | {"critic/diversity": 0.031})
   watch.look(2500, good | {"generator/image_gradient": 3e-6})
-  assert len(said) == 2
+  watch.look(2600, {"vae/active_units": 0.25})
+  assert len(said) == 3
   assert said[0].startswith("warning: the generator has collapsed")
   assert "0.031" in said[0] and "critic/diversity at step 1500" in said[0]
   assert "3e-06" in said[1] and "generator/image_gradient at step 2500" in said[1]
+  assert said[2].startswith("warning: the posterior has collapsed: the means of 0.25 latents")
 
 
 def test_a_run_whose_generator_gets_no_gradient_says_so_once(tmp_path, capsys):
