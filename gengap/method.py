@@ -42,6 +42,14 @@ class Turn(NamedTuple):
   repeats: int = 1  # n_critic
 
 
+class Density(NamedTuple):
+  """What a method with a tractable bound says of log p(x)."""
+
+  observe: Callable[[Array, Keys], Array]  # images, keys -> what is modelled of them, such as their bits
+  # nets, what is modelled of images [B, H, W, C], keys -> log p(x, z) - log q(z | x) [B] in nats at one z ~ q
+  log_weight: Callable[[Nets, Array, Keys], Array]
+
+
 class Method(NamedTuple):
   """A way of training a generator, or whatever else learns from images."""
 
@@ -51,6 +59,7 @@ class Method(NamedTuple):
   # z [B, latent_dim] ~ N(0, I), label [B] -> images; None: it makes no images, and looks at them only
   generate: Callable[[Nets, Array, Array], Array] | None
   represent: Mapping[str, Callable[[Nets, Array], Array]]  # name -> images -> features
+  density: Density | None = None  # None: it says nothing of how likely an image is
 
 
 class State(NamedTuple):

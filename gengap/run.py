@@ -1,6 +1,7 @@
 """A trained model for analysis: notebooks, evaluation, probes and reports start here."""
 
 import functools
+import math
 import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
@@ -101,10 +102,42 @@ class Run(NamedTuple):
     if name not in self.method.represent:
       known = ", ".join(self.method.represent) or "none"
       raise InputError(f"{self.config.method!r} has no representation {name!r}; it has {known}")
+    return chunked(functools.partial(jax.jit(self.method.represent[name]), self.nets), self.checked(images))
+
+  def checked(self, images) -> Array:
+    """Returns images as an array.
+
+    Raises:
+      InputError: they are not of the run's shape.
+    """
     images = jnp.asarray(images, jnp.float32)
     if images.shape[1:] != tuple(self.spec.shape):
       raise InputError(f"images have shape {images.shape}; it must be (n, *{tuple(self.spec.shape)})")
-    return chunked(functools.partial(jax.jit(self.method.represent[name]), self.nets), images)
+    return images
+
+  def log_likelihood(self, key: Key, images, samples: int = 500) -> Array:
+    """Lower bound of log p(x) in nats of images [n, H, W, C] in [-1, 1]: [n].
+
+    The logarithm of the mean of `samples` importance weights p(x, z) / q(z | x) (Burda et al. 2016,
+    arXiv:1509.00519, equation 8): with one it is the ELBO, and it rises to log p(x) with their number. For a
+    likelihood of bits the images are binarised first, once each.
+
+    Raises:
+      InputError: the method has no such bound, or there is no sample.
+    """
+    if not (density := self.method.density):
+      raise InputError(f"{self.config.method!r} has no likelihood of images")
+    if samples < 1:
+      raise InputError(f"samples is {samples}; it must be at least 1")
+    images = self.checked(images)
+    draw, look = jax.random.split(key)
+    x = density.observe(images, jax.random.split(draw, len(images)))
+    weigh = functools.partial(jax.jit(density.log_weight), self.nets)
+    total = jnp.full(len(images), -jnp.inf)
+    for k in range(samples):
+      keys = jax.random.split(jax.random.fold_in(look, k), len(images))
+      total = jnp.logaddexp(total, chunked(weigh, x, keys))
+    return total - math.log(samples)
 
   def reconstruct(self, images) -> Array:
     """Images decoded from their codes, which are the means of a VAE's q(z | x): [n, H, W, C] in [-1, 1].

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import tiny
+from ml_collections import ConfigDict
 
 import gengap
 from gengap import train
@@ -321,3 +322,107 @@ def test_an_autoencoder_reconstructs_and_has_no_posterior(tmp_path):
 def test_bad_arguments(args, word):
   with pytest.raises(InputError, match=word):
     METHODS["vae"](tiny.SPEC, **(tiny.ARGS["vae"] | args))
+
+
+class Affine(nn.Module):
+  """x W + b of the flattened input."""
+
+  outputs: int = 0
+  shape: tuple = ()
+  width: int = 1
+  dtype: str = "float32"
+
+  @nn.compact
+  def __call__(self, x, train, keys=None):
+    y = nn.Dense(self.outputs or math.prod(self.shape))(x.reshape(len(x), -1))
+    return y.reshape(-1, *self.shape) if self.shape else y
+
+
+@pytest.fixture
+def linear(monkeypatch):
+  """A linear-Gaussian VAE, p(x | z) = N(W z + b, 1/2), whose q is the exact posterior; and the exact log p.
+
+  The columns of W are orthogonal, so that the posterior is a product over latents (Tipping and Bishop 1999).
+  """
+  monkeypatch.setattr(parts, "NETWORKS", NETWORKS | {"affine": Family(Affine, Affine)})
+  d, s, rng = 3, math.sqrt(0.5), np.random.default_rng(0)
+  w = np.linalg.qr(rng.normal(size=(N, d)))[0] * [2.0, 1.0, 0.3]
+  b = rng.normal(size=N)
+  precision = 1 + (w**2).sum(0) / s**2
+  to_mean = w / s**2 / precision
+  encoder = {
+    "kernel": np.concatenate([to_mean, np.zeros((N, d))], 1),
+    "bias": np.concatenate([-b @ to_mean, -np.log(precision)]),
+  }
+  params = {"encoder": {"Dense_0": encoder}, "decoder": {"Dense_0": {"kernel": w.T, "bias": b}}}
+  m = METHODS["vae"](tiny.SPEC, network="affine", latent_dim=d, likelihood="squared_error")
+  nets = {"vae": {"params": jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), params)}}
+  run = gengap.Run(ConfigDict({"method": "vae"}), 0, tiny.SPEC, m, nets)
+  x = rng.normal(size=(6, N))
+  exact = scipy.stats.multivariate_normal(b, w @ w.T + s**2 * np.eye(N)).logpdf(x)
+  return run, jnp.asarray(x.reshape(6, *tiny.SPEC.shape), jnp.float32), exact
+
+
+def worse(run):
+  """The same model under a posterior that is too wide and has the wrong mean."""
+  head = run.nets["vae"]["params"]["encoder"]["Dense_0"]
+  head = head | {"bias": head["bias"] + 0.4}
+  return run._replace(nets={"vae": {"params": run.nets["vae"]["params"] | {"encoder": {"Dense_0": head}}}})
+
+
+def test_one_sample_of_the_exact_posterior_gives_the_exact_likelihood(linear):
+  run, x, exact = linear
+  for key in range(3):
+    np.testing.assert_allclose(run.log_likelihood(jax.random.key(key), x, 1), exact, atol=2e-3)
+
+
+def test_importance_weights_lift_the_elbo_to_the_likelihood(linear):
+  run, x, exact = linear
+  run = worse(run)
+  few = [
+    np.mean([run.log_likelihood(jax.random.key(i), x, k) for i in range(40)], 0) - exact for k in (1, 4, 32)
+  ]
+  assert (few[0] < few[1]).all() and (few[1] < few[2]).all() and (few[2] < 0.02).all()
+  assert few[0].max() < -0.1
+  np.testing.assert_allclose(run.log_likelihood(jax.random.key(0), x, 3000), exact, atol=0.15)
+
+
+def test_the_elbo_of_training_is_that_of_one_sample(linear):
+  """In the mean over draws; both count every constant."""
+  run, x, _ = linear
+  run = worse(run)
+  images = Batch(x, jnp.zeros(6, jnp.int32))
+  keys = [jax.random.split(jax.random.key(i), 6) for i in range(300)]
+  elbos = [play(run.method, images, nets=run.nets, keys=k)[1]["elbo"] for k in keys[:40]]
+  ones = [float(run.log_likelihood(jax.random.key(i), x, 1).mean()) for i in range(300)]
+  error = math.hypot(np.std(elbos) / math.sqrt(40), np.std(ones) / math.sqrt(300))
+  assert abs(np.mean(elbos) - np.mean(ones)) < 4 * error
+
+
+def test_what_has_no_likelihood_says_so(linear):
+  run, x, _ = linear
+  with pytest.raises(InputError, match="samples is 0"):
+    run.log_likelihood(jax.random.key(0), x, 0)
+  with pytest.raises(InputError, match="images have shape"):
+    run.log_likelihood(jax.random.key(0), x[:, :3], 1)
+  ae = METHODS["ae"](tiny.SPEC, **tiny.ARGS["ae"])
+  with pytest.raises(InputError, match="'ae' has no likelihood"):
+    run._replace(method=ae, config=ConfigDict({"method": "ae"})).log_likelihood(jax.random.key(0), x, 1)
+
+
+def test_bits_are_drawn_once_for_each_image():
+  """With a decoder that ignores z, every importance weight of an image is the same."""
+  m = METHODS["vae"](tiny.SPEC, **(tiny.ARGS["vae"] | {"likelihood": "bernoulli"}))
+  images = jnp.zeros((3, *tiny.SPEC.shape))
+  nets = m.init(jax.random.key(0), Batch(images, jnp.zeros(3, jnp.int32)))
+  encoder = jax.tree.map(jnp.zeros_like, nets["vae"]["params"]["encoder"])
+  nets = {"vae": {"params": jax.tree.map(lambda v: 3 * v, nets["vae"]["params"]) | {"encoder": encoder}}}
+  decoder = nets["vae"]["params"]["decoder"]
+  first = decoder["Dense_0"] | {"kernel": 0 * decoder["Dense_0"]["kernel"]}
+  nets["vae"]["params"]["decoder"] = decoder | {"Dense_0": first}
+  last = decoder["Conv_0"] | {"bias": decoder["Conv_0"]["bias"] + 1.0}
+  nets["vae"]["params"]["decoder"]["Conv_0"] = last
+  run = gengap.Run(ConfigDict({"method": "vae"}), 0, tiny.SPEC, m, nets)
+  one, many = (np.asarray(run.log_likelihood(jax.random.key(0), images, k)) for k in (1, 8))
+  np.testing.assert_allclose(one, many, rtol=1e-5)
+  assert np.ptp(one) > 0

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import optax
 
 from gengap.errors import InputError
-from gengap.method import Array, Batch, Key, Keys, Method, Metrics, Nets, Params, Spec, Turn
+from gengap.method import Array, Batch, Density, Key, Keys, Method, Metrics, Nets, Params, Spec, Turn
 from gengap.methods import kl, likelihoods, parts, posteriors
 from gengap.methods.likelihoods import Likelihood
 from gengap.methods.posteriors import Gaussian, Sample
@@ -135,6 +135,12 @@ def assemble(
   def look(method: str, nets: Nets, x: Array) -> Any:
     return model.apply(nets[player], p.observe(x, None), train=False, method=method)
 
+  def log_weight(nets: Nets, x: Array, keys: Keys) -> Array:
+    noise = parts.normal(keys, latent_dim)
+    q, drawn, (numbers, log_scale) = model.apply(nets[player], x, noise, train=False)
+    log_p = p.log_prob(numbers, log_scale, x) - p.constant * dimensions
+    return log_p - kl.of_sample(q.log_std, *drawn)
+
   represent = {"code": functools.partial(look, "code")}
   if cost:
     represent |= {
@@ -142,7 +148,12 @@ def assemble(
       "log_std": lambda nets, x: look("encode", nets, x).log_std,
     }
   return Method(
-    latent_dim=latent_dim, init=init, turns=(Turn(player, loss, tx),), generate=generate, represent=represent
+    latent_dim=latent_dim,
+    init=init,
+    turns=(Turn(player, loss, tx),),
+    generate=generate,
+    represent=represent,
+    density=Density(p.observe, log_weight) if cost else None,
   )
 
 
