@@ -255,7 +255,7 @@ def test_the_gradient_norm_is_that_of_the_update():
   for player in ("critic", "generator"):
     moved = jax.tree.map(lambda a, b: a - b, after.nets[player]["params"], before[player]["params"])
     assert float(seen[0][f"{player}/gradient_norm"][0]) == pytest.approx(
-      float(optax.global_norm(moved)), rel=1e-3
+      float(optax.tree.norm(moved)), rel=1e-3
     )
 
 
