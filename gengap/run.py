@@ -90,6 +90,8 @@ class Run(NamedTuple):
   def encode(self, images) -> tuple[Array, Array]:
     """Mean and log standard deviation of q(z | x), each [n, latent_dim], of images [n, H, W, C] in [-1, 1].
 
+    With a flow, those of the Gaussian before it.
+
     Raises:
       InputError: the method has no such encoder.
     """
@@ -140,7 +142,9 @@ class Run(NamedTuple):
     return total - math.log(samples)
 
   def reconstruct(self, images) -> Array:
-    """Images decoded from their codes, which are the means of a VAE's q(z | x): [n, H, W, C] in [-1, 1].
+    """Images decoded from their codes: [n, H, W, C] in [-1, 1].
+
+    The code of a VAE is the mean of its q(z | x), or what a flow makes of the mean of the Gaussian before it.
 
     Raises:
       InputError: the method has no encoder.

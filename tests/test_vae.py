@@ -10,6 +10,7 @@ import pytest
 import scipy.stats
 import tiny
 from ml_collections import ConfigDict
+from test_train import config
 
 import gengap
 from gengap import train
@@ -282,8 +283,6 @@ def test_images_are_clipped():
 
 
 def test_an_autoencoder_reconstructs_and_has_no_posterior(tmp_path):
-  from test_train import config
-
   train.train(config("ae", steps=4, best="valid/ae/loss"), tmp_path)
   run = gengap.load(tmp_path)
   images = run.sample(jax.random.key(0), 3)
@@ -297,6 +296,7 @@ def test_an_autoencoder_reconstructs_and_has_no_posterior(tmp_path):
   [
     ({"beta": -1.0}, "beta is -1.0; it must be a number of at least 0"),
     ({"beta": float("nan")}, "beta is nan"),
+    ({"beta": "warmup"}, "beta: .*missing.*'steps'"),
     ({"beta": {"schedule": "cosine"}}, "beta.schedule is 'cosine', which is none of constant, linear"),
     ({"beta": {"schedule": "linear", "start": 0.0, "end": 1.0}}, "beta: .*unexpected keyword argument 'end'"),
     ({"beta": {"schedule": "linear", "start": 0.0, "stop": 1.0, "steps": 0}}, "beta.steps is 0"),

@@ -129,10 +129,11 @@ def described(field: str, value: Any, kind: str, choices: Mapping[str, Callable[
   Raises:
     InputError: unknown name, or settings that it needs or does not take.
   """
-  if not hasattr(value, "items"):
-    return choose(field, value, choices)()
-  settings = dict(value.items())
-  make = choose(f"{field}.{kind}", settings.pop(kind, "missing"), choices)
+  settings, path = {}, field
+  if hasattr(value, "items"):
+    settings, path = dict(value.items()), f"{field}.{kind}"
+    value = settings.pop(kind, "missing")
+  make = choose(path, value, choices)
   try:
     return make(**settings)
   except TypeError as error:

@@ -4,7 +4,7 @@ A layer is (z [B, D], context [B, C]) -> (image of z [B, D], log |det of its Jac
 takes the image back. The context is whatever an encoder says of the example. All arithmetic is float32.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -137,13 +137,6 @@ class Autoregressive(nn.Module):
       scale = nn.sigmoid(raw)
       z = (y - (1 - scale) * shift) / scale
     return z
-
-
-LAYERS: Mapping[str, type[nn.Module]] = {
-  "planar": Planar,
-  "realnvp": Coupling,
-  "iaf": Autoregressive,
-}
 
 
 class Flow(nn.Module):
