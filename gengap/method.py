@@ -48,6 +48,10 @@ class Density(NamedTuple):
   observe: Callable[[Array, Keys], Array]  # images, keys -> what is modelled of them, such as their bits
   # nets, what is modelled of images [B, H, W, C], keys -> log p(x, z) - log q(z | x) [B] in nats at one z ~ q
   log_weight: Callable[[Nets, Array, Keys], Array]
+  # nets, what is modelled of images, z [B, latent_dim] -> log p(x, z) [B] in nats
+  log_joint: Callable[[Nets, Array, Array], Array]
+  # nets, what is modelled of images -> mean, log std [B, latent_dim] of q(z | x); None: it is no Gaussian
+  posterior: Callable[[Nets, Array], tuple[Array, Array]] | None
 
 
 class Method(NamedTuple):

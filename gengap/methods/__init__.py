@@ -6,7 +6,7 @@ from typing import Any
 
 from gengap.errors import InputError, suggest
 from gengap.method import Config, Method, Spec
-from gengap.methods import classifier, gan, vae
+from gengap.methods import classifier, gan, hierarchical, vae, vae_gan
 from gengap.methods.adversarial import game
 
 METHODS: Mapping[str, Callable[..., Method]] = {
@@ -19,6 +19,8 @@ METHODS: Mapping[str, Callable[..., Method]] = {
   "classifier": classifier.build,
   "ae": vae.autoencoder,
   "vae": vae.build,
+  "hierarchical_vae": hierarchical.build,
+  "vae_gan": vae_gan.build,
 }
 
 

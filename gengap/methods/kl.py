@@ -31,6 +31,11 @@ def of_sample(log_std: Array, noise: Array, z: Array, log_det: Array) -> Array:
   return jnp.sum(0.5 * (z**2 - noise**2) - log_std, -1) - log_det
 
 
+def log_prior(z: Array) -> Array:
+  """Log density N(z; 0, I) in nats: [B, D] -> [B]."""
+  return -0.5 * jnp.sum(z**2 + math.log(2 * math.pi), -1)
+
+
 def active_units(first: Array, second: Array) -> Array:
   """Number of latents whose mean varies over the data, from the mean's two moments [D] -> [].
 

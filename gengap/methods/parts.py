@@ -5,7 +5,7 @@ Every function of `keys` draws one independent value per example, from that exam
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import flax.linen as nn
@@ -61,6 +61,15 @@ def rate(**values: float) -> None:
   for name, value in values.items():
     if not 0 <= value < 1:
       raise InputError(f"config.method_args.{name} is {value}; it must be in [0, 1)")
+
+
+def counts(field: str, values: Sequence[int], least: int) -> None:
+  """Raises InputError unless a method argument lists whole numbers of at least `least`."""
+  for value in values:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+      raise InputError(
+        f"config.method_args.{field} has {value!r}; it must list whole numbers of at least {least}"
+      )
 
 
 def family(name: str) -> Family:

@@ -1,36 +1,20 @@
-"""Autoencoders, plain and variational (Kingma and Welling, 2014, "Auto-Encoding Variational Bayes").
+"""Autoencoders with one layer of latents, plain and variational (Kingma and Welling, 2014).
 
-  L = E -log p(x | z) + beta KL(q(z | x) || p(z)),    z = mu + sigma e,    e ~ N(0, I)
-
-with q(z | x) = N(mu(x), sigma(x)^2), or what a flow makes of it, and p(z) = N(0, I). `likelihoods` has the
-choices of p(x | z), `posteriors` those of the flow, and `kl` those of beta. Both terms are summed over
-dimensions and averaged over the batch. What is logged:
-
-  reconstruction    E -log p(x | z) in nats, as the loss has it
-  kl, kl_sample     closed form, and its estimate from the one z of each image; with a flow, both the estimate
-  elbo              nats an image, all constants, beta = 1
-  bits              -elbo in bits a dimension, of 8-bit images (of binarised ones where they are)
-  active_units      latents whose mean varies over the batch by more than 0.01
+q(z | x) = N(mu(x), sigma(x)^2), or what a flow of `posteriors` makes of it. `elbo` has the loss, and what is
+logged of it.
 """
 
-import functools
-import math
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
-import optax
 
 from gengap.errors import InputError
-from gengap.method import Array, Batch, Density, Key, Keys, Method, Metrics, Nets, Params, Spec, Turn
-from gengap.methods import kl, likelihoods, parts, posteriors
+from gengap.method import Array, Method, Spec
+from gengap.methods import elbo, kl, likelihoods, parts, posteriors
 from gengap.methods.likelihoods import Likelihood
 from gengap.methods.posteriors import Gaussian, Sample
-from gengap.step import mean_over_devices
-
-# q(z | x), a sample of it, the step -> what it costs in nats, and numbers to log
-Cost: TypeAlias = Callable[[Gaussian, Sample, Array], tuple[Array, Metrics]]
 
 
 class Autoencoder(nn.Module):
@@ -75,85 +59,33 @@ class Autoencoder(nn.Module):
     return q, sample, self.decode(sample.z, train)
 
 
-def assemble(
+def pair(
   spec: Spec,
-  player: str,
+  p: Likelihood,
   network: str,
   width: int,
   latent_dim: int,
-  p: Likelihood,
-  tx: optax.GradientTransformation,
-  cost: Cost | None = None,
-  sample: bool = False,
-  flow: nn.Module | None = None,
-) -> Method:
-  """Builds an autoencoder of one player; a variational one where there is a cost of q(z | x).
+  outputs: int,
+  attention: bool,
+  skips: Sequence[int],
+  **rest: Any,
+) -> Autoencoder:
+  """Returns the model that the builders' arguments describe; `outputs` is the encoder's.
 
   Raises:
-    InputError: a value outside its range.
+    InputError: a value outside its range, or an option that the network has not.
   """
   parts.positive(width=width, latent_dim=latent_dim)
-  height, width_, channels = spec.shape
-  outputs = (2 * latent_dim if cost else latent_dim) + (posteriors.CONTEXT if flow else 0)
-  family, common = parts.family(network), dict(width=width, dtype=spec.dtype)
-  model: Any = Autoencoder(
-    encoder=family.encoder(outputs=outputs, **common),
-    decoder=family.decoder(shape=(height, width_, channels * p.each), **common),
+  parts.counts("skips", skips, least=0)
+  height, columns, colours = spec.shape
+  encoder = parts.network(network, "encoder", attention=attention)
+  decoder = parts.network(network, "decoder", attention=attention, skips=tuple(skips))
+  return Autoencoder(
+    encoder=encoder(outputs=outputs, width=width, dtype=spec.dtype),
+    decoder=decoder(shape=(height, columns, colours * p.each), width=width, dtype=spec.dtype),
     latent_dim=latent_dim,
-    variational=cost is not None,
     learned_scale=p.learned_scale,
-    flow=flow,
-  )
-  dimensions = math.prod(spec.shape)
-
-  def init(key: Key, batch: Batch) -> Nets:
-    noise = jnp.zeros((len(batch.image), latent_dim))
-    return {player: model.init(key, batch.image, noise, train=False)}
-
-  def loss(params: Params, nets: Nets, batch: Batch, keys: Keys, step: Array):
-    data_keys, noise_keys = parts.split(keys)
-    x = p.observe(batch.image, data_keys)
-    noise = parts.normal(noise_keys, latent_dim) if sample else jnp.zeros((len(x), latent_dim))
-    variables = nets[player] | {"params": params}
-    (q, drawn, (numbers, log_scale)), changed = model.apply(
-      variables, x, noise, train=True, mutable=["batch_stats"]
-    )
-    value = -jnp.mean(p.log_prob(numbers, log_scale, x))
-    seen = {"reconstruction": value}
-    if cost:
-      paid, described = cost(q, drawn, step)
-      elbo = -(value + p.constant * dimensions + described["kl"])
-      value += paid
-      seen |= described | {"elbo": elbo, "bits": p.bits(elbo, dimensions)} if sample else described
-    return value, ({player: changed}, seen)
-
-  def generate(nets: Nets, z: Array, label: Array) -> Array:
-    del label
-    numbers, _ = model.apply(nets[player], z, train=False, method="decode")
-    return parts.clip_to_image(p.mean(numbers))
-
-  def look(method: str, nets: Nets, x: Array) -> Any:
-    return model.apply(nets[player], p.observe(x, None), train=False, method=method)
-
-  def log_weight(nets: Nets, x: Array, keys: Keys) -> Array:
-    noise = parts.normal(keys, latent_dim)
-    q, drawn, (numbers, log_scale) = model.apply(nets[player], x, noise, train=False)
-    log_p = p.log_prob(numbers, log_scale, x) - p.constant * dimensions
-    return log_p - kl.of_sample(q.log_std, *drawn)
-
-  represent = {"code": functools.partial(look, "code")}
-  if cost:
-    represent |= {
-      "mean": lambda nets, x: look("encode", nets, x).mean,
-      "log_std": lambda nets, x: look("encode", nets, x).log_std,
-    }
-  return Method(
-    latent_dim=latent_dim,
-    init=init,
-    turns=(Turn(player, loss, tx),),
-    generate=generate,
-    represent=represent,
-    density=Density(p.observe, log_weight) if cost else None,
+    **rest,
   )
 
 
@@ -163,6 +95,8 @@ def autoencoder(
   width: int = 32,
   latent_dim: int = 128,
   likelihood: str | Mapping[str, Any] = "squared_error",
+  attention: bool = False,
+  skips: Sequence[int] = (),
   learning_rate: float = 1e-3,
   b1: float = 0.9,
   b2: float = 0.999,
@@ -176,8 +110,11 @@ def autoencoder(
   Raises:
     InputError: a value outside its range.
   """
-  tx = parts.adam(learning_rate, b1, b2, clip_norm=clip_norm)
-  return assemble(spec, "ae", network, width, latent_dim, likelihoods.find(likelihood), tx)
+  p = likelihoods.find(likelihood)
+  model = pair(spec, p, network, width, latent_dim, latent_dim, attention, skips, variational=False)
+  return elbo.assemble(
+    spec, "ae", model, latent_dim, p, parts.adam(learning_rate, b1, b2, clip_norm=clip_norm)
+  )
 
 
 def build(
@@ -190,6 +127,8 @@ def build(
   free_bits: float = 0.0,
   flow: str | Mapping[str, Any] = "none",
   sample: bool = True,
+  attention: bool = False,
+  skips: Sequence[int] = (),
   learning_rate: float = 1e-3,
   b1: float = 0.9,
   b2: float = 0.999,
@@ -210,6 +149,9 @@ def build(
     flow: of q(z | x), a name in `posteriors.FLOWS`, or a mapping with its settings, such as
       {"flow": "iaf", "layers": 4, "width": 128}.
     sample: whether z is drawn from q(z | x); otherwise it is the mean.
+    attention: whether both networks have self-attention on the maps of half the image's side.
+    skips: latent skip connections: how many linear functions of z each stage of the decoder gets beside what
+      the one before it makes; () has none.
     learning_rate: of Adam.
     b1: Adam's first decay.
     b2: Adam's second decay.
@@ -220,7 +162,6 @@ def build(
   """
   kl.not_negative(free_bits=free_bits)
   price = kl.price(beta)
-
   layers = posteriors.find(flow)(latent_dim)
   if layers and (free_bits or not sample):
     raise InputError(
@@ -228,19 +169,9 @@ def build(
       "use sample=True and free_bits=0"
     )
 
-  def cost(q: Gaussian, drawn: Sample, step: Array) -> tuple[Array, Metrics]:
-    seen = {}
-    if sample:
-      seen["kl_sample"] = mean_over_devices(jnp.mean(kl.of_sample(q.log_std, *drawn)))
-    if layers:
-      paid, priced = price(seen["kl_sample"], step)
-      return paid, seen | priced | {"kl": seen["kl_sample"]}
-    units = mean_over_devices(jnp.mean(kl.to_prior(q.mean, q.log_std), 0))
-    moments = mean_over_devices((jnp.mean(q.mean, 0), jnp.mean(q.mean**2, 0)))
-    paid, priced = price(kl.spared(units, free_bits), step)
-    return paid, seen | priced | {"kl": units.sum(), "active_units": kl.active_units(*moments)}
-
+  p = likelihoods.find(likelihood)
+  outputs = 2 * latent_dim + (posteriors.CONTEXT if layers else 0)
+  model = pair(spec, p, network, width, latent_dim, outputs, attention, skips, flow=layers)
   tx = parts.adam(learning_rate, b1, b2, clip_norm=clip_norm)
-  return assemble(
-    spec, "vae", network, width, latent_dim, likelihoods.find(likelihood), tx, cost, sample, layers
-  )
+  cost = elbo.sampled(price) if layers else elbo.closed_form(price, free_bits)
+  return elbo.assemble(spec, "vae", model, latent_dim, p, tx, cost, sample, gaussian=not layers)

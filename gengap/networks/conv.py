@@ -1,13 +1,15 @@
 """Plain convolutional pair of the autoencoders: strides instead of pooling, no normalisation."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
 
 from gengap.method import Keys
+from gengap.networks.attention import Attention
 from gengap.networks.grid import Shape, grid
-from gengap.networks.layers import Array, Conv, ConvTranspose, Dense
+from gengap.networks.layers import Array, Conv, ConvTranspose, Dense, Skips
 
 
 class Decoder(nn.Module):
@@ -18,17 +20,23 @@ class Decoder(nn.Module):
 
   shape: Shape
   width: int = 32
+  attention: bool = False
+  skips: Sequence[int] = ()
   dtype: Any = None
 
   @nn.compact
   def __call__(self, z: Array, train: bool) -> Array:
     del train
-    base, doublings = grid(self.shape)
+    base, doublings = grid(self.shape, least=int(self.attention))
+    skips = Skips(self.skips, doublings, dtype=self.dtype)
     top = self.width * 2**doublings
     x = Dense(base * base * top, dtype=self.dtype)(z)
     x = nn.relu(x).reshape(-1, base, base, top)
     for i in reversed(range(doublings)):
+      if self.attention and i == 0:
+        x = Attention(dtype=self.dtype)(x)
       x = nn.relu(ConvTranspose(self.width * 2**i, dtype=self.dtype)(x))
+      x = skips(x, z, doublings - 1 - i)
     return Conv(self.shape[-1], dtype=self.dtype)(x).astype(jnp.float32)
 
 
@@ -37,13 +45,17 @@ class Encoder(nn.Module):
 
   outputs: int
   width: int = 32
+  attention: bool = False
   dtype: Any = None
 
   @nn.compact
   def __call__(self, x: Array, train: bool, keys: Keys | None = None) -> Array:
     del train, keys
-    _, doublings = grid(x.shape[1:])
+    _, doublings = grid(x.shape[1:], least=int(self.attention))
     x = nn.relu(Conv(self.width, dtype=self.dtype)(x))
     for i in range(1, doublings + 1):
       x = nn.relu(Conv(self.width * 2**i, strides=(2, 2), dtype=self.dtype)(x))
+      self.sow("intermediates", "stage", x)
+      if self.attention and i == 1:
+        x = Attention(dtype=self.dtype)(x)
     return Dense(self.outputs, dtype=self.dtype)(x.reshape(len(x), -1)).astype(jnp.float32)

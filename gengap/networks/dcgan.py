@@ -4,6 +4,7 @@ All convolutions are 4x4 with stride 2; LeakyReLU(0.2) in both networks. The dec
 encoder, unlike the paper's, does not normalise, because a gradient penalty is of one image at a time.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -12,7 +13,7 @@ import jax.numpy as jnp
 from gengap.method import Keys
 from gengap.networks.attention import Attention
 from gengap.networks.grid import Shape, grid
-from gengap.networks.layers import Array, BatchNorm, Conv, ConvTranspose, Dense, dropout
+from gengap.networks.layers import Array, BatchNorm, Conv, ConvTranspose, Dense, Skips, dropout
 
 
 class Decoder(nn.Module):
@@ -25,17 +26,21 @@ class Decoder(nn.Module):
   shape: Shape
   width: int = 64
   attention: bool = False
+  skips: Sequence[int] = ()
   dtype: Any = None
 
   @nn.compact
   def __call__(self, z: Array, train: bool) -> Array:
     base, doublings = grid(self.shape, least=1)
     width = self.width * 2 ** (doublings - 1)
+    skips = Skips(self.skips, doublings - 1, dtype=self.dtype)
     x = Dense(base * base * width, use_bias=False, dtype=self.dtype)(z).reshape(-1, base, base, width)
     for i in reversed(range(1, doublings + 1)):
       x = nn.leaky_relu(BatchNorm(dtype=self.dtype)(x, train), 0.2)
       if self.attention and i == 1:
         x = Attention(dtype=self.dtype)(x)
+      if i < doublings:
+        x = skips(x, z, doublings - 1 - i)
       if i > 1:
         x = ConvTranspose(self.width * 2 ** (i - 2), use_bias=False, dtype=self.dtype)(x)
     x = ConvTranspose(self.shape[-1], dtype=self.dtype)(x)
@@ -59,6 +64,7 @@ class Encoder(nn.Module):
     del train
     for i in range(grid(x.shape[1:], least=1).doublings):
       x = nn.leaky_relu(Conv(self.width * 2**i, (4, 4), (2, 2), dtype=self.dtype)(x), 0.2)
+      self.sow("intermediates", "stage", x)
       if self.attention and i == 0:
         x = Attention(dtype=self.dtype)(x)
       x = dropout(x, self.dropout, keys, layer=i)

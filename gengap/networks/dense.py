@@ -1,6 +1,7 @@
 """Networks of matrix products and LeakyReLU(0.2), for images of any size."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 
 from gengap.method import Keys
 from gengap.networks.grid import Shape
-from gengap.networks.layers import Array, Dense, dropout
+from gengap.networks.layers import Array, Dense, Skips, dropout
 
 
 class Decoder(nn.Module):
@@ -16,14 +17,17 @@ class Decoder(nn.Module):
 
   shape: Shape
   width: int = 256
+  skips: Sequence[int] = ()
   dtype: Any = None
 
   @nn.compact
   def __call__(self, z: Array, train: bool) -> Array:
     del train
+    skips = Skips(self.skips, 3, dtype=self.dtype)
     x = z
-    for times in (1, 2, 4):
+    for stage, times in enumerate((1, 2, 4)):
       x = nn.leaky_relu(Dense(times * self.width, dtype=self.dtype)(x), 0.2)
+      x = skips(x, z, stage)
     x = Dense(math.prod(self.shape), dtype=self.dtype)(x)
     return x.reshape(-1, *self.shape).astype(jnp.float32)
 
@@ -45,5 +49,6 @@ class Encoder(nn.Module):
     x = x.reshape(len(x), -1)
     for i, times in enumerate((4, 2, 1)):
       x = nn.leaky_relu(Dense(times * self.width, dtype=self.dtype)(x), 0.2)
+      self.sow("intermediates", "stage", x)
       x = dropout(x, self.dropout, keys, layer=i)
     return Dense(self.outputs)(x.astype(jnp.float32))

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from flax.linen.dtypes import promote_dtype
 
+from gengap.errors import InputError
 from gengap.method import AXIS, Keys
 from gengap.networks import convolution
 from gengap.networks.convolution import mean_pool, upsample
@@ -23,6 +24,7 @@ __all__ = [
   "ConvTranspose",
   "Dense",
   "Keys",
+  "Skips",
   "UpConv",
   "dropout",
   "mean_pool",
@@ -103,6 +105,33 @@ class UpConv(nn.Module):
   @nn.compact
   def __call__(self, x: Array) -> Array:
     return apply(self, convolution.up_conv, x, (3, 3))
+
+
+class Skips(nn.Module):
+  """Latent skip connections: a decoder's stages are told the latent again, [B, ..., F] -> [B, ..., F + n].
+
+  Stage i gets channels[i] linear functions of z [B, D] at every place of its map; one with none, or past the
+  end of the list, stays as it is.
+
+  Raises:
+    InputError: the list is longer than the decoder.
+  """
+
+  channels: Sequence[int]
+  stages: int  # of the decoder
+  dtype: Dtype | None = None
+
+  @nn.compact
+  def __call__(self, x: Array, z: Array, stage: int) -> Array:
+    if len(self.channels) > self.stages:
+      raise InputError(
+        f"config.method_args.skips names {len(self.channels)} stages, and this decoder has {self.stages}"
+      )
+    if stage >= len(self.channels) or not self.channels[stage]:
+      return x
+    told = Dense(self.channels[stage], dtype=self.dtype, name=f"stage_{stage}")(z)
+    told = told.reshape(len(z), *(1,) * (x.ndim - 2), -1)
+    return jnp.concatenate([x, jnp.broadcast_to(told, (*x.shape[:-1], told.shape[-1])).astype(x.dtype)], -1)
 
 
 class BatchNorm(nn.Module):

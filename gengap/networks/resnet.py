@@ -6,6 +6,7 @@ BatchNorm that follows takes any constant away, so no gradient reaches them, and
 errors into steps.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -14,7 +15,17 @@ import jax.numpy as jnp
 from gengap.method import Keys
 from gengap.networks.attention import Attention
 from gengap.networks.grid import Shape, grid
-from gengap.networks.layers import Array, BatchNorm, Conv, Dense, UpConv, dropout, mean_pool, upsample
+from gengap.networks.layers import (
+  Array,
+  BatchNorm,
+  Conv,
+  Dense,
+  Skips,
+  UpConv,
+  dropout,
+  mean_pool,
+  upsample,
+)
 
 
 class Up(nn.Module):
@@ -64,17 +75,20 @@ class Decoder(nn.Module):
   shape: Shape
   width: int = 128
   attention: bool = False
+  skips: Sequence[int] = ()
   dtype: Any = None
 
   @nn.compact
   def __call__(self, z: Array, train: bool) -> Array:
     base, doublings = grid(self.shape, least=int(self.attention))
+    skips = Skips(self.skips, doublings, dtype=self.dtype)
     x = Dense(base * base * self.width, dtype=self.dtype)(z)
     x = x.reshape(-1, base, base, self.width)
     for i in reversed(range(doublings)):
       if self.attention and i == 0:
         x = Attention(dtype=self.dtype)(x)
       x = Up(self.width, dtype=self.dtype)(x, train)
+      x = skips(x, z, doublings - 1 - i)
     x = nn.relu(BatchNorm(dtype=self.dtype)(x, train))
     return Conv(self.shape[-1], dtype=self.dtype)(x).astype(jnp.float32)
 
@@ -98,9 +112,11 @@ class Encoder(nn.Module):
     doublings = grid(x.shape[1:], least=int(self.attention)).doublings
     for i in range(min(doublings, max(2, doublings - 1))):
       x = Down(self.width, dtype=self.dtype)(x)
+      self.sow("intermediates", "stage", x)
       if self.attention and i == 0:
         x = Attention(dtype=self.dtype)(x)
     for _ in range(2):
       x = Residual(self.width, dtype=self.dtype)(x)
+      self.sow("intermediates", "stage", x)
     x = dropout(nn.relu(x), self.dropout, keys, layer=0)
     return Dense(self.outputs)(x.astype(jnp.float32).sum((1, 2)))
