@@ -59,6 +59,7 @@ def base(method: str, dataset: str = "", **method_args: Any) -> ConfigDict:
       checkpoint_every=500,
       keep_checkpoints=3,  # the latest; the best is always kept
       best="valid/energy_distance",  # the number whose smallest value marks the best checkpoint
+      patience=0,  # evaluations in a row without a better `best` after which training stops; 0 never stops it
     )
   )
 
@@ -153,6 +154,13 @@ def check(config: Config) -> None:
   for name in AT_LEAST_ONE:
     if config[name] < 1:
       raise InputError(f"config.{name} is {config[name]}; it must be at least 1")
+  if config.patience < 0:
+    raise InputError(f"config.patience is {config.patience}; it must be 0 (never stop early) or above")
+  if config.patience and config.eval_every % config.checkpoint_every:
+    raise InputError(
+      f"config.patience is {config.patience}, and config.eval_every, {config.eval_every}, is no multiple of "
+      f"config.checkpoint_every, {config.checkpoint_every}: the best weights would not be kept"
+    )
   if config.dtype not in DTYPES:
     raise InputError(
       f"config.dtype is {config.dtype!r}; it must be one of {', '.join(DTYPES)}"

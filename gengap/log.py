@@ -39,6 +39,11 @@ class Log:
       total=steps, initial=step, unit="step", dynamic_ncols=True, disable=not sys.stderr.isatty()
     )
 
+  def values(self, name: str) -> list[float]:
+    """Returns a number's values so far, those from before an interruption too; infinite where not finite."""
+    lines = [json.loads(line) for line in self.path.read_text().splitlines()]
+    return [math.inf if line[name] is None else line[name] for line in lines if name in line]
+
   def advance(self, step: int) -> None:
     """Moves the progress bar."""
     self.bar.update(step - self.bar.n)

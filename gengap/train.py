@@ -172,6 +172,12 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
       log.close()
 
 
+def stale(values: list[float], patience: int) -> bool:
+  """Whether the last `patience` values are all no smaller than the smallest before them; 0 is never."""
+  before, since = values[:-patience], values[-patience:]
+  return bool(patience and before) and not min(since) < min(before)
+
+
 def loop(config, program, state, dataset, validation, checkpoints, log, asked_to_stop) -> State:
   """Runs dispatches to config.steps or until asked to stop, doing between them what is due."""
   images = jax.device_put((dataset.image, dataset.label), program.place[1])
@@ -180,18 +186,20 @@ def loop(config, program, state, dataset, validation, checkpoints, log, asked_to
   step = saved = int(state.step)
   if step == 0:
     log.picture("real", validation.images[:GRID])
-  while step < config.steps and not asked_to_stop():
+  last = step == config.steps or stale(log.values(config.best), config.patience)
+  while not last and not asked_to_stop():
     state, numbers = program.dispatch(state, images)
     step += config.steps_per_dispatch
     window.push(step, numbers)
     last = step == config.steps
     scores = {}
-    if validation.generate and (last or step % config.sample_every == 0):
-      with window.paused():
-        log.picture(step, validation.samples(state))
     if last or step % config.eval_every == 0:
       with window.paused():
         log.numbers(step, scores := validation.scores(state))
+      last = last or stale(log.values(config.best), config.patience)
+    if validation.generate and (last or step % config.sample_every == 0):
+      with window.paused():
+        log.picture(step, validation.samples(state))
     if last or step % config.checkpoint_every == 0:
       with window.paused():
         check_weights(state, step)
@@ -202,5 +210,8 @@ def loop(config, program, state, dataset, validation, checkpoints, log, asked_to
     check_weights(state, step)
     checkpoints.save(state, meta, {})
   checkpoints.wait()
-  say(f"{'stopped' if step < config.steps else 'done'} at step {step} of {config.steps}")
+  if last and step < config.steps:
+    say(f"done at step {step}: {config.best} has not fallen in {config.patience} evaluations; best is kept")
+  else:
+    say(f"{'done' if last else 'stopped'} at step {step} of {config.steps}")
   return state

@@ -21,6 +21,11 @@ def count(params):
   return sum(p.size for p in jax.tree.leaves(params))
 
 
+def code_size(family, size):
+  """Any number; of small_map, with a width of 8, that of its smallest map."""
+  return 16 * (size // 4) ** 2 if family == "small_map" else LATENT
+
+
 def shapes(module, x):
   """Shapes of a module's output and variables, computing neither."""
   return jax.eval_shape(lambda x: module.init_with_output(jax.random.key(0), x, train=False), x)
@@ -30,13 +35,13 @@ def shapes(module, x):
 @pytest.mark.parametrize(("channels", "dtype"), [(1, "float32"), (3, "bfloat16")])
 @pytest.mark.parametrize("family", NETWORKS)
 def test_shapes_and_dtypes(family, channels, dtype, size):
-  shape = (size, size, channels)
+  shape, numbers = (size, size, channels), code_size(family, size)
   decoder = NETWORKS[family].decoder(shape=shape, width=8, dtype=dtype)
-  encoder = NETWORKS[family].encoder(outputs=5, width=8, dtype=dtype)
-  image, variables = shapes(decoder, jnp.zeros((2, LATENT)))
+  encoder = NETWORKS[family].encoder(outputs=numbers, width=8, dtype=dtype)
+  image, variables = shapes(decoder, jnp.zeros((2, numbers)))
   code, more = shapes(encoder, jnp.zeros((2, *shape)))
   assert (image.shape, image.dtype) == ((2, *shape), jnp.float32)
-  assert (code.shape, code.dtype) == ((2, 5), jnp.float32)
+  assert (code.shape, code.dtype) == ((2, numbers), jnp.float32)
   assert {p.dtype for p in jax.tree.leaves((variables, more))} == {jnp.dtype("float32")}
 
 
@@ -98,7 +103,7 @@ def test_a_larger_image_takes_one_more_stage():
   assert downs == {16: 2, 28: 2, 32: 2, 64: 3}
 
 
-@pytest.mark.parametrize("family", ["dcgan", "resnet"])
+@pytest.mark.parametrize("family", ["conv", "dcgan", "resnet"])
 def test_attention_starts_as_nothing_and_then_sees_the_whole_map(family):
   """With gamma at 0 it is the identity; with another gamma every pixel of its map sees every other."""
   for module, x in (
@@ -269,3 +274,55 @@ def test_impossible_sizes_are_named(family, shape):
 def test_registry():
   assert set(NETWORKS) == {"dense", "conv", "dcgan", "resnet"}
   assert all(isinstance(family, Family) for family in NETWORKS.values())
+
+
+STAGES = {"conv": 3, "dcgan": 2, "dense": 3, "resnet": 3, "small": 1}
+
+
+@pytest.mark.parametrize("family", STAGES)
+def test_a_decoder_is_told_the_latent_at_every_stage(family):
+  """With the first layer at zero the image follows z through the skips alone, each by itself."""
+  z = jax.random.normal(jax.random.key(0), (2, LATENT))
+  for stage in range(STAGES[family]):
+    skips = (0,) * stage + (3,)
+    module = NETWORKS[family].decoder(shape=(32, 32, 1), width=8, skips=skips)
+    variables = module.init(jax.random.key(1), z, train=False)
+    told = variables["params"]["Skips_0"]
+    assert {name: x["kernel"].shape for name, x in told.items()} == {f"stage_{stage}": (LATENT, 3)}
+    variables["params"]["Dense_0"]["kernel"] *= 0
+    one, two = module.apply(variables, z, train=False)
+    assert np.abs(one - two).max() > 1e-4
+  with pytest.raises(InputError, match=f"skips names {stage + 2} stages, and this decoder has {stage + 1}"):
+    shapes(module.clone(skips=(1,) * (stage + 2)), z)
+
+
+def test_the_small_pair_by_hand():
+  """3 -> 16 -> 32 -> 16 -> 3 with kernels of 3 and 4, a Dense layer each way, or none."""
+  down, up = conv(3, 16) + conv(16, 32), conv(32, 16, 4) + conv(16, 3, 4)
+  size = 8 * 8 * 32
+  image, z = jnp.zeros((1, 32, 32, 3)), jnp.zeros((1, 128))
+  for name, dense in (("small", True), ("small_map", False)):
+    outputs = 128 if dense else size
+    _, d = shapes(NETWORKS[name].encoder(outputs=outputs), image)
+    _, g = shapes(NETWORKS[name].decoder(shape=(32, 32, 3)), z if dense else jnp.zeros((1, size)))
+    assert count(d["params"]) == down + dense * linear(size, 128)
+    assert count(g["params"]) == up + dense * linear(128, size)
+  for module, x in (
+    (NETWORKS["small_map"].encoder(outputs=128), image),
+    (NETWORKS["small_map"].decoder(shape=(32, 32, 3)), z),
+  ):
+    with pytest.raises(InputError, match="latent_dim=2048, not 128 numbers"):
+      shapes(module, x)
+  with pytest.raises(InputError, match="30x30 does not suit"):
+    shapes(NETWORKS["small"].encoder(outputs=1), jnp.zeros((1, 30, 30, 1)))
+
+
+@pytest.mark.parametrize("family", NETWORKS)
+def test_an_encoder_shows_its_stages_from_the_image_on(family):
+  x = jnp.zeros((2, 32, 32, 1))
+  encoder = NETWORKS[family].encoder(outputs=code_size(family, 32), width=8)
+  variables = jax.eval_shape(lambda: encoder.init(jax.random.key(0), x, train=False))
+  assert set(variables) == {"params"}
+  _, seen = jax.eval_shape(lambda v: encoder.apply(v, x, train=True, mutable=["intermediates"]), variables)
+  sizes = [np.prod(stage.shape[1:3]) for stage in seen["intermediates"]["stage"]]
+  assert len(sizes) >= 2 and sizes == sorted(sizes, reverse=True)

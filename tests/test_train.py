@@ -96,6 +96,47 @@ def test_the_compiler_gets_its_options(monkeypatch):
     program.compile_program(c, program.load_data(c, "train"))
 
 
+@pytest.mark.parametrize(
+  ("values", "patience", "over"),
+  [
+    ([], 2, False),
+    ([3.0], 2, False),
+    ([3.0, 4.0], 2, False),
+    ([3.0, 4.0, 3.5], 2, True),
+    ([3.0, 4.0, 2.0], 2, False),
+    ([3.0, 2.0, 2.0, 2.0], 2, True),
+    ([3.0, np.inf, np.inf], 2, True),
+    ([3.0, 4.0, 5.0], 0, False),
+  ],
+)
+def test_patience_by_hand(values, patience, over):
+  assert train.stale(values, patience) is over
+
+
+def test_training_stops_when_nothing_gets_better(tmp_path, capfd):
+  """At a rate of nothing the second evaluation is the first again; an interruption changes nothing of it."""
+  still = config("vae", steps=40, patience=1, log_every=4)
+  still.method_args.learning_rate = 1e-30
+  state = train.train(still, tmp_path / "whole")
+  assert "done at step 8: valid/vae/loss has not fallen in 1 evaluations" in capfd.readouterr().err
+  assert int(state.step) == 8
+  assert (gengap.load(tmp_path / "whole", "best").step, gengap.load(tmp_path / "whole").step) == (4, 8)
+  assert (tmp_path / "whole" / "samples" / "8.png").exists()
+  half = still.copy_and_resolve_references()
+  half.steps = 4
+  train.train(half, tmp_path / "half")
+  (tmp_path / "half" / "config.json").unlink()
+  assert int(train.train(still, tmp_path / "half").step) == 8
+  assert int(train.train(still, tmp_path / "half").step) == 8
+
+
+def test_patience_needs_the_best_weights_to_be_kept(tmp_path):
+  with pytest.raises(InputError, match=r"config.patience is 1, .*no multiple of config.checkpoint_every, 8"):
+    train.train(config("vae", patience=1, checkpoint_every=8), tmp_path / "run")
+  with pytest.raises(InputError, match=r"config.patience is -1"):
+    train.train(config("vae", patience=-1), tmp_path / "run")
+
+
 def test_a_finished_run_is_left_alone(whole, capsys):
   workdir, expected = whole["vae"]
   before = lines(workdir)

@@ -12,7 +12,8 @@ from gengap.method import Batch, Spec
 from gengap.methods import METHODS
 
 SPEC = Spec((8, 8, 1), 2)
-GAN = dict(network="dcgan", width=4, latent_dim=4, n_critic=1)
+GAN_BODY = dict(network="dcgan", width=4, latent_dim=4)
+GAN = GAN_BODY | {"n_critic": 1}
 ARGS = {
   "wgan_gp": dict(network="resnet", width=4, latent_dim=4, n_critic=2, learning_rate=1e-3),
   "vae": dict(network="conv", width=4, latent_dim=4),
@@ -22,6 +23,8 @@ ARGS = {
   "lsgan": GAN,
   "hinge": GAN,
   "wgan": GAN,
+  "hierarchical_vae": dict(width=4, latents=(4, 2)),
+  "vae_gan": GAN_BODY | {"layer": 0},
   "classifier": dict(network="dcgan", width=4),
 }
 KINDS = ("wgan_gp", "vae")  # players against each other, and one alone: what whole runs are tested on

@@ -13,6 +13,7 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from gengap.errors import InputError
 from gengap.method import Array, Method, Spec
 from gengap.methods import elbo, kl, likelihoods, parts
 from gengap.methods.posteriors import Gaussian, Sample
@@ -83,6 +84,8 @@ def build(
     InputError: a value outside its range, or more levels than the images have.
   """
   parts.positive(width=width)
+  if not latents:
+    raise InputError("config.method_args.latents is empty; it must have one level at least")
   parts.counts("latents", latents, least=1)
   kl.not_negative(free_bits=free_bits)
   p = likelihoods.find(likelihood)

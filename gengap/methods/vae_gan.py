@@ -70,7 +70,8 @@ class Game(NamedTuple):
     z = mean + jnp.exp(log_std) * parts.normal(here, self.latent_dim)
     both = jnp.concatenate([z, parts.normal(anywhere, self.latent_dim)])
     images, changed = self.paint(nets["decoder"], both)
-    return *jnp.split(images, 2), changed
+    copy, fake = jnp.split(images, 2)
+    return copy, fake, changed
 
   def compare(self, nets: Nets, x: Array, copy: Array, keys: Keys) -> tuple[Array, Array, Metrics]:
     """Returns L_llike, the score of the copies, and numbers to log."""
