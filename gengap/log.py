@@ -92,10 +92,10 @@ def forget_after(path: pathlib.Path, step: int) -> None:
   scratch.replace(path)
 
 
-def tile(images: np.ndarray, margin: int = 2) -> np.ndarray:
-  """Arranges images [n, H, W, C] in [-1, 1] in rows, as square as can be: [h, w, 3] uint8."""
+def tile(images: np.ndarray, margin: int = 2, columns: int = 0) -> np.ndarray:
+  """Arranges images [n, H, W, C] in [-1, 1] in rows: [h, w, 3] uint8, without `columns` about square."""
   n, height, width, channels = images.shape
-  columns = math.ceil(math.sqrt(n))
+  columns = columns or math.ceil(math.sqrt(n))
   rows = math.ceil(n / columns)
   pixels = np.rint((np.clip(images, -1, 1) + 1) * 127.5).astype(np.uint8)
   grid = np.full((rows * (height + margin) + margin, columns * (width + margin) + margin, 3), 255, np.uint8)

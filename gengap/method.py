@@ -43,14 +43,17 @@ class Turn(NamedTuple):
 
 
 class Density(NamedTuple):
-  """What a method with a tractable bound says of log p(x)."""
+  """What a method with a tractable bound says of log p(x), in nats with all constants.
 
-  observe: Callable[[Array, Keys], Array]  # images, keys -> what is modelled of them, such as their bits
-  # nets, what is modelled of images [B, H, W, C], keys -> log p(x, z) - log q(z | x) [B] in nats at one z ~ q
-  log_weight: Callable[[Nets, Array, Keys], Array]
-  # nets, what is modelled of images, z [B, latent_dim] -> log p(x, z) [B] in nats
-  log_joint: Callable[[Nets, Array, Array], Array]
-  # nets, what is modelled of images -> mean, log std [B, latent_dim] of q(z | x); None: it is no Gaussian
+  x stands for what is modelled of images [B, H, W, C], such as their bits.
+  """
+
+  observe: Callable[[Array, Keys], Array]  # images, keys -> x
+  # nets, x, keys -> log p(x | z) [B], log p(z) - log q(z | x) [B] and z [B, latent_dim], at one z ~ q each
+  look: Callable[[Nets, Array, Keys], tuple[Array, Array, Array]]
+  log_joint: Callable[[Nets, Array, Array], Array]  # nets, x, z -> log p(x, z) [B]
+  bits: Callable[[Any], Any]  # log p(x) -> the same in bits a dimension, of 8-bit images or of their bits
+  # nets, x -> mean and log std [B, latent_dim] of q(z | x); None: it is no Gaussian
   posterior: Callable[[Nets, Array], tuple[Array, Array]] | None
 
 

@@ -4,7 +4,7 @@ import functools
 import math
 import pathlib
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ from gengap import config as settings
 from gengap import methods
 from gengap.checkpoint import Checkpoints
 from gengap.errors import InputError
-from gengap.method import Array, Batch, Config, Key, Method, Nets, Spec
+from gengap.method import Array, Batch, Config, Density, Key, Method, Nets, Spec
 
 CHUNK = 256  # images generated or encoded at a time
 
@@ -127,19 +127,33 @@ class Run(NamedTuple):
     Raises:
       InputError: the method has no such bound, or there is no sample.
     """
-    if not (density := self.method.density):
-      raise InputError(f"{self.config.method!r} has no likelihood of images")
+    density = self.density()
     if samples < 1:
       raise InputError(f"samples is {samples}; it must be at least 1")
     images = self.checked(images)
-    draw, look = jax.random.split(key)
-    x = density.observe(images, jax.random.split(draw, len(images)))
-    weigh = functools.partial(jax.jit(density.log_weight), self.nets)
+    bits, noise = jax.random.split(key)
+    x = density.observe(images, jax.random.split(bits, len(images)))
+
+    @jax.jit
+    def weigh(nets: Nets, total: Array, x: Array, keys: Array) -> Array:
+      log_p, log_ratio, _ = density.look(nets, x, keys)
+      return jnp.logaddexp(total, log_p + log_ratio)
+
     total = jnp.full(len(images), -jnp.inf)
     for k in range(samples):
-      keys = jax.random.split(jax.random.fold_in(look, k), len(images))
-      total = jnp.logaddexp(total, chunked(weigh, x, keys))
+      keys = jax.random.split(jax.random.fold_in(noise, k), len(images))
+      total = chunked(functools.partial(weigh, self.nets), total, x, keys)
     return total - math.log(samples)
+
+  def density(self) -> Density:
+    """Returns what the method says of log p(x).
+
+    Raises:
+      InputError: it says nothing.
+    """
+    if not self.method.density:
+      raise InputError(f"{self.config.method!r} has no likelihood of images")
+    return self.method.density
 
   def reconstruct(self, images) -> Array:
     """Images decoded from their codes: [n, H, W, C] in [-1, 1].
@@ -154,14 +168,18 @@ class Run(NamedTuple):
     return self.generate(self.represent("code", images))
 
 
-def chunked(function, *arrays: Array) -> Array:
-  """Applies a function to equal pieces of arrays [n, ...]; the last piece is padded and cut again."""
+def chunked(function, *arrays: Array) -> Any:
+  """Applies a function to equal pieces of arrays [n, ...]; the last piece is padded and cut again.
+
+  Returns:
+    What the function returns, one array or several, [n, ...] each.
+  """
   n = len(arrays[0])
   size = min(CHUNK, n)
   pad = -n % size
   padded = [jnp.concatenate([a, jnp.repeat(a[-1:], pad, axis=0)]) for a in arrays]
   pieces = [function(*(a[i : i + size] for a in padded)) for i in range(0, n + pad, size)]
-  return jnp.concatenate(pieces)[:n]
+  return jax.tree.map(lambda *found: jnp.concatenate(found)[:n], *pieces)
 
 
 def load(workdir: str | pathlib.Path, step: int | str = "last") -> Run:

@@ -14,7 +14,7 @@ TOP = {"pyproject.toml", "README.md", "LICENSE", "gengap", "configs", "launch", 
 FLOORS = (
   {"main", "evaluate", "probe", "report", "bench", "prepare"},
   {"train"},
-  {"validate"},
+  {"validate", "diagnose"},
   {"program", "run"},
   {"config", "cli"},
   {"methods", "log", "checkpoint", "health"},

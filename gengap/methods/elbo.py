@@ -129,18 +129,20 @@ def assemble(
     numbers, log_scale = model.apply(nets[player], z, train=False, method="decode")
     return p.log_prob(numbers, log_scale, x) - p.constant * dimensions + kl.log_prior(z)
 
-  def log_weight(nets: Nets, x: Array, keys: Keys) -> Array:
+  def look_once(nets: Nets, x: Array, keys: Keys) -> tuple[Array, Array, Array]:
     noise = parts.normal(keys, latent_dim)
     q, drawn, (numbers, log_scale) = model.apply(nets[player], x, noise, train=False)
     log_p = p.log_prob(numbers, log_scale, x) - p.constant * dimensions
-    return log_p - kl.of_sample(q.log_std, *drawn)
+    return log_p, -kl.of_sample(q.log_std, *drawn), drawn.z
 
   def posterior(nets: Nets, x: Array) -> tuple[Array, Array]:
     q = model.apply(nets[player], x, train=False, method="encode")
     return q.mean, q.log_std
 
-  represent = {"code": functools.partial(look, "code")}
+  represent, density = {"code": functools.partial(look, "code")}, None
   if cost:
+    bits = functools.partial(p.bits, dimensions=dimensions)
+    density = Density(p.observe, look_once, log_joint, bits, posterior if gaussian else None)
     represent |= {
       "mean": lambda nets, x: look("encode", nets, x).mean,
       "log_std": lambda nets, x: look("encode", nets, x).log_std,
@@ -151,5 +153,5 @@ def assemble(
     turns=(Turn(player, loss, tx),),
     generate=generate,
     represent=represent,
-    density=Density(p.observe, log_weight, log_joint, posterior if gaussian else None) if cost else None,
+    density=density,
   )

@@ -1,0 +1,128 @@
+"""What only the model can tell of an autoencoder: rate, distortion, likelihood, and how good its encoder is.
+
+Each function takes a run, a key and images [n, H, W, C] in [-1, 1], and returns numbers by name, in nats an
+image with all constants, at beta 1, unless it says otherwise; `..._error` is a standard error over images.
+"""
+
+import functools
+import math
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from gengap.errors import InputError
+from gengap.method import Array, Density, Key
+from gengap.metrics import active_units, aggregate, auroc, kl_per_unit
+from gengap.run import CHUNK, Run, chunked
+
+Numbers: TypeAlias = dict[str, Any]
+Images: TypeAlias = Array | np.ndarray
+
+
+def spread(name: str, values: Any) -> Numbers:
+  """Returns the mean of values [n] and its standard error."""
+  values = np.asarray(values, np.float64)
+  return {name: float(values.mean()), f"{name}_error": float(values.std(ddof=1) / math.sqrt(len(values)))}
+
+
+def look(run: Run, key: Key, images: Images, draws: int) -> tuple[Any, Any, Any]:
+  """Returns log p(x | z) and log p(z) - log q(z | x), means over draws [n], and z of the last draw [n, D]."""
+  density = run.density()
+  bits, noise = jax.random.split(key)
+  x = density.observe(run.checked(images), jax.random.split(bits, len(images)))
+  once = functools.partial(jax.jit(density.look), run.nets)
+  seen = [chunked(once, x, keys) for keys in jax.random.split(noise, (draws, len(images)))]
+  log_p, log_ratio, _ = (np.mean(values, 0) for values in zip(*seen, strict=True))
+  return log_p, log_ratio, np.asarray(seen[-1][2])
+
+
+def posterior(run: Run, key: Key, images: Images, draws: int = 8) -> Numbers:
+  """Rate, distortion and ELBO; active units; KL of each latent; the aggregate posterior against the prior.
+
+  The KL of each latent is that of a Gaussian q(z | x), and is left out of other posteriors.
+  """
+  log_p, log_ratio, z = look(run, key, images, draws)
+  found = spread("elbo", log_p + log_ratio) | spread("distortion", -log_p) | spread("rate", -log_ratio)
+  found["bits_per_dimension"] = float(run.density().bits(found["elbo"]))
+  mean, log_std = map(np.asarray, run.encode(images))
+  found |= {"active_units": active_units(mean), "latents": mean.shape[1]}
+  if run.density().posterior:
+    found["kl_per_unit"] = np.sort(kl_per_unit(mean, log_std))[::-1].round(4).tolist()
+  if len(z) > z.shape[1]:
+    found["aggregate"] = aggregate(z)
+  return found
+
+
+def likelihood(run: Run, key: Key, images: Images, samples: int = 500) -> Numbers:
+  """Negative log likelihood: an upper bound by importance weights (`Run.log_likelihood`)."""
+  found = spread("nll", -run.log_likelihood(key, images, samples))
+  return found | {"samples": samples, "bits_per_dimension": float(run.density().bits(-found["nll"]))}
+
+
+def gaussian_elbo(density: Density, nets, x: Array, q: tuple[Array, Array], key: Key, draws: int) -> Array:
+  """ELBO [n] of Gaussians with mean and log standard deviation q, [n, D] each."""
+  mean, log_std = q
+  entropy = jnp.sum(log_std + 0.5 * math.log(2 * math.pi * math.e), -1)
+  noise = jax.random.normal(key, (draws, *mean.shape))
+  z = (mean + jnp.exp(log_std) * noise).reshape(-1, mean.shape[1])
+  return density.log_joint(nets, jnp.tile(x, (draws, 1, 1, 1)), z).reshape(draws, -1).mean(0) + entropy
+
+
+def amortisation(
+  run: Run, key: Key, images: Images, steps: int = 200, draws: int = 4, rate: float = 0.02
+) -> Numbers:
+  """What the encoder loses: the ELBO of each image's own best Gaussian, less that of the encoder's.
+
+  Cremer et al. (2018, arXiv:1801.03558), equation 4. Adam moves the encoder's mean and log standard deviation
+  of each image for `steps`, with `draws` samples a step; both ELBOs then take the same 64 fresh samples.
+
+  Raises:
+    InputError: q(z | x) is no Gaussian.
+  """
+  density = run.density()
+  if not density.posterior:
+    raise InputError("the q(z | x) of this run is no Gaussian: what its encoder loses is not known")
+  tx = optax.adam(rate)
+
+  @jax.jit
+  def improve(nets, x, q, opt, key):
+    grads = jax.grad(lambda q: -gaussian_elbo(density, nets, x, q, key, draws).sum())(q)
+    updates, opt = tx.update(grads, opt)
+    return optax.apply_updates(q, updates), opt
+
+  judge = jax.jit(lambda nets, x, q, key: gaussian_elbo(density, nets, x, q, key, 8))
+  gains = []
+  for start in range(0, len(images), CHUNK):
+    bits, moving, judging = jax.random.split(jax.random.fold_in(key, start), 3)
+    x = run.checked(images[start : start + CHUNK])
+    x = density.observe(x, jax.random.split(bits, len(x)))
+    q = amortised = density.posterior(run.nets, x)
+    opt = tx.init(q)
+    for step in range(steps):
+      q, opt = improve(run.nets, x, q, opt, jax.random.fold_in(moving, step))
+    keys = jax.random.split(judging, 8)
+    gains.append(sum(judge(run.nets, x, q, k) - judge(run.nets, x, amortised, k) for k in keys) / 8)
+  return spread("amortisation_gap", jnp.concatenate(gains)) | {"steps": steps}
+
+
+def pixel_errors(run: Run, images: Images) -> Array:
+  """Mean squared error of every image's reconstruction, a pixel in [-1, 1]: [n]."""
+  return jnp.mean((run.reconstruct(images) - images) ** 2, (1, 2, 3))
+
+
+def outside(run: Run, key: Key, images: Images, others: Images, draws: int = 8) -> Numbers:
+  """ELBO and reconstruction of other images than those trained on, and whether the ELBO tells them apart.
+
+  The ELBOs are medians: of an image unlike any it knows an encoder may say anything. `auroc` is the
+  probability that one of `images` has a higher ELBO than one of `others`.
+  """
+  found, elbos = {}, []
+  for name, x in (("inside", images), ("outside", others)):
+    log_p, log_ratio, _ = look(run, key, x, draws)
+    elbos.append(log_p + log_ratio)
+    found[f"elbo_{name}"] = float(np.median(elbos[-1]))
+    found |= spread(f"pixel_error_{name}", pixel_errors(run, x))
+  return found | {"auroc": auroc(*elbos)}

@@ -1,0 +1,50 @@
+"""What codes say of a posterior: how much each latent tells, and how far all together are from the prior."""
+
+import numpy as np
+
+ACTIVE = 0.01  # variance of a latent's mean over the data above which it is called active
+
+
+def active_units(mean: np.ndarray) -> int:
+  """Number of latents whose mean [N, D] varies over the data by more than ACTIVE.
+
+  Burda et al. (2016, arXiv:1509.00519), section 5: Var_x(E_q(z | x) z) > 0.01.
+  """
+  return int(np.sum(np.var(np.asarray(mean, np.float64), 0) > ACTIVE))
+
+
+def kl_per_unit(mean: np.ndarray, log_std: np.ndarray) -> np.ndarray:
+  """Mean over the data of KL(N(mean, exp(log_std)^2) || N(0, 1)) in nats: [N, D] -> [D].
+
+  Kingma and Welling (2014, arXiv:1312.6114), appendix B.
+  """
+  mean, log_std = np.asarray(mean, np.float64), np.asarray(log_std, np.float64)
+  return np.mean(0.5 * (mean**2 + np.exp(2 * log_std) - 2 * log_std - 1), 0)
+
+
+def aggregate(z: np.ndarray) -> dict[str, float]:
+  """How far the moments of the aggregate posterior are from those of the prior, N(0, I).
+
+  Args:
+    z: one of each image, [N, D] with N > D.
+
+  Returns: mean_norm, the norm of the mean; variance, the mean variance of a latent (1 in the prior), with its
+    smallest and largest; kl in nats, of the Gaussian with the mean and the covariance of z from N(0, I):
+
+      1/2 (tr C + |m|^2 - D - log det C).
+
+    With N images a z from the prior itself has about D (D + 3) / 4N, given as kl_floor.
+  """
+  z = np.asarray(z, np.float64)
+  n, d = z.shape
+  m, c = z.mean(0), np.atleast_2d(np.cov(z, rowvar=False))
+  _, log_det = np.linalg.slogdet(c)
+  variance = np.diag(c)
+  return {
+    "mean_norm": float(np.linalg.norm(m)),
+    "variance": float(variance.mean()),
+    "variance_min": float(variance.min()),
+    "variance_max": float(variance.max()),
+    "kl": float(0.5 * (np.trace(c) + m @ m - d - log_det)),
+    "kl_floor": d * (d + 3) / (4 * n),
+  }

@@ -1,0 +1,21 @@
+"""How well one number tells two sets apart."""
+
+import numpy as np
+from scipy.stats import rankdata
+
+from gengap.errors import InputError
+
+
+def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
+  """Probability that a score inside [N] is above one outside [M], ties counting half.
+
+  The area under the receiver operating characteristic, as the rank sum of Mann and Whitney (1947).
+
+  Raises:
+    InputError: an empty set, or a score that is not a number.
+  """
+  scores = np.concatenate([np.asarray(inside, np.float64), np.asarray(outside, np.float64)])
+  n, m = len(inside), len(outside)
+  if not n or not m or np.isnan(scores).any():
+    raise InputError(f"there are {n} scores inside and {m} outside, or NaN among them; AUROC needs numbers")
+  return float((rankdata(scores)[:n].sum() - n * (n + 1) / 2) / (n * m))
