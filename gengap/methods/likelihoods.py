@@ -52,11 +52,16 @@ def floored(log_scale: Array) -> Array:
   return FLOOR + jax.nn.softplus(log_scale - FLOOR)
 
 
-def squared_error() -> Likelihood:
-  """N(decoder, 1/2), whose -log p is the squared error and a constant, which the loss leaves out."""
+def squared_error(tanh: bool = False) -> Likelihood:
+  """N(decoder, 1/2), whose -log p is the squared error and a constant, which the loss leaves out.
+
+  Args:
+    tanh: whether the mean is tanh of the decoder's numbers.
+  """
+  mean = jnp.tanh if tanh else lambda numbers: numbers
   return Likelihood(
-    lambda numbers, _, x: -total((x - numbers) ** 2),
-    lambda numbers: numbers,
+    lambda numbers, _, x: -total((x - mean(numbers)) ** 2),
+    mean,
     constant=0.5 * math.log(math.pi),
     density=True,
   )

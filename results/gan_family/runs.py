@@ -1,17 +1,12 @@
-"""Trains the runs of this folder, one after the other, and lists them for its other scripts.
+"""The trainings of this folder; all together they take some hours of two CPU cores.
 
-  python results/gan_family/runs.py --out=runs/gan_family [--seeds 0 1 2] [--dry] [NAME ...]
-
-A run that is done is left alone, and one that was interrupted goes on. --dry prints the commands only.
-All together they take some hours of two CPU cores.
+python -m results.gan_family.runs --out=runs/gan_family [--seeds 0 1 2] [--dry] [NAME ...]
 """
 
-import argparse
-import pathlib
-import subprocess
-import sys
+from typing import Any
 
-ROOT = pathlib.Path(__file__).parents[2]
+from results import trainings
+
 DCGAN = {"network": "dcgan", "width": 32, "latent_dim": 100}
 ADAM = {"b1": 0.5, "b2": 0.999}
 ALIKE = DCGAN | ADAM | {"n_critic": 1, "decay_steps": 0, "critic_decay_steps": 0}
@@ -53,35 +48,13 @@ RUNS = {
 }
 
 
-def command(name: str, seed: int, out: pathlib.Path) -> list[str]:
-  """Returns the command that trains a run."""
+def describe(name: str) -> tuple[str, dict[str, Any]]:
+  """Returns a run's config and the fields that differ from it."""
   config, steps, args = RUNS[name]
-  file, _, dataset = config.partition(":")
-  fields = {"steps": steps, "seed": seed, "batch_size": 64, "image_size": 28, "ema": 0.99}
+  fields = {"steps": steps, "batch_size": 64, "image_size": 28, "ema": 0.99}
   fields |= {"sample_every": steps // 20, "eval_every": steps // 10, "checkpoint_every": steps // 10}
-  fields |= {f"method_args.{key}": value for key, value in args.items()}
-  return [
-    *(sys.executable, "-m", "gengap.main"),
-    f"--config=configs/{file}.py:{dataset}",
-    f"--workdir={out / name / str(seed)}",
-    *(f"--config.{key}={value}" for key, value in fields.items()),
-  ]
-
-
-def main() -> None:
-  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-  parser.add_argument("--out", type=pathlib.Path, required=True)
-  parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
-  parser.add_argument("--dry", action="store_true")
-  parser.add_argument("names", nargs="*", default=list(RUNS))
-  args = parser.parse_args()
-  for seed in args.seeds:
-    for name in args.names:
-      call = command(name, seed, args.out.resolve())
-      print(" ".join(call), flush=True)
-      if not args.dry:
-        subprocess.run(call, cwd=ROOT, check=True)
+  return config, fields | {f"method_args.{key}": value for key, value in args.items()}
 
 
 if __name__ == "__main__":
-  main()
+  trainings.main(list(RUNS), describe)

@@ -176,8 +176,8 @@ def gan(generator: nn.Module, critic: nn.Module, draw: Callable[[], Tensor], lat
   return step
 
 
-def vae(draw: Callable[[], Tensor], latent: int = 1024, w: int = 32):
-  """Squared error and KL, summed over dimensions; gradients clipped at norm 1."""
+def conv_pair(outputs: int, latent: int, w: int = 32) -> nn.ModuleList:
+  """The encoder and the decoder of report C, for 32x32 images of three channels."""
   encoder = nn.Sequential(
     conv(3, w),
     nn.ReLU(),
@@ -188,7 +188,7 @@ def vae(draw: Callable[[], Tensor], latent: int = 1024, w: int = 32):
     conv(4 * w, 8 * w, stride=2),
     nn.ReLU(),
     nn.Flatten(),
-    nn.Linear(128 * w, 2 * latent),
+    nn.Linear(128 * w, outputs),
   )
 
   def up(i: int, o: int) -> nn.Module:
@@ -206,21 +206,32 @@ def vae(draw: Callable[[], Tensor], latent: int = 1024, w: int = 32):
     nn.ReLU(),
     conv(w, 3),
   )
-  net = nn.ModuleList([encoder, decoder]).to(memory_format=torch.channels_last)
+  return nn.ModuleList([encoder, decoder]).to(memory_format=torch.channels_last)
+
+
+def vae_terms(net: nn.ModuleList, x: Tensor) -> tuple[Tensor, Tensor]:
+  """Squared error and KL, summed over dimensions and averaged over the batch, at one z of each image."""
+  encoder, decoder = net
+  mean, log_variance = encoder(x).chunk(2, 1)
+  z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+  error = (decoder(z) - x).square().flatten(1).sum(1)
+  kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+  return error.mean(), kl.mean()
+
+
+def vae_update(net: nn.ModuleList, opt: torch.optim.Optimizer, loss: Tensor) -> None:
+  """One update, the gradient clipped at norm 1."""
+  opt.zero_grad(set_to_none=True)
+  loss.backward()
+  nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+  opt.step()
+
+
+def vae(draw: Callable[[], Tensor], latent: int = 1024):
+  """C's VAE at beta 1."""
+  net = conv_pair(2 * latent, latent)
   opt = adam(net, 1e-3, (0.9, 0.999))
-
-  def step() -> None:
-    x = draw()
-    mean, log_std = encoder(x).chunk(2, 1)
-    z = mean + log_std.exp() * torch.randn_like(mean)
-    error = (decoder(z) - x).square().flatten(1).sum(1)
-    kl = (0.5 * (mean.square() + (2 * log_std).exp() - 1) - log_std).sum(1)
-    opt.zero_grad(set_to_none=True)
-    (error + kl).mean().backward()
-    nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-    opt.step()
-
-  return step
+  return lambda: vae_update(net, opt, sum(vae_terms(net, draw())))
 
 
 def build(which: str, layout: torch.memory_format) -> Callable[[], None]:
