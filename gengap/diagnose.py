@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from gengap import data
 from gengap.errors import InputError
 from gengap.method import Array, Density, Key
 from gengap.metrics import active_units, aggregate, auroc, kl_per_unit
@@ -20,6 +21,33 @@ from gengap.run import CHUNK, Run, chunked
 
 Numbers: TypeAlias = dict[str, Any]
 Images: TypeAlias = Array | np.ndarray
+
+
+def test_images(run: Run, num_images: int, seed: int, dataset: str = "") -> np.ndarray:
+  """Returns test images, drawn by a seed, of the run's data set or as it sees those of another: [n, H, W, C].
+
+  Raises:
+    InputError: the data set is not there, or has fewer images.
+  """
+  config, (size, _, channels) = run.config, run.spec.shape
+  own = dataset in ("", config.dataset)
+  found = data.load(
+    dataset or config.dataset,
+    "test",
+    data_dir=config.data_dir,
+    image_size=size,
+    channels=channels,
+    validation_share=config.validation_share,
+    dataset_args={k: v for k, v in config.dataset_args.items() if v is not None} if own else {},
+  )
+  there = len(found.image)
+  if not 1 < num_images <= there:
+    raise InputError(
+      f"num_images is {num_images}; it must be from 2 to {there}, the test images of "
+      f"{dataset or config.dataset}"
+    )
+  chosen = np.sort(np.random.default_rng(seed).permutation(there)[:num_images])
+  return found.image[chosen].astype(np.float32) / 127.5 - 1
 
 
 def spread(name: str, values: Any) -> Numbers:

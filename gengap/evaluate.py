@@ -21,7 +21,7 @@ import numpy as np
 from absl import flags
 
 import gengap
-from gengap import cli, data, diagnose, log
+from gengap import cli, diagnose, log
 from gengap.diagnose import Numbers
 from gengap.errors import InputError, suggest
 from gengap.method import Key
@@ -36,30 +36,6 @@ SAMPLES = flags.DEFINE_integer("samples", 500, "Importance samples of the likeli
 SEED = flags.DEFINE_integer("seed", 0, "Of what is drawn while judging.")
 
 ROW = 8  # images beside each other in a picture
-
-
-def held_out(run: Run, dataset: str) -> np.ndarray:
-  """Returns test images of a data set as the run sees its own, --num_images drawn by --seed: [n, H, W, C].
-
-  Raises:
-    InputError: the data set is not there, or has fewer images.
-  """
-  config, (size, _, channels) = run.config, run.spec.shape
-  own = dataset == config.dataset
-  found = data.load(
-    dataset,
-    "test",
-    data_dir=config.data_dir,
-    image_size=size,
-    channels=channels,
-    validation_share=config.validation_share,
-    dataset_args={k: v for k, v in config.dataset_args.items() if v is not None} if own else {},
-  )
-  n, there = NUM_IMAGES.value, len(found.image)
-  if not 1 < n <= there:
-    raise InputError(f"--num_images is {n}; it must be from 2 to {there}, the test images of {dataset}")
-  chosen = np.sort(np.random.default_rng(SEED.value).permutation(there)[:n])
-  return found.image[chosen].astype(np.float32) / 127.5 - 1
 
 
 def picture(run: Run, images: np.ndarray, path: pathlib.Path) -> None:
@@ -78,7 +54,7 @@ def likelihood(run: Run, key: Key, images: np.ndarray, path: pathlib.Path) -> Nu
 
 def outside(run: Run, key: Key, images: np.ndarray, path: pathlib.Path) -> Numbers:
   """See `diagnose.outside`; with a picture of the other images' reconstructions."""
-  others = held_out(run, OUTSIDE.value)
+  others = diagnose.test_images(run, len(images), SEED.value, OUTSIDE.value)
   picture(run, others, path.with_name(f"{path.stem}_outside.png"))
   return {"dataset": OUTSIDE.value} | diagnose.outside(run, key, images, others)
 
@@ -151,7 +127,7 @@ def main(rest: list[str]) -> None:
   if SAMPLES.value < 1:
     raise InputError(f"--samples is {SAMPLES.value}; it must be at least 1")
   run = load(str(WORKDIR.value), STEP.value)
-  names, images = chosen(run), held_out(run, run.config.dataset)
+  names, images = chosen(run), diagnose.test_images(run, NUM_IMAGES.value, SEED.value)
   path = pathlib.Path(str(WORKDIR.value)).expanduser() / "eval" / f"{run.step}.json"
   path.parent.mkdir(exist_ok=True)
   protocol = {"split": "test", "images": len(images), "seed": SEED.value, "version": gengap.__version__}

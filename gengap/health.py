@@ -44,11 +44,14 @@ SIGNS = (
     50,
     "the generator's gradient has vanished: an image moved by 1 changes its loss by {value:.2g}",
   ),
-  Sign(
-    "vae/active_units",
-    1.0,
-    1000,
-    "the posterior has collapsed: the means of {value:.2g} latents differ between images",
+  *(
+    Sign(
+      f"{player}/active_units",
+      1.0,
+      1000,
+      "the posterior has collapsed: the means of {value:.2g} latents differ between images",
+    )
+    for player in ("vae", "encoder")
   ),
 )
 

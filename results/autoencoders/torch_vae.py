@@ -2,8 +2,8 @@
 
   python -m results.autoencoders.torch_vae [--latent=1024] [--beta=1.0 | --beta=linear | --plain] [--out=FILE]
 
-Initial weights are PyTorch's own; Adam 1e-3, batches of 256, every epoch in a new order without its last,
-partial batch, gradients clipped at norm 1, 20 epochs. Each line, one an epoch, and the file: squared error and
+Initial weights are those of PyTorch; Adam 1e-3, batches of 256, every epoch in a new order without its
+last, partial batch, gradients clipped at norm 1. Each line, one an epoch, and the file: squared error and
 KL of all test images, summed over dimensions. PyTorch is no dependency of gengap: install it beside it.
 """
 
