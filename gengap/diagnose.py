@@ -127,7 +127,7 @@ def amortisation(
     bits, moving, judging = jax.random.split(jax.random.fold_in(key, start), 3)
     x = run.checked(images[start : start + CHUNK])
     x = density.observe(x, jax.random.split(bits, len(x)))
-    q = amortised = density.posterior(run.nets, x)
+    q = amortised = jax.jit(density.posterior)(run.nets, x)
     opt = tx.init(q)
     for step in range(steps):
       q, opt = improve(run.nets, x, q, opt, jax.random.fold_in(moving, step))

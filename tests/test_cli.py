@@ -55,7 +55,7 @@ BAD = [
   ([VAE, "--config.method_args.latent_dim=0"], ["method_args.latent_dim is 0"]),
   ([VAE, "--config.method_args.skips=(8, 8, 8, 8)"], ["skips names 4 stages", "has 3"]),
   ([VAE, "--config.method_args.skips=(8, -1)"], ["skips has -1"]),
-  ([VAE, "--config.method_args.network=small_map"], ["no Dense layer", "latent_dim=2048"]),
+  ([VAE, "--config.method_args.network=small_map"], ["no Dense layer", "latent_dim=4096, not 2048"]),
   ([VAE, "--config.patience=-1"], ["config.patience is -1"]),
   ([VAE, "--config.steps=0"], ["config.steps is 0", "at least 1"]),
   ([VAE, "--config.batch_size=-8"], ["config.batch_size is -8"]),

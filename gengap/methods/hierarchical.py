@@ -36,8 +36,8 @@ class Hierarchy(nn.Module):
     """Returns q(u | x), the sample that noise [B, D] makes, and what `decode` makes of that."""
     del train
     numbers, (mean, log_std, u) = self.ladder(noise, x)
-    nothing = jnp.zeros(len(x))
-    return Gaussian(mean, log_std, nothing), Sample(noise, u, nothing), (numbers, self.scale())
+    q = Gaussian(mean, log_std, context=mean[:, :0])
+    return q, Sample(noise, u, log_det=jnp.zeros(len(x))), (numbers, self.scale())
 
   def encode(self, x: Array, train: bool) -> Gaussian:
     """[B, H, W, C] -> q(u | x), each level's given the means of those above."""

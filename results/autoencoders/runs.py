@@ -7,21 +7,37 @@ from typing import Any
 
 from results import trainings
 
-COLLAPSE = {"steps": 3000, "batch_size": 64, "log_every": 100, "sample_every": 1500, "eval_every": 500}
-COLLAPSE |= {"checkpoint_every": 1500, "method_args.width": 8, "method_args.latent_dim": 64}
+SHORT = {"steps": 3000, "batch_size": 64, "log_every": 100, "sample_every": 1500, "eval_every": 500}
+SHORT |= {"checkpoint_every": 1500}
+NARROW = SHORT | {"method_args.width": 8, "method_args.latent_dim": 64}
+BETAS = (0.1, 0.3, 1.0, 4.0, 20.0, 100.0, 1000.0)
+CONV = {"method_args.network": "conv", "method_args.width": 8, "batch_size": 50, "steps": 40_000}
+CONV |= {"ema": 0.999, "log_every": 1000, "sample_every": 20_000, "eval_every": 5000}
+CONV |= {"checkpoint_every": 5000}
+CLOTHES = {"method_args.network": "dcgan", "method_args.width": 32, "method_args.latent_dim": 32}
+CLOTHES |= {"batch_size": 64, "steps": 5000, "ema": 0.99}
 
-# name -> config and data set, fields that differ from the config's
-RUNS: dict[str, tuple[str, dict[str, Any]]] = {
-  # C6 to C9: the report's autoencoders
-  **{f"ae_{dim}": ("ae:cifar10", {"method_args.latent_dim": dim}) for dim in (16, 128, 1024)},
-  **{f"vae_{beta}": ("vae:cifar10", {"method_args.beta": beta}) for beta in (0.8, 1.0, 1.2)},
-  "vae_linear": ("vae_beta_linear:cifar10", {}),
-  # A1 to A4: where the posterior collapses, and what keeps it from that
-  **{
-    f"beta_{beta:g}": ("vae:cifar10", COLLAPSE | {"method_args.beta": beta})
-    for beta in (0.1, 0.3, 1.0, 4.0, 20.0, 100.0, 1000.0)
+# part -> name -> config and data set, fields that differ from the config's
+PARTS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
+  "report": {  # C6 to C9
+    **{f"ae_{dim}": ("ae:cifar10", {"method_args.latent_dim": dim}) for dim in (16, 128, 1024)},
+    **{f"vae_{beta}": ("vae:cifar10", {"method_args.beta": beta}) for beta in (0.8, 1.0, 1.2)},
+    "vae_linear": ("vae_beta_linear:cifar10", {}),
+  },
+  "collapse": {  # A1 to A4
+    f"beta_{beta:g}": ("vae:cifar10", NARROW | {"method_args.beta": beta}) for beta in BETAS
+  },
+  "flows": {  # D3, D10
+    f"flow_{flow}": ("dense_vae:mnist", CONV | {"method_args.flow": flow})
+    for flow in ("none", "planar", "realnvp", "iaf")
+  },
+  "levels": {"hierarchical": ("hierarchical_vae:mnist", {"ema": 0.999})},
+  "sharpness": {
+    "vae_gan": ("vae_gan:fashion_mnist", CLOTHES),
+    "vae_for_gan": ("conv_vae:fashion_mnist", CLOTHES | {"method_args.likelihood": "squared_error"}),
   },
 }
+RUNS = {name: run for part in PARTS.values() for name, run in part.items()}
 
 
 def describe(name: str) -> tuple[str, dict[str, Any]]:

@@ -22,15 +22,27 @@ SIZES = {  # of the networks, as in torch_peer.py
   "dense": {"width": 256, "image_size": 32, "channels": 1},
 }
 LOSSES = ("wgan_gp", "gan", "lsgan", "hinge", "wgan")
-PEERED = ("vae", "gan", "wgan_gp")  # what torch_peer.py can do
-CASES = [f"{network}_{loss}" for loss in LOSSES for network in SIZES] + ["vae"]
+AUTOENCODERS = (
+  "vae",
+  "ae",
+  "small_vae",
+  "skip_vae",
+  "planar_vae",
+  "hierarchical_vae",
+  "vae_gan",
+)  # by config
+PEERED = [
+  "vae",
+  *(f"{network}_{loss}" for loss in ("gan", "wgan_gp") for network in SIZES),
+]  # by torch_peer.py
+CASES = [f"{network}_{loss}" for loss in LOSSES for network in SIZES] + [*AUTOENCODERS]
 PEERS = (["--threads=2"], ["--threads=2", "--layout=contiguous_format"], ["--threads=1"])
 
 
 def fields(case: str) -> list[str]:
-  """Returns the config and its overrides: a network and a loss on blobs, or C's VAE."""
-  if case == "vae":
-    return ["--config=configs/vae.py", "--config.channels=3", "--config.image_size=32"]
+  """Returns the config and its overrides: a network and a loss on blobs, or a config of an autoencoder."""
+  if case in AUTOENCODERS:
+    return [f"--config=configs/{case}.py", "--config.channels=3", "--config.image_size=32"]
   network, _, loss = case.partition("_")
   size, n_critic = SIZES[network], 5 if loss.startswith("wgan") and network != "dense" else 1
   args = {"network": network, "width": size["width"], "latent_dim": 128, "n_critic": n_critic}
@@ -57,7 +69,7 @@ def compare(which: str, rounds: int, steps: int, torch_python: str) -> dict:
   PyTorch gets the layout and number of threads that were fastest in the first round.
   """
   bench = [sys.executable, "-m", "gengap.bench", *fields(which), f"--steps={steps}"]
-  if which.partition("_")[2] not in PEERED and which not in PEERED:
+  if which not in PEERED:
     return {"gengap": last_line(bench)}
   peer = [torch_python, str(HERE / "torch_peer.py"), f"--which={which}", f"--steps={steps}"]
   tried = {tuple(how): last_line([*peer, *how])["step_seconds"] for how in PEERS}

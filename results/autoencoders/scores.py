@@ -1,0 +1,103 @@
+"""Measures the runs of runs.py on test images, and writes scores.json.
+
+  python -m results.autoencoders.scores --runs=DIR [--torch=DIR] [--only PART ...]
+
+What is not among the runs is left as scores.json has it.
+"""
+
+import argparse
+import json
+import pathlib
+from typing import Any
+
+import jax
+import numpy as np
+
+import gengap
+from gengap import diagnose, metrics
+from gengap.run import Run
+from results.autoencoders import runs
+
+HERE = pathlib.Path(__file__).parent
+KEY = jax.random.key(0)
+
+
+def found(folder: pathlib.Path, name: str) -> dict[str, Run]:
+  """Returns the runs of a name that a folder holds and that are done: seed -> run."""
+  done = {}
+  for workdir in sorted((folder / name).glob("[0-9]*")):
+    if any(path.name.isdigit() for path in (workdir / "checkpoints").glob("*")):
+      run = gengap.load(workdir)
+      if run.step == run.config.steps:
+        done[workdir.name] = run
+  return done
+
+
+def report(run: Run) -> dict[str, float]:
+  """C6 to C9: squared error and KL of all test images, as the report has them."""
+  images = diagnose.test_images(run, 10_000, 0)
+  if run.method.density is None:
+    return {"reconstruction": float(diagnose.pixel_errors(run, images).mean() * images[0].size)}
+  log_p, log_ratio, _ = diagnose.look(run, KEY, images, 1)
+  constant = 0.5 * np.log(np.pi) * images[0].size
+  kl = metrics.kl_per_unit(*map(np.asarray, run.encode(images))).sum()
+  return {
+    "reconstruction": float(-log_p.mean() - constant),
+    "kl": float(kl),
+    "kl_sample": float(-log_ratio.mean()),
+  }
+
+
+def collapse(run: Run) -> dict[str, float]:
+  """A1 to A4: what the posterior tells, of 1,000 test images."""
+  images = diagnose.test_images(run, 1000, 0)
+  log_p, *_ = diagnose.look(run, KEY, images, 1)
+  mean, log_std = map(np.asarray, run.encode(images))
+  return {
+    "reconstruction": float(-log_p.mean() - 0.5 * np.log(np.pi) * images[0].size),
+    "kl": float(metrics.kl_per_unit(mean, log_std).sum()),
+    "active_units": metrics.active_units(mean),
+  }
+
+
+def flow(run: Run) -> dict[str, Any]:
+  """D3, D10: ELBO and NLL of 1,000 test images, NLL by 500 importance samples; and what the encoder loses."""
+  images = diagnose.test_images(run, 1000, 0)
+  seen = diagnose.posterior(run, KEY, images) | diagnose.likelihood(run, KEY, images, 500)
+  if run.density().posterior:
+    seen |= diagnose.amortisation(run, KEY, images[:256])
+  return {name: value for name, value in seen.items() if name != "kl_per_unit"}
+
+
+def sharp(run: Run) -> dict[str, float]:
+  """D10: sharpness of 1,000 test images, of their reconstructions and of samples, in medians."""
+  images = diagnose.test_images(run, 1000, 0)
+  sets = {"real": images, "reconstructed": run.reconstruct(images), "sampled": run.sample(KEY, 1000)}
+  seen = {name: float(np.median(metrics.sharpness(np.asarray(x)))) for name, x in sets.items()}
+  return seen | {"pixel_error": float(diagnose.pixel_errors(run, images).mean())}
+
+
+MEASURES = {"report": report, "collapse": collapse, "flows": flow, "levels": flow, "sharpness": sharp}
+
+
+def main() -> None:
+  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument("--runs", type=pathlib.Path, required=True)
+  parser.add_argument("--torch", type=pathlib.Path)
+  parser.add_argument("--only", nargs="*", default=list(MEASURES))
+  args = parser.parse_args()
+  path = HERE / "scores.json"
+  scores = json.loads(path.read_text()) if path.exists() else {}
+  for part in args.only:
+    for name in runs.PARTS[part]:
+      for seed, run in found(args.runs, name).items():
+        seen = MEASURES[part](run) | {"steps": run.step}
+        scores.setdefault(part, {}).setdefault(name, {})[seed] = seen
+        print(part, name, seed, seen, flush=True)
+  for file in sorted(args.torch.glob("*.json")) if args.torch else ():
+    scores.setdefault("torch", {})[file.stem] = json.loads(file.read_text())
+  path.write_text(json.dumps(scores, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+  main()
