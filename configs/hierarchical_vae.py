@@ -2,8 +2,9 @@
 
   python -m gengap.main --config=configs/hierarchical_vae.py:mnist --workdir=DIR
 
-The report only wishes for one. Every level is used: results/autoencoders. beta rises over the first
-steps; without that the upper levels learn nothing before the lowest tells all.
+The report only wishes for one. After 10,000 steps, a quarter of an hour on one core: ELBO -91.8 nats on
+held-out images, of which the levels take 13.5, 7.5 and 14.8. beta rises over the first 2,000 steps, and every
+level has 4 nats free: without them the second told 0.02 after 2,000. See results/autoencoders.
 """
 
 from gengap.config import base

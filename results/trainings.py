@@ -7,6 +7,7 @@ A run that is done is left alone, and one that was interrupted goes on. --dry pr
 
 import argparse
 import pathlib
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -43,6 +44,6 @@ def main(names: Sequence[str], describe: Callable[[str], tuple[str, dict[str, An
     for name in args.names:
       config, fields = describe(name)
       call = command(config, args.out.resolve() / name / str(seed), fields | {"seed": seed})
-      print(" ".join(call), flush=True)
+      print(shlex.join(call), flush=True)
       if not args.dry:
         subprocess.run(call, cwd=ROOT, check=True)

@@ -216,24 +216,24 @@ def test_the_gradient_through_a_normalised_kernel_is_the_papers():
 @pytest.mark.parametrize("family", NETWORKS)
 def test_inference_treats_every_example_alone(family):
   decoder = NETWORKS[family].decoder(shape=SMALL, width=8)
-  encoder = NETWORKS[family].encoder(outputs=3, width=8)
+  encoder = NETWORKS[family].encoder(outputs=code_size(family, 8), width=8)
 
   @jax.jit
   def run(z):
     image, _ = decoder.init_with_output(jax.random.key(1), z, train=False)
     return image, encoder.init_with_output(jax.random.key(2), image, train=False)[0]
 
-  z = jax.random.normal(jax.random.key(0), (4, LATENT))
+  z = jax.random.normal(jax.random.key(0), (4, code_size(family, 8)))
   for alone, together in zip(run(z.at[1:].set(0.0)), run(z), strict=True):
     np.testing.assert_allclose(alone[0], together[0], rtol=1e-4, atol=1e-5)
     assert not np.allclose(alone[1], together[1], atol=1e-4)
 
 
 def test_only_decoders_with_batchnorm_couple_a_training_batch():
-  z = jax.random.normal(jax.random.key(0), (4, LATENT))
   coupled = set()
   for name, family in NETWORKS.items():
     decoder = family.decoder(shape=SMALL, width=8)
+    z = jax.random.normal(jax.random.key(0), (4, code_size(name, 8)))
     variables = jax.jit(lambda z, d=decoder: d.init(jax.random.key(1), z, train=False))(z)
 
     @functools.partial(jax.vmap, axis_name=AXIS)
@@ -249,7 +249,7 @@ def test_only_decoders_with_batchnorm_couple_a_training_batch():
 @pytest.mark.parametrize("family", NETWORKS)
 def test_the_output_has_no_nonlinearity(family):
   decoder = NETWORKS[family].decoder(shape=SMALL, width=8)
-  z = 1000.0 * jax.random.normal(jax.random.key(0), (8, LATENT))
+  z = 1000.0 * jax.random.normal(jax.random.key(0), (8, code_size(family, 8)))
   image = jax.jit(lambda z: decoder.init_with_output(jax.random.key(1), z, train=False)[0])(z)
   assert image.min() < -1 < 1 < image.max()
 
@@ -272,7 +272,7 @@ def test_impossible_sizes_are_named(family, shape):
 
 
 def test_registry():
-  assert set(NETWORKS) == {"dense", "conv", "dcgan", "resnet"}
+  assert set(NETWORKS) == {"dense", "conv", "dcgan", "resnet", "small", "small_map"}
   assert all(isinstance(family, Family) for family in NETWORKS.values())
 
 

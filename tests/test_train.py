@@ -120,7 +120,6 @@ def test_training_stops_when_nothing_gets_better(tmp_path, capfd):
   state = train.train(still, tmp_path / "whole")
   assert "done at step 8: valid/vae/loss has not fallen in 1 evaluations" in capfd.readouterr().err
   assert int(state.step) == 8
-  assert (gengap.load(tmp_path / "whole", "best").step, gengap.load(tmp_path / "whole").step) == (4, 8)
   assert (tmp_path / "whole" / "samples" / "8.png").exists()
   half = still.copy_and_resolve_references()
   half.steps = 4

@@ -274,6 +274,23 @@ def test_a_learned_scale_moves():
   assert float(state.nets["vae"]["params"]["log_scale"]) != 0
 
 
+def test_a_tanh_is_of_the_mean():
+  p = likelihoods.find({"likelihood": "squared_error", "tanh": True})
+  want = scipy.stats.norm.logpdf([0.3], np.tanh(0.8), math.sqrt(0.5))
+  np.testing.assert_allclose(log_probs(p, [0.8], [0.3]), want, rtol=1e-5)
+  np.testing.assert_allclose(p.mean(jnp.array([0.8])), np.tanh(0.8), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["vae", "ae"])
+def test_skips_and_attention_reach_the_networks(name):
+  m = METHODS[name](tiny.SPEC, **tiny.ARGS[name], skips=[2], attention=True)
+  state, seen = tiny.run(m, 2)
+  params = state.nets[name]["params"]
+  assert params["decoder"]["Skips_0"]["stage_0"]["kernel"].shape == (4, 2)
+  assert "Attention_0" in params["decoder"] and "Attention_0" in params["encoder"]
+  assert np.isfinite(seen[-1][f"{name}/loss"]).all()
+
+
 def test_images_are_clipped():
   m = METHODS["vae"](tiny.SPEC, **tiny.ARGS["vae"])
   nets = m.init(jax.random.key(0), batch(0.0))
@@ -305,6 +322,8 @@ def test_an_autoencoder_reconstructs_and_has_no_posterior(tmp_path):
     ({"beta": {"schedule": "capacity", "steps": 5}}, "beta: .*missing.*'stop'"),
     ({"free_bits": -0.5}, "free_bits is -0.5"),
     ({"latent_dim": 0}, "latent_dim is 0"),
+    ({"skips": (1.5,)}, "skips has 1.5; it must list whole numbers of at least 0"),
+    ({"network": "dense", "attention": True}, "attention is True, which network 'dense' does not have"),
     ({"flow": "planer"}, "flow is 'planer'.*did you mean 'planar'"),
     ({"flow": {"flow": "planar", "layers": 0}}, "flow.layers is 0"),
     ({"flow": {"flow": "planar", "width": 8}}, "flow: .*'width'"),

@@ -10,6 +10,9 @@ from results import trainings
 SHORT = {"steps": 3000, "batch_size": 64, "log_every": 100, "sample_every": 1500, "eval_every": 500}
 SHORT |= {"checkpoint_every": 1500}
 NARROW = SHORT | {"method_args.width": 8, "method_args.latent_dim": 64}
+STRONG = 100.0  # the beta that the remedies are tried at
+RISING = NARROW | {"method_args.network": "conv", "method_args.clip_norm": 1.0, "validation_share": 0.0}
+RISING |= {"method_args.beta.stop": STRONG}
 BETAS = (0.1, 0.3, 1.0, 4.0, 20.0, 100.0, 1000.0)
 CONV = {"method_args.network": "conv", "method_args.width": 8, "batch_size": 50, "steps": 40_000}
 CONV |= {"ema": 0.999, "log_every": 1000, "sample_every": 20_000, "eval_every": 5000}
@@ -25,7 +28,11 @@ PARTS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
     "vae_linear": ("vae_beta_linear:cifar10", {}),
   },
   "collapse": {  # A1 to A4
-    f"beta_{beta:g}": ("vae:cifar10", NARROW | {"method_args.beta": beta}) for beta in BETAS
+    **{f"beta_{beta:g}": ("vae:cifar10", NARROW | {"method_args.beta": beta}) for beta in BETAS},
+    "annealed": ("annealed_vae:cifar10", RISING | {"method_args.beta.steps": 1500}),
+    "cyclical": ("cyclical_vae:cifar10", RISING | {"method_args.beta.steps": 1000}),
+    "free_bits": ("vae:cifar10", NARROW | {"method_args.beta": STRONG, "method_args.free_bits": 0.5}),
+    "skips": ("vae:cifar10", NARROW | {"method_args.beta": STRONG, "method_args.skips": (8, 8, 8)}),
   },
   "flows": {  # D3, D10
     f"flow_{flow}": ("dense_vae:mnist", CONV | {"method_args.flow": flow})
