@@ -13,7 +13,7 @@ assert jax.device_count() == 8
 CASES = {
   "wgan_gp": {},
   "vae": {"network": "resnet", "free_bits": 0.1},
-  "vae_gan": {},
+  "vae_gan": {"network": "dense"},
   "cgan": {"dropout": 0.3, "spectral_norm": "both", "condition": "projection"},
 }
 for name, args in CASES.items():

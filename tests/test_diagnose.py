@@ -108,12 +108,12 @@ def test_images_that_are_far_off_have_a_lower_elbo(linear):  # noqa: F811
 def trained(tmp_path_factory):
   """A run of a VAE, one of an autoencoder, one with a flow and one of a classifier."""
   folder = tmp_path_factory.mktemp("trained")
-  train.train(config("vae", steps=4), folder / "vae")
-  train.train(config("ae", steps=4, best="valid/ae/loss"), folder / "ae")
-  flow = config("vae", steps=4)
-  flow.method_args.flow = "planar"
-  train.train(flow, folder / "flow")
-  train.train(config("classifier", steps=4, best="valid/classifier/loss"), folder / "classifier")
+  for name, method in {"vae": "vae", "ae": "ae", "flow": "vae", "classifier": "classifier"}.items():
+    c = config(method, steps=4, best=f"valid/{method}/loss")
+    c.method_args.network = "dense"
+    if name == "flow":
+      c.method_args.flow = "planar"
+    train.train(c, folder / name)
   return folder
 
 

@@ -113,7 +113,7 @@ def test_free_bits_are_of_a_level():
 
 
 def test_it_trains_and_has_a_run_of_its_own(tmp_path):
-  train.train(config("hierarchical_vae", steps=40), tmp_path)
+  train.train(config("hierarchical_vae", steps=4), tmp_path)
   run = gengap.load(tmp_path)
   images = run.sample(jax.random.key(0), 3)
   mean, log_std = run.encode(images)
