@@ -68,6 +68,8 @@ def collapse(folder: pathlib.Path, scores: dict) -> None:
     betas = sorted(sweep)
     means = [np.mean([s[number] for s in sweep[beta].values()]) for beta in betas]
     axis.plot(betas, means, "o-", color="black", label="constant beta")
+    linear = [scores["linear"][f"beta_{beta:g}"][number] for beta in betas]
+    axis.plot(betas, linear, "--", color="grey", label="best linear VAE")
     for i, (name, by) in enumerate((n, b) for n, b in seen.items() if not n.startswith("beta_")):
       values = [s[number] for s in by.values()]
       axis.plot([runs.STRONG] * len(values), values, "sD^vP*"[i], label=name.replace("_", " "), alpha=0.8)

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 import gengap
-from gengap import diagnose, metrics
+from gengap import data, diagnose, metrics
 from gengap.run import Run
 from results.autoencoders import runs
 
@@ -60,6 +60,23 @@ def collapse(run: Run) -> dict[str, float]:
   }
 
 
+def linear() -> dict[str, dict[str, float]]:
+  """A2 in closed form: rate of the best VAE of 64 latents whose networks are linear, by beta.
+
+  Weighing the KL by beta is the same as a variance of beta / 2 for the decoder in place of 1/2. A principal
+  component of the data with variance v then has a latent of its own with the rate log(2 v / beta) / 2 where
+  v > beta / 2, and none otherwise (Tipping and Bishop 1999; Lucas et al. 2019, arXiv:1911.02469).
+  """
+  images = data.load("cifar10", "train", image_size=32, validation_share=0.0).image
+  flat = images.reshape(len(images), -1).astype(np.float32) / 127.5 - 1
+  variance = np.linalg.eigvalsh(np.cov(flat, rowvar=False))[::-1][:64]
+  found = {}
+  for beta in runs.BETAS:
+    kept = variance[variance > beta / 2]
+    found[f"beta_{beta:g}"] = {"kl": float(0.5 * np.log(2 * kept / beta).sum()), "active_units": len(kept)}
+  return found | {"largest_variance": {"value": float(variance[0])}}
+
+
 def flow(run: Run) -> dict[str, Any]:
   """D3, D10: ELBO and NLL of 1,000 test images, NLL by 500 importance samples; and what the encoder loses."""
   images = diagnose.test_images(run, 1000, 0)
@@ -94,6 +111,8 @@ def main() -> None:
         seen = MEASURES[part](run) | {"steps": run.step}
         scores.setdefault(part, {}).setdefault(name, {})[seed] = seen
         print(part, name, seed, seen, flush=True)
+  if "collapse" in args.only:
+    scores["linear"] = linear()
   for file in sorted(args.torch.glob("*.json")) if args.torch else ():
     scores.setdefault("torch", {})[file.stem] = json.loads(file.read_text())
   path.write_text(json.dumps(scores, indent=2) + "\n")
