@@ -39,11 +39,11 @@ ROW = 8  # images beside each other in a picture
 
 
 def picture(run: Run, images: np.ndarray, path: pathlib.Path) -> None:
-  """Draws images in rows and, below each row, their reconstructions."""
-  some, rows = images[: 4 * ROW], []
-  for i in range(0, len(some), ROW):
-    rows += [some[i : i + ROW], run.reconstruct(some[i : i + ROW])]
-  log.save_png(path, log.tile(np.concatenate(rows), columns=ROW))
+  """Draws up to four full rows of images and, below each row, their reconstructions."""
+  columns, rows = min(ROW, len(images)), []
+  for i in range(0, min(4, len(images) // columns) * columns, columns):
+    rows += [images[i : i + columns], run.reconstruct(images[i : i + columns])]
+  log.save_png(path, log.tile(np.concatenate(rows), columns=columns))
 
 
 def likelihood(run: Run, key: Key, images: np.ndarray, path: pathlib.Path) -> Numbers:
