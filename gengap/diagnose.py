@@ -56,13 +56,15 @@ def spread(name: str, values: Any) -> Numbers:
   return {name: float(values.mean()), f"{name}_error": float(values.std(ddof=1) / math.sqrt(len(values)))}
 
 
-def look(run: Run, key: Key, images: Images, draws: int) -> tuple[Any, Any, Any]:
+def observe(run: Run, key: Key, images: Images) -> Array:
+  """Returns what the run models of images, such as their bits."""
+  return run.density().observe(run.checked(images), jax.random.split(key, len(images)))
+
+
+def look(run: Run, key: Key, x: Array, draws: int) -> tuple[Any, Any, Any]:
   """Returns log p(x | z) and log p(z) - log q(z | x), means over draws [n], and z of the last draw [n, D]."""
-  density = run.density()
-  bits, noise = jax.random.split(key)
-  x = density.observe(run.checked(images), jax.random.split(bits, len(images)))
-  once = functools.partial(jax.jit(density.look), run.nets)
-  seen = [chunked(once, x, keys) for keys in jax.random.split(noise, (draws, len(images)))]
+  once = functools.partial(jax.jit(run.density().look), run.nets)
+  seen = [chunked(once, x, keys) for keys in jax.random.split(key, (draws, len(x)))]
   log_p, log_ratio, _ = (np.mean(values, 0) for values in zip(*seen, strict=True))
   return log_p, log_ratio, np.asarray(seen[-1][2])
 
@@ -72,13 +74,17 @@ def posterior(run: Run, key: Key, images: Images, draws: int = 8) -> Numbers:
 
   The KL of each latent is that of a Gaussian q(z | x), and is left out of other posteriors.
   """
-  log_p, log_ratio, z = look(run, key, images, draws)
+  bits, noise = jax.random.split(key)
+  x = observe(run, bits, images)
+  log_p, log_ratio, z = look(run, noise, x, draws)
   found = spread("elbo", log_p + log_ratio) | spread("distortion", -log_p) | spread("rate", -log_ratio)
   found["bits_per_dimension"] = float(run.density().bits(found["elbo"]))
-  mean, log_std = map(np.asarray, run.encode(images))
-  found |= {"active_units": active_units(mean), "latents": mean.shape[1]}
-  if run.density().posterior:
-    found["kl_per_unit"] = np.sort(kl_per_unit(mean, log_std))[::-1].round(4).tolist()
+  mean = run.represent("mean", images)
+  if of_x := run.density().posterior:
+    mean, log_std = chunked(functools.partial(jax.jit(of_x), run.nets), x)
+    units = kl_per_unit(np.asarray(mean), np.asarray(log_std))
+    found["kl_per_unit"] = np.sort(units)[::-1].round(4).tolist()
+  found |= {"active_units": active_units(np.asarray(mean)), "latents": z.shape[1]}
   if len(z) > z.shape[1]:
     found["aggregate"] = aggregate(z)
   return found
@@ -125,8 +131,7 @@ def amortisation(
   gains = []
   for start in range(0, len(images), CHUNK):
     bits, moving, judging = jax.random.split(jax.random.fold_in(key, start), 3)
-    x = run.checked(images[start : start + CHUNK])
-    x = density.observe(x, jax.random.split(bits, len(x)))
+    x = observe(run, bits, images[start : start + CHUNK])
     q = amortised = jax.jit(density.posterior)(run.nets, x)
     opt = tx.init(q)
     for step in range(steps):
@@ -144,13 +149,15 @@ def pixel_errors(run: Run, images: Images) -> Array:
 def outside(run: Run, key: Key, images: Images, others: Images, draws: int = 8) -> Numbers:
   """ELBO and reconstruction of other images than those trained on, and whether the ELBO tells them apart.
 
-  The ELBOs are medians: of an image unlike any it knows an encoder may say anything. `auroc` is the
-  probability that one of `images` has a higher ELBO than one of `others`.
+  The ELBOs are medians: of an image unlike any it knows an encoder may say anything. One that is not a number
+  counts as lower than any. `auroc` is the probability that one of `images` has a higher ELBO than one of
+  `others`.
   """
   found, elbos = {}, []
-  for name, x in (("inside", images), ("outside", others)):
-    log_p, log_ratio, _ = look(run, key, x, draws)
-    elbos.append(log_p + log_ratio)
+  bits, noise = jax.random.split(key)
+  for name, shown in (("inside", images), ("outside", others)):
+    log_p, log_ratio, _ = look(run, noise, observe(run, bits, shown), draws)
+    elbos.append(np.nan_to_num(log_p + log_ratio, nan=-np.inf, neginf=-np.inf, posinf=np.inf))
     found[f"elbo_{name}"] = float(np.median(elbos[-1]))
-    found |= spread(f"pixel_error_{name}", pixel_errors(run, x))
+    found |= spread(f"pixel_error_{name}", pixel_errors(run, shown))
   return found | {"auroc": auroc(*elbos)}

@@ -136,7 +136,8 @@ def main(rest: list[str]) -> None:
     key = jax.random.fold_in(jax.random.key(SEED.value), list(MEASURES).index(name))
     found[name] = MEASURES[name](run, key, images, path)
     log.say(describe(name, found[name]))
-  path.write_text(json.dumps(found, indent=2) + "\n")
+  plain = json.loads(json.dumps(found), parse_constant=lambda _: None)  # JSON knows no infinities
+  path.write_text(json.dumps(plain, indent=2) + "\n")
   log.say(f"written: {path}")
 
 

@@ -75,6 +75,7 @@ def collapse(folder: pathlib.Path, scores: dict) -> None:
       axis.plot([runs.STRONG] * len(values), values, "sD^vP*"[i], label=name.replace("_", " "), alpha=0.8)
     axis.set(xscale="log", xlabel="beta", title=title)
   axes[0].set_yscale("symlog", linthresh=0.1)
+  axes[0].set_ylim(bottom=-0.02)
   axes[1].legend(fontsize=8)
   save(figure, "collapse")
 

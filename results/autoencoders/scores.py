@@ -38,7 +38,7 @@ def report(run: Run) -> dict[str, float]:
   images = diagnose.test_images(run, 10_000, 0)
   if run.method.density is None:
     return {"reconstruction": float(diagnose.pixel_errors(run, images).mean() * images[0].size)}
-  log_p, log_ratio, _ = diagnose.look(run, KEY, images, 1)
+  log_p, log_ratio, _ = diagnose.look(run, KEY, diagnose.observe(run, KEY, images), 1)
   constant = 0.5 * np.log(np.pi) * images[0].size
   kl = metrics.kl_per_unit(*map(np.asarray, run.encode(images))).sum()
   return {
@@ -51,7 +51,7 @@ def report(run: Run) -> dict[str, float]:
 def collapse(run: Run) -> dict[str, float]:
   """A1 to A4: what the posterior tells, of 1,000 test images."""
   images = diagnose.test_images(run, 1000, 0)
-  log_p, *_ = diagnose.look(run, KEY, images, 1)
+  log_p, *_ = diagnose.look(run, KEY, diagnose.observe(run, KEY, images), 1)
   mean, log_std = map(np.asarray, run.encode(images))
   return {
     "reconstruction": float(-log_p.mean() - 0.5 * np.log(np.pi) * images[0].size),
