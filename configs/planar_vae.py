@@ -2,7 +2,7 @@
 
   python -m gengap.main --config=configs/planar_vae.py:cifar10 --workdir=DIR [--config.method_args.flow=iaf]
 
-The report gives no number. What flows do for the likelihood of MNIST stands in results/autoencoders.
+The report gives no number.
 """
 
 from gengap.config import base

@@ -2,7 +2,7 @@
 
   python -m gengap.main --config=configs/vae_gan.py:fashion_mnist --workdir=DIR
 
-The report only wishes for one. Against a VAE of the same networks: results/autoencoders.
+The report only wishes for one.
 """
 
 from gengap.config import base
