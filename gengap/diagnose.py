@@ -12,11 +12,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from ml_collections import ConfigDict
 
-from gengap import data
 from gengap.errors import InputError
 from gengap.method import Array, Density, Key
-from gengap.metrics import active_units, aggregate, auroc, kl_per_unit
+from gengap.methods import kl
+from gengap.metrics import aggregate, auroc
+from gengap.program import load_data
 from gengap.run import CHUNK, Run, chunked
 
 Numbers: TypeAlias = dict[str, Any]
@@ -29,22 +31,16 @@ def test_images(run: Run, num_images: int, seed: int, dataset: str = "") -> np.n
   Raises:
     InputError: the data set is not there, or has fewer images.
   """
-  config, (size, _, channels) = run.config, run.spec.shape
-  own = dataset in ("", config.dataset)
-  found = data.load(
-    dataset or config.dataset,
-    "test",
-    data_dir=config.data_dir,
-    image_size=size,
-    channels=channels,
-    validation_share=config.validation_share,
-    dataset_args={k: v for k, v in config.dataset_args.items() if v is not None} if own else {},
-  )
+  config, (size, _, channels) = ConfigDict(run.config), run.spec.shape
+  config.update(image_size=size, channels=channels)
+  if dataset not in ("", config.dataset):
+    config.update(dataset=dataset)
+    config.dataset_args = ConfigDict()
+  found = load_data(config, "test")
   there = len(found.image)
   if not 1 < num_images <= there:
     raise InputError(
-      f"num_images is {num_images}; it must be from 2 to {there}, the test images of "
-      f"{dataset or config.dataset}"
+      f"num_images is {num_images}; it must be from 2 to {there}, the test images of {config.dataset}"
     )
   chosen = np.sort(np.random.default_rng(seed).permutation(there)[:num_images])
   return found.image[chosen].astype(np.float32) / 127.5 - 1
@@ -82,9 +78,10 @@ def posterior(run: Run, key: Key, images: Images, draws: int = 8) -> Numbers:
   mean = run.represent("mean", images)
   if of_x := run.density().posterior:
     mean, log_std = chunked(functools.partial(jax.jit(of_x), run.nets), x)
-    units = kl_per_unit(np.asarray(mean), np.asarray(log_std))
+    units = np.asarray(kl.to_prior(mean, log_std).mean(0), np.float64)
     found["kl_per_unit"] = np.sort(units)[::-1].round(4).tolist()
-  found |= {"active_units": active_units(np.asarray(mean)), "latents": z.shape[1]}
+  active = kl.active_units(mean.mean(0), (mean**2).mean(0))
+  found |= {"active_units": int(active), "latents": z.shape[1]}
   if len(z) > z.shape[1]:
     found["aggregate"] = aggregate(z)
   return found

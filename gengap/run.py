@@ -90,7 +90,8 @@ class Run(NamedTuple):
   def encode(self, images) -> tuple[Array, Array]:
     """Mean and log standard deviation of q(z | x), each [n, latent_dim], of images [n, H, W, C] in [-1, 1].
 
-    With a flow, those of the Gaussian before it.
+    With a flow, those of the Gaussian before it; in a hierarchy, those of each level at the means of the
+    levels above.
 
     Raises:
       InputError: the method has no such encoder.

@@ -1,4 +1,6 @@
-"""The trainings of an experiment, as data: `python -m results.FOLDER.runs` runs them one after the other.
+"""The trainings of an experiment, as data, and what their logs say.
+
+`python -m results.FOLDER.runs` runs them one after the other:
 
   python -m results.FOLDER.runs --out=DIR [--seeds 0 1 2] [--dry] [NAME ...]
 
@@ -6,12 +8,15 @@ A run that is done is left alone, and one that was interrupted goes on. --dry pr
 """
 
 import argparse
+import json
 import pathlib
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -25,6 +30,13 @@ def command(config: str, workdir: pathlib.Path, fields: dict[str, Any]) -> list[
     f"--workdir={workdir}",
     *(f"--config.{key}={value}" for key, value in fields.items()),
   ]
+
+
+def numbers(workdir: pathlib.Path, name: str) -> tuple[np.ndarray, np.ndarray]:
+  """Returns the steps and values of a number in a run's log."""
+  lines = [json.loads(line) for line in (workdir / "metrics.jsonl").open()]
+  points = [(line["step"], line[name]) for line in lines if line.get(name) is not None]
+  return np.array([x for x, _ in points]), np.array([y for _, y in points])
 
 
 def main(names: Sequence[str], describe: Callable[[str], tuple[str, dict[str, Any]]]) -> None:

@@ -18,14 +18,6 @@ from gengap import cli, diagnose, evaluate, metrics, train
 from gengap.errors import InputError
 
 
-def test_active_units_and_kl_by_hand():
-  mean = np.array([[1.0, 0.0, 0.0], [1.0, 0.1, 0.0], [1.0, 0.0, 1.0], [1.0, 0.1, 1.0]])
-  assert metrics.active_units(mean) == 1
-  log_std = np.log([[0.5, 1.0, 1.0]] * 4)
-  want = [0.5 * (1 + 0.25 - 2 * math.log(0.5) - 1), 0.5 * 0.005, 0.5 * 0.5]
-  np.testing.assert_allclose(metrics.kl_per_unit(mean, log_std), want)
-
-
 def test_the_moments_of_a_prior_are_those_of_the_prior():
   found = metrics.aggregate(np.random.default_rng(0).normal(size=(20_000, 10)))
   assert found["kl"] == pytest.approx(found["kl_floor"], rel=0.5)

@@ -215,6 +215,12 @@ def test_active_units_by_hand():
   assert float(kl.active_units(jnp.asarray(means.mean(0)), jnp.asarray((means**2).mean(0)))) == 1
 
 
+def test_the_kl_of_every_latent_by_hand():
+  mean, log_std = jnp.array([[1.0, 0.0, 0.1]]), jnp.log(jnp.array([[0.5, 1.0, 1.0]]))
+  want = [[0.5 * (1 + 0.25 - 2 * math.log(0.5) - 1), 0, 0.5 * 0.01]]
+  np.testing.assert_allclose(kl.to_prior(mean, log_std), want, rtol=1e-6)
+
+
 def test_the_loss_of_a_known_autoencoder(by_hand):
   """The encoder says mean = log variance = 0.5 sum(x) = s; the decoder says 0."""
   m = METHODS["vae"](tiny.SPEC, network="by_hand", latent_dim=2, beta=3.0)

@@ -30,6 +30,13 @@ from gengap.step import mean_over_devices
 Cost: TypeAlias = Callable[[Gaussian, Sample, Array], tuple[Array, Metrics]]
 
 
+def told(mean: Array, log_std: Array) -> tuple[Array, Array]:
+  """What Gaussians [B, D] tell in the mean over the batch: KL of every latent [D], number of active units."""
+  seen = kl.to_prior(mean, log_std), mean, mean**2
+  units, *moments = mean_over_devices([jnp.mean(value, 0) for value in seen])
+  return units, kl.active_units(*moments)
+
+
 def sampled(price: kl.Price) -> Cost:
   """What a posterior costs of which only samples tell the KL."""
 
@@ -52,14 +59,13 @@ def closed_form(price: kl.Price, free_bits: float, levels: tuple[int, ...] = ())
   ends = [sum(levels[: i + 1]) for i in range(len(levels) - 1)]
 
   def cost(q: Gaussian, drawn: Sample, step: Array) -> tuple[Array, Metrics]:
-    units = mean_over_devices(jnp.mean(kl.to_prior(q.mean, q.log_std), 0))
-    moments = mean_over_devices((jnp.mean(q.mean, 0), jnp.mean(q.mean**2, 0)))
+    units, active = told(q.mean, q.log_std)
     groups = jnp.stack([group.sum() for group in jnp.split(units, ends)]) if levels else units
     paid, priced = price(kl.spared(groups, free_bits), step)
     seen = {
       "kl": units.sum(),
       "kl_sample": mean_over_devices(jnp.mean(kl.of_sample(q.log_std, *drawn))),
-      "active_units": kl.active_units(*moments),
+      "active_units": active,
     }
     return paid, priced | seen | {f"level_{i + 1}": groups[i] for i in range(len(levels))}
 

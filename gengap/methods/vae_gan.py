@@ -25,11 +25,10 @@ import jax.numpy as jnp
 
 from gengap.errors import InputError
 from gengap.method import Array, Batch, Key, Keys, Method, Metrics, Nets, Params, Spec, Turn
-from gengap.methods import kl, parts
+from gengap.methods import elbo, kl, parts
 from gengap.methods.adversarial import kept, mean_distance, scores
 from gengap.methods.gan import log_sigmoid
 from gengap.networks.players import Critic, Generator
-from gengap.step import mean_over_devices
 
 
 class Game(NamedTuple):
@@ -63,13 +62,12 @@ class Game(NamedTuple):
       )
     return score, stages[self.layer].astype(jnp.float32).reshape(len(x), -1)
 
-  def copies(self, nets: Nets, batch: Batch, keys: Keys) -> tuple[Array, Array, Any]:
-    """Returns x~ and x_p, painted as one batch, and the decoder's new batch statistics."""
+  def copies(self, variables, q: tuple[Array, Array], keys: Keys) -> tuple[Array, Array, Any]:
+    """Returns x~ of a posterior and x_p, painted as one batch, and the decoder's new batch statistics."""
     here, anywhere = parts.split(keys)
-    mean, log_std = self.encode(nets["encoder"], batch.image)
+    mean, log_std = q
     z = mean + jnp.exp(log_std) * parts.normal(here, self.latent_dim)
-    both = jnp.concatenate([z, parts.normal(anywhere, self.latent_dim)])
-    images, changed = self.paint(nets["decoder"], both)
+    images, changed = self.paint(variables, jnp.concatenate([z, parts.normal(anywhere, self.latent_dim)]))
     copy, fake = jnp.split(images, 2)
     return copy, fake, changed
 
@@ -85,20 +83,17 @@ class Game(NamedTuple):
     """L_prior + L_llike."""
     del step
     draw_keys, critic_keys = parts.split(keys)
-    nets = nets | {"encoder": nets["encoder"] | {"params": params}}
-    mean, log_std = self.encode(nets["encoder"], batch.image)
-    units = mean_over_devices(jnp.mean(kl.to_prior(mean, log_std), 0))
-    moments = mean_over_devices((jnp.mean(mean, 0), jnp.mean(mean**2, 0)))
-    copy, *_ = self.copies(nets, batch, draw_keys)
+    q = self.encode(nets["encoder"] | {"params": params}, batch.image)
+    copy, *_ = self.copies(nets["decoder"], q, draw_keys)
     error, _, seen = self.compare(nets, batch.image, copy, critic_keys)
-    rate = units.sum()
-    return rate + error, ({}, seen | {"kl": rate, "active_units": kl.active_units(*moments)})
+    units, active = elbo.told(*q)
+    return units.sum() + error, ({}, seen | {"kl": units.sum(), "active_units": active})
 
   def critic_loss(self, params: Params, nets: Nets, batch: Batch, keys: Keys, step: Array):
     """-L_GAN."""
     del step
     draw_keys, real_keys, copy_keys, fake_keys = parts.split(keys, 4)
-    copy, fake, _ = self.copies(nets, batch, draw_keys)
+    copy, fake, _ = self.copies(nets["decoder"], self.encode(nets["encoder"], batch.image), draw_keys)
     images, noises = (
       jnp.concatenate(x) for x in ((batch.image, copy, fake), (real_keys, copy_keys, fake_keys))
     )
@@ -113,7 +108,7 @@ class Game(NamedTuple):
     del step
     draw_keys, copy_keys, fake_keys = parts.split(keys, 3)
     own = nets["decoder"] | {"params": params}
-    copy, fake, changed = self.copies(nets | {"decoder": own}, batch, draw_keys)
+    copy, fake, changed = self.copies(own, self.encode(nets["encoder"], batch.image), draw_keys)
     error, copied, seen = self.compare(nets, batch.image, copy, copy_keys)
     faked, _ = self.judge(nets["critic"], fake, fake_keys)
     fooled = -jnp.mean(log_sigmoid(copied)) - jnp.mean(log_sigmoid(faked))

@@ -1,25 +1,6 @@
-"""What codes say of a posterior: how much each latent tells, and how far all together are from the prior."""
+"""What codes say of a posterior: how far all together are from the prior."""
 
 import numpy as np
-
-ACTIVE = 0.01  # variance of a latent's mean over the data above which it is called active
-
-
-def active_units(mean: np.ndarray) -> int:
-  """Number of latents whose mean [N, D] varies over the data by more than ACTIVE.
-
-  Burda et al. (2016, arXiv:1509.00519), section 5: Var_x(E_q(z | x) z) > 0.01.
-  """
-  return int(np.sum(np.var(np.asarray(mean, np.float64), 0) > ACTIVE))
-
-
-def kl_per_unit(mean: np.ndarray, log_std: np.ndarray) -> np.ndarray:
-  """Mean over the data of KL(N(mean, exp(log_std)^2) || N(0, 1)) in nats: [N, D] -> [D].
-
-  Kingma and Welling (2014, arXiv:1312.6114), appendix B.
-  """
-  mean, log_std = np.asarray(mean, np.float64), np.asarray(log_std, np.float64)
-  return np.mean(0.5 * (mean**2 + np.exp(2 * log_std) - 2 * log_std - 1), 0)
 
 
 def aggregate(z: np.ndarray) -> dict[str, float]:

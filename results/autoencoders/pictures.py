@@ -21,16 +21,10 @@ from matplotlib import pyplot as plt
 import gengap
 from gengap import diagnose, log
 from results.autoencoders import runs
+from results.trainings import numbers
 
 HERE = pathlib.Path(__file__).parent
 ROW = 10  # images beside each other
-
-
-def curve(workdir: pathlib.Path, name: str) -> tuple[list[int], list[float]]:
-  """Returns the steps and the values of a number in a run's log."""
-  lines = [json.loads(line) for line in (workdir / "metrics.jsonl").open()]
-  points = [(line["step"], line[name]) for line in lines if line.get(name) is not None]
-  return [x for x, _ in points], [y for _, y in points]
 
 
 def save(figure, name: str) -> None:
@@ -45,8 +39,8 @@ def report(folder: pathlib.Path, scores: dict) -> None:
   figure, axes = plt.subplots(1, 2, figsize=(9, 3.4))
   for axis, number in zip(axes, ("reconstruction", "kl"), strict=True):
     for name in names:
-      steps, values = curve(folder / name / "0", f"valid/vae/{number}")
-      (line,) = axis.plot([step / 195 for step in steps], values, label=f"{name}, gengap")
+      steps, values = numbers(folder / name / "0", f"valid/vae/{number}")
+      (line,) = axis.plot(steps / 195, values, label=f"{name}, gengap")
       if peer := scores.get("torch", {}).get(name):
         x, y = zip(*((p["epoch"] + 1, p[number]) for p in peer["curve"]), strict=True)
         axis.plot(x, y, "--", color=line.get_color(), label=f"{name}, PyTorch")
@@ -86,7 +80,7 @@ def levels(folder: pathlib.Path, scores: dict) -> None:
   workdir = folder / "hierarchical" / "0"
   figure, axis = plt.subplots(figsize=(5, 3.2))
   for level, what in enumerate(("vector of 16", "7x7x2", "14x14x1"), start=1):
-    axis.plot(*curve(workdir, f"valid/vae/level_{level}"), "o-", ms=3, label=f"level {level}: {what}")
+    axis.plot(*numbers(workdir, f"valid/vae/level_{level}"), "o-", ms=3, label=f"level {level}: {what}")
   axis.axhline(1, color="grey", lw=0.8, ls=":")
   axis.set(xlabel="updates", title="KL of held-out images, nats", yscale="log")
   axis.legend(fontsize=8)

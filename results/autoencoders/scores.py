@@ -15,6 +15,7 @@ import numpy as np
 
 import gengap
 from gengap import data, diagnose, metrics
+from gengap.methods import kl
 from gengap.run import Run
 from results.autoencoders import runs
 
@@ -33,6 +34,13 @@ def found(folder: pathlib.Path, name: str) -> dict[str, Run]:
   return done
 
 
+def told(run: Run, images: np.ndarray) -> dict[str, float]:
+  """KL of a Gaussian posterior in closed form, and its active units."""
+  mean, log_std = run.encode(images)
+  units = kl.active_units(mean.mean(0), (mean**2).mean(0))
+  return {"kl": float(kl.to_prior(mean, log_std).mean(0).sum()), "active_units": int(units)}
+
+
 def report(run: Run) -> dict[str, float]:
   """C6 to C9: squared error and KL of all test images, as the report has them."""
   images = diagnose.test_images(run, 10_000, 0)
@@ -40,10 +48,9 @@ def report(run: Run) -> dict[str, float]:
     return {"reconstruction": float(diagnose.pixel_errors(run, images).mean() * images[0].size)}
   log_p, log_ratio, _ = diagnose.look(run, KEY, diagnose.observe(run, KEY, images), 1)
   constant = 0.5 * np.log(np.pi) * images[0].size
-  kl = metrics.kl_per_unit(*map(np.asarray, run.encode(images))).sum()
   return {
     "reconstruction": float(-log_p.mean() - constant),
-    "kl": float(kl),
+    "kl": told(run, images)["kl"],
     "kl_sample": float(-log_ratio.mean()),
   }
 
@@ -52,12 +59,7 @@ def collapse(run: Run) -> dict[str, float]:
   """A1 to A4: what the posterior tells, of 1,000 test images."""
   images = diagnose.test_images(run, 1000, 0)
   log_p, *_ = diagnose.look(run, KEY, diagnose.observe(run, KEY, images), 1)
-  mean, log_std = map(np.asarray, run.encode(images))
-  return {
-    "reconstruction": float(-log_p.mean() - 0.5 * np.log(np.pi) * images[0].size),
-    "kl": float(metrics.kl_per_unit(mean, log_std).sum()),
-    "active_units": metrics.active_units(mean),
-  }
+  return {"reconstruction": float(-log_p.mean() - 0.5 * np.log(np.pi) * images[0].size)} | told(run, images)
 
 
 def linear() -> dict[str, dict[str, float]]:

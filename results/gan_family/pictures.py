@@ -1,13 +1,12 @@
 """Draws the pictures of this folder from the runs of runs.py.
 
 pip install matplotlib
-python results/gan_family/pictures.py --runs=runs/gan_family
+python -m results.gan_family.pictures --runs=runs/gan_family
 
 Pictures of runs that the folder lacks are left as they are.
 """
 
 import argparse
-import json
 import pathlib
 import shutil
 from collections.abc import Iterable
@@ -22,19 +21,13 @@ from PIL import Image
 
 import gengap
 from gengap import log
+from results.trainings import numbers
 
 HERE = pathlib.Path(__file__).parent
 WASSERSTEIN = ("wgan", "wgan_gp", "wgan_gp_one_sided", "wgan_gp_zero_centred")
 FASHION = ("non_saturating", "minimax", "lsgan", "hinge", *WASSERSTEIN, "dense")
 FROZEN = ("minimax", "non_saturating", "lsgan", "hinge", "wgan_gp")
 SIDE, MARGIN = 28, 2  # pixels of an image and of the frame around it in a sample grid
-
-
-def numbers(workdir: pathlib.Path, name: str) -> tuple[np.ndarray, np.ndarray]:
-  """Returns the steps and values of a number in a run's log."""
-  lines = [json.loads(line) for line in (workdir / "metrics.jsonl").open()]
-  points = [(line["step"], line[name]) for line in lines if line.get(name) is not None]
-  return np.array([x for x, _ in points]), np.array([y for _, y in points])
 
 
 def seeds(runs: pathlib.Path, name: str) -> list[pathlib.Path]:
