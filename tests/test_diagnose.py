@@ -64,6 +64,9 @@ def test_the_encoder_of_the_exact_posterior_loses_nothing(linear):  # noqa: F811
   assert found["elbo"] == pytest.approx(exact.mean(), abs=2e-3)
   assert found["rate"] + found["distortion"] == pytest.approx(-found["elbo"], rel=1e-5)
   assert abs(diagnose.amortisation(run, jax.random.key(0), x)["amortisation_gap"]) < 0.05
+  density = run.density()
+  elbo = diagnose.gaussian_elbo(density, run.nets, x, density.posterior(run.nets, x), jax.random.key(0), 64)
+  assert elbo.mean() == pytest.approx(exact.mean(), abs=0.1)
 
 
 def test_the_gap_of_a_wrong_encoder_is_its_kl_from_the_posterior(linear):  # noqa: F811

@@ -69,6 +69,11 @@ def test_the_encoder_pays_for_its_code_and_for_the_features(scene):
   error = float(0.5 * np.sum((features(nets, batch.image) - features(nets, copy)) ** 2, -1).mean())
   q = [m.represent[name](nets, batch.image) for name in ("mean", "log_std")]
   rate = float(kl.to_prior(*q).sum(-1).mean())
+  layers, h = nets["encoder"]["params"], batch.image.reshape(B, -1)
+  for i in range(3):
+    h = jax.nn.leaky_relu(h @ layers[f"Dense_{i}"]["kernel"] + layers[f"Dense_{i}"]["bias"], 0.2)
+  told = h @ layers["Dense_3"]["kernel"] + layers["Dense_3"]["bias"]  # mean and log variance
+  np.testing.assert_allclose(np.concatenate(q, 1), told * np.repeat([1, 0.5], m.latent_dim), rtol=1e-4)
   assert seen["feature_error"] == pytest.approx(error, rel=1e-4)
   assert seen["kl"] == pytest.approx(rate, rel=1e-4)
   assert value == pytest.approx(rate + error, rel=1e-4)
