@@ -1,0 +1,59 @@
+"""Which classes a generator reaches, and how often, as a classifier names its images."""
+
+import numpy as np
+from scipy.special import softmax
+
+from gengap.errors import InputError
+
+SURE = 0.5  # probability of the likeliest class below which the classifier counts as unsure
+
+
+def class_coverage(logits: np.ndarray, histogram: np.ndarray, sure: float = SURE) -> dict[str, float]:
+  """Compares the classes of generated images with those of the data.
+
+  Args:
+    logits: [N, classes] of a classifier for generated images.
+    histogram: [classes], how often each class occurs in the data; counts or shares.
+    sure: below this probability of its likeliest class an image is unsure; it counts in that class still.
+
+  Returns:
+    classes: how many are named at least once.
+    entropy: of the shares of the classes, in nats; at most log(classes).
+    kl: KL(generated || data) of the shares, in nats (Metz et al. 2017, arXiv:1611.02163, section 3.3).
+    unsure: share of the images.
+
+  Raises:
+    InputError: shapes that do not belong together, logits that are not finite, or an empty class of the data.
+  """
+  logits, histogram = np.asarray(logits, np.float64), np.asarray(histogram, np.float64)
+  if logits.ndim != 2 or not len(logits) or histogram.shape != logits.shape[1:]:
+    raise InputError(f"logits of shape {logits.shape} do not go with {histogram.shape} classes of the data")
+  if not np.isfinite(logits).all() or histogram.min() <= 0:
+    raise InputError("logits must be finite, and every class must occur in the data")
+  n, classes = logits.shape
+  counts = np.bincount(logits.argmax(1), minlength=classes)
+  share, data = counts / n, histogram / histogram.sum()
+  seen = share > 0
+  return {
+    "classes": int((counts > 0).sum()),
+    "entropy": float(-np.sum(share[seen] * np.log(share[seen]))),
+    "kl": float(np.sum(share[seen] * np.log(share[seen] / data[seen]))),
+    "unsure": float(np.mean(softmax(logits, 1).max(1) < sure)),
+  }
+
+
+def calibration_error(logits: np.ndarray, label: np.ndarray, bins: int = 15) -> float:
+  """Expected calibration error of a classifier: |accuracy - confidence|, in the mean over images.
+
+  Guo et al. (2017, arXiv:1706.04599), equation 3, by bins of equal width.
+
+  Args:
+    logits: [N, classes].
+    label: [N], the true classes.
+    bins: of the probability of the likeliest class.
+  """
+  logits, label = np.asarray(logits, np.float64), np.asarray(label)
+  confidence, right = softmax(logits, 1).max(1), logits.argmax(1) == label
+  bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+  gaps = (abs(np.sum((right - confidence)[bin_of == b])) for b in range(bins))
+  return float(sum(gaps) / len(label))

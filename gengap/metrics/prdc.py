@@ -1,0 +1,48 @@
+"""Precision, recall, density and coverage, by nearest neighbours in feature space.
+
+Precision and recall: Kynkaanniemi et al. (2019, arXiv:1904.06991). Density and coverage: Naeem et al. (2020,
+arXiv:2002.09797), whose conventions are kept: an image's radius is the distance to its k-th nearest neighbour
+other than itself, and who lies at exactly that distance is outside.
+"""
+
+import numpy as np
+
+from gengap.metrics import neighbours
+from gengap.metrics.sets import pair
+
+
+def prdc(real: np.ndarray, fake: np.ndarray, k: int = 5) -> dict[str, float]:
+  """Compares two sets of features.
+
+  Args:
+    real: [N, D].
+    fake: [M, D].
+    k: which neighbour's distance is the radius.
+
+  Returns:
+    precision: share of generated images within the radius of a real one.
+    recall: share of real images within the radius of a generated one.
+    density: real images whose radius a generated one is within, in the mean, over k; may be above 1.
+    coverage: share of real images within whose radius there is a generated one.
+
+  Raises:
+    InputError: no more than k of either, widths that differ, or features that are not finite.
+  """
+  real, fake = pair(real, fake, k + 1)
+  inside, outside = neighbours.kth(real, k)[0], neighbours.kth(fake, k)[0]
+  both = neighbours.Items(real, fake)
+  counts, covered, recalled = np.zeros(len(fake), int), 0, 0
+  for rows, rough in both.blocks():
+    slack, own = both.slack[rows][:, None], inside[rows][:, None]
+    doubtful = (np.abs(rough - own) <= slack) | (np.abs(rough - outside) <= slack)
+    distance = both.settled(rows, rough, doubtful)
+    within = distance < own
+    counts += within.sum(0)
+    covered += within.any(1).sum()
+    recalled += (distance < outside).any(1).sum()
+  return {
+    "precision": float(np.mean(counts > 0)),
+    "recall": float(recalled / len(real)),
+    "density": float(counts.mean() / k),
+    "coverage": float(covered / len(real)),
+  }

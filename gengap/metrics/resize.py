@@ -1,0 +1,80 @@
+"""From images of any size to the 299x299 of the Inception network: three ways, each with its own scores.
+
+All are linear in rows and in columns, so each is two matrices, made in float64 for the size of the image.
+They leave an image of 299x299 as it is. How much a score depends on them: Parmar et al. (2022,
+arXiv:2104.11222).
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Array = jax.Array
+SIDE = 299
+CUBIC = -0.5  # the a of Keys's kernel (1981), as in Pillow
+
+
+def between(source: np.ndarray, n: int) -> np.ndarray:
+  """Linear interpolation at `source` [SIDE] among n pixels, the outermost going on for ever: [SIDE, n]."""
+  source = np.clip(source, 0, n - 1)
+  low = np.floor(source).astype(int)
+  part = source - low
+  matrix = np.zeros((SIDE, n))
+  rows = np.arange(SIDE)
+  np.add.at(matrix, (rows, low), 1 - part)
+  np.add.at(matrix, (rows, np.minimum(low + 1, n - 1)), part)
+  return matrix
+
+
+def half_pixel(n: int) -> np.ndarray:
+  """Bilinear with centres at half pixels and no antialiasing: PyTorch's, align_corners=False."""
+  return between((np.arange(SIDE) + 0.5) * n / SIDE - 0.5, n)
+
+
+def corner(n: int) -> np.ndarray:
+  """Bilinear with the first pixel's corner at 0 and no antialiasing: TensorFlow 1's."""
+  return between(np.arange(SIDE) * n / SIDE, n)
+
+
+def bicubic(n: int) -> np.ndarray:
+  """Bicubic with centres at half pixels, widened where it shrinks the image: Pillow's."""
+  scale = max(n / SIDE, 1.0)
+  centre = (np.arange(SIDE)[:, None] + 0.5) * n / SIDE
+  first, last = np.trunc(centre - 2 * scale + 0.5), np.trunc(centre + 2 * scale + 0.5)
+  pixel = np.arange(n)[None]
+  t = np.abs((pixel + 0.5 - centre) / scale)
+  near = (CUBIC + 2) * t**3 - (CUBIC + 3) * t**2 + 1
+  far = CUBIC * (t**3 - 5 * t**2 + 8 * t - 4)
+  weight = np.where(t < 1, near, np.where(t < 2, far, 0.0)) * ((pixel >= first) & (pixel < last))
+  return weight / weight.sum(1, keepdims=True)
+
+
+def resized(matrix: Callable[[int], np.ndarray], images: Array) -> Array:
+  """[N, H, W, C] of 0 to 255 -> [N, 299, 299, C] of the same, not rounded."""
+  _, h, w, _ = images.shape
+  rows, columns = (jnp.asarray(matrix(n), jnp.float32) for n in (h, w))
+  highest = jax.lax.Precision.HIGHEST
+  x = jnp.einsum("qw,nhwc->nhqc", columns, images.astype(jnp.float32), precision=highest)
+  return jnp.einsum("ph,nhqc->npqc", rows, x, precision=highest)
+
+
+def pytorch_fid(images: Array) -> Array:
+  """As pytorch-fid: [N, H, W, C] uint8 -> [N, 299, 299, C] in [-1, 1]."""
+  return resized(half_pixel, images) / 127.5 - 1
+
+
+def legacy(images: Array) -> Array:
+  """As TensorFlow 1 and torch-fidelity: [N, H, W, C] uint8 -> [N, 299, 299, C] in [-1, 0.992]."""
+  return (resized(corner, images) - 128) / 128
+
+
+def clean(images: Array) -> Array:
+  """As clean-fid: [N, H, W, C] uint8 -> [N, 299, 299, C] in [-1, 0.992]."""
+  return (jnp.clip(resized(bicubic, images), 0, 255) - 128) / 128
+
+
+PROTOCOLS: dict[str, Callable[[Array], Array]] = {
+  function.__name__: function for function in (pytorch_fid, legacy, clean)
+}
