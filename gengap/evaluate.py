@@ -1,9 +1,22 @@
-"""Judges a trained autoencoder on held-out images.
+"""Judges a trained run: its samples beside real images, and an autoencoder by what it says of images.
 
-  python -m gengap.evaluate --workdir=DIR [--step=last|best|N] [--metrics=a,b,...] [--outside=DATASET]
+  python -m gengap.evaluate --workdir=DIR [--step=last|best|all|N] [--metrics=a,b,...] [--num_samples=10000]
+    [--features=inception --inception=FILE | --features=classifier --classifier=DIR] [--outside=DATASET]
 
-Prints what it finds and writes it to eval/STEP.json, with what is needed to take it again: images, seed, code
-version. The metrics are those of `diagnose`:
+Prints what it finds and writes it to eval/STEP.json, with all that is needed to take it again, and to
+TensorBoard. Of samples (`score`), each beside its floor, the same of real images:
+
+  frechet          Frechet distance of features (the FID with Inception's)
+  kid              Kernel Inception Distance
+  prdc             precision, recall, density, coverage
+  inception_score
+  classes          which classes a classifier finds, how often, with what precision
+  diversity        root mean square distance between two samples' features
+  memorisation     whether samples are copies of training images
+  sharpness        variance of the Laplacian
+  blobs            number, size, shape, place and brightness of blobs
+
+Of what an autoencoder says (`diagnose`):
 
   posterior        rate, distortion and ELBO; active units and KL of each latent; aggregate posterior
   likelihood       negative log likelihood by importance weights
@@ -13,25 +26,39 @@ version. The metrics are those of `diagnose`:
 """
 
 import json
+import os
 import pathlib
 from collections.abc import Callable, Mapping
 
 import jax
 import numpy as np
 from absl import flags
+from tensorboardX import SummaryWriter
 
 import gengap
-from gengap import cli, diagnose, log
+from gengap import cli, diagnose, log, score
+from gengap.checkpoint import Checkpoints
+from gengap.data import Dataset, blobs
 from gengap.diagnose import Numbers
 from gengap.errors import InputError, suggest
 from gengap.method import Key
+from gengap.metrics.resize import PROTOCOLS
+from gengap.program import load_data
 from gengap.run import Run, load
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
-STEP = flags.DEFINE_string("step", "last", "Checkpoint: last, best or a number.")
+STEP = flags.DEFINE_string("step", "last", "Checkpoint: last, best, all that are there, or a number.")
 METRICS = flags.DEFINE_list("metrics", [], "Which to take; by default all that the run has an answer for.")
 OUTSIDE = flags.DEFINE_string("outside", "", "Data set of images that the run was not trained on.")
-NUM_IMAGES = flags.DEFINE_integer("num_images", 1000, "Test images to look at.")
+NUM_SAMPLES = flags.DEFINE_integer("num_samples", 10_000, "Samples to draw, and real images beside them.")
+SAMPLE_SEEDS = flags.DEFINE_list("sample_seeds", ["0", "1", "2"], "Of the samples: each draws its own.")
+FEATURES = flags.DEFINE_enum(
+  "features", None, ["inception", "classifier"], "Whose; by default Inception's of colour images."
+)
+INCEPTION = flags.DEFINE_string("inception", None, "File of Inception's weights; else $GENGAP_INCEPTION.")
+RESIZE = flags.DEFINE_enum("resize", "clean", list(PROTOCOLS), "How images are resized for Inception.")
+CLASSIFIER = flags.DEFINE_string("classifier", None, "Workdir of a classifier of the run's data set.")
+NUM_IMAGES = flags.DEFINE_integer("num_images", 1000, "Test images that an autoencoder is asked about.")
 SAMPLES = flags.DEFINE_integer("samples", 500, "Importance samples of the likelihood.")
 SEED = flags.DEFINE_integer("seed", 0, "Of what is drawn while judging.")
 
@@ -75,30 +102,86 @@ MEASURES: Mapping[str, Callable[[Run, Key, np.ndarray, pathlib.Path], Numbers]] 
 }
 
 
-def answerable(run: Run) -> list[str]:
+def colour(run: Run) -> bool:
+  """Whether images have three channels."""
+  return run.spec.shape[-1] == 3
+
+
+def features(run: Run, test: Dataset) -> score.Eye:
+  """Returns what the features of images are taken with.
+
+  Raises:
+    InputError: it is not there; says what to do.
+  """
+  if (FEATURES.value or ("inception" if colour(run) else "classifier")) == "inception":
+    path = INCEPTION.value or os.environ.get("GENGAP_INCEPTION")
+    if not path:
+      raise InputError(
+        "--features=inception needs the network's weights: --inception=FILE, or $GENGAP_INCEPTION; get them "
+        "with: python -m gengap.prepare inception --download --out=inception.safetensors"
+      )
+    return score.inception_eye(path, RESIZE.value)
+  if not CLASSIFIER.value:
+    data = run.config.dataset
+    raise InputError(
+      "--features=classifier needs a trained one: --classifier=DIR; train it with: python -m gengap.main "
+      f"--config=configs/classifier.py:{data} --workdir=DIR"
+    )
+  return score.classifier_eye(CLASSIFIER.value, run, test)
+
+
+def eyes_of(run: Run, test: Dataset) -> score.Eyes:
+  """Returns what looks at samples; says what is missing, unless it was asked for."""
+  of_blobs = run.config.dataset.partition("/")[0] in blobs.COUNT
+  asked = FEATURES.value or any(
+    score.METRICS[name].needs & {"moments", "features", "logits"}
+    for name in METRICS.value
+    if name in score.METRICS
+  )
+  classifier = score.classifier_eye(CLASSIFIER.value, run, test) if CLASSIFIER.value else None
+  eye = None
+  if asked or not of_blobs:
+    try:
+      eye = features(run, test)
+    except InputError as error:
+      if asked:
+        raise
+      log.say(f"without features, since {error}")
+  if eye and not colour(run) and "resize" in eye.protocol:
+    log.say("Inception sees three channels: a grey image is shown three times")
+  return score.Eyes(eye, classifier, of_blobs)
+
+
+def answerable(run: Run, eyes: score.Eyes) -> list[str]:
   """Returns the measures that a run has an answer for."""
   names = {"reconstructions"} if "code" in run.method.represent else set()
   if density := run.method.density:
     names |= {"posterior", "likelihood"}
     names |= {"amortisation"} if density.posterior else set()
     names |= {"outside"} if OUTSIDE.value else set()
-  return [name for name in MEASURES if name in names]
+  if run.method.generate:
+    names |= {name for name, metric in score.METRICS.items() if metric.needs <= eyes.can()}
+  return [name for name in (*score.METRICS, *MEASURES) if name in names]
 
 
-def chosen(run: Run) -> list[str]:
+def chosen(run: Run, eyes: score.Eyes) -> list[str]:
   """Returns the measures to take.
 
   Raises:
     InputError: one that does not exist, that the run has no answer for, or that lacks a flag.
   """
-  method, can = run.config.method, answerable(run)
+  method, can, known = run.config.method, answerable(run, eyes), (*score.METRICS, *MEASURES)
   if not can:
-    raise InputError(f"a run of {method!r} has neither an encoder nor a likelihood to judge")
+    raise InputError(
+      f"a run of {method!r} makes no images and has neither an encoder nor a likelihood to judge"
+    )
   for name in METRICS.value:
-    if name not in MEASURES:
-      raise InputError(f"--metrics={name} is none of {', '.join(MEASURES)}{suggest(name, MEASURES)}")
+    if name not in known:
+      raise InputError(f"--metrics={name} is none of {', '.join(known)}{suggest(name, known)}")
     if name == "outside" and not OUTSIDE.value:
       raise InputError("--metrics=outside needs --outside=DATASET")
+    if name == "classes" and run.method.generate and not CLASSIFIER.value:
+      raise InputError("--metrics=classes needs --classifier=DIR")
     if name not in can:
       raise InputError(f"--metrics={name}: a run of {method!r} has no answer; it has {', '.join(can)}")
   return METRICS.value or can
@@ -121,24 +204,80 @@ def describe(name: str, numbers: Numbers) -> str:
   return "\n".join(lines)
 
 
+def table(scores: Numbers) -> str:
+  """Returns scores of samples as lines: value, spread over draws, and what training images have instead."""
+  lines = [f"{'':18} {'value':>10} {'spread':>9} {'floor: train':>13} {'test':>10}"]
+  for name, seen in scores.items():
+    cells = [seen.get("spread"), seen["floors"].get("train"), seen["floors"].get("test")]
+    row = [("" if x is None else f"{x:.{digits}g}") for x, digits in zip(cells, (2, 4, 4), strict=True)]
+    lines.append(f"{name:18} {seen['value']:10.5g} {row[0]:>9} {row[1]:>13} {row[2]:>10}")
+  return "\n".join(lines)
+
+
+def steps() -> list[int | str]:
+  """Returns the checkpoints to judge.
+
+  Raises:
+    InputError: there is none.
+  """
+  if STEP.value != "all":
+    return [STEP.value]
+  load(str(WORKDIR.value))  # refuses what is no run
+  return list(Checkpoints(str(WORKDIR.value)).steps())
+
+
+def whole(flag: str, values: list[str]) -> list[int]:
+  """Returns a flag's values as whole numbers.
+
+  Raises:
+    InputError: one is none.
+  """
+  if not values or not all(value.isdecimal() for value in values):
+    raise InputError(f"--{flag}={','.join(values)}: whole numbers are needed, such as 0,1,2")
+  return [int(value) for value in values]
+
+
+def write(run: Run, found: Numbers, path: pathlib.Path) -> None:
+  """Writes what was found of a checkpoint to a file and to TensorBoard."""
+  plain = json.loads(json.dumps(found), parse_constant=lambda _: None)  # JSON knows no infinities
+  path.write_text(json.dumps(plain, indent=2) + "\n")
+  with SummaryWriter(str(path.parents[1]), filename_suffix=".eval") as board:
+    for name, seen in plain.get("samples", {}).get("scores", {}).items():
+      if seen["value"] is not None:
+        board.add_scalar(f"eval/{name}", seen["value"], run.step)
+  log.say(f"written: {path}")
+
+
 def main(rest: list[str]) -> None:
   """Checks the flags, then judges and writes."""
   cli.require(rest, workdir=WORKDIR.value)
-  if SAMPLES.value < 1:
-    raise InputError(f"--samples is {SAMPLES.value}; it must be at least 1")
-  run = load(str(WORKDIR.value), STEP.value)
-  names, images = chosen(run), diagnose.test_images(run, NUM_IMAGES.value, SEED.value)
-  path = pathlib.Path(str(WORKDIR.value)).expanduser() / "eval" / f"{run.step}.json"
-  path.parent.mkdir(exist_ok=True)
-  protocol = {"split": "test", "images": len(images), "seed": SEED.value, "version": gengap.__version__}
-  found: Numbers = {"step": run.step, "weights": "ema" if run.config.ema else "last", "protocol": protocol}
-  for name in names:
-    key = jax.random.fold_in(jax.random.key(SEED.value), list(MEASURES).index(name))
-    found[name] = MEASURES[name](run, key, images, path)
-    log.say(describe(name, found[name]))
-  plain = json.loads(json.dumps(found), parse_constant=lambda _: None)  # JSON knows no infinities
-  path.write_text(json.dumps(plain, indent=2) + "\n")
-  log.say(f"written: {path}")
+  for flag, value, least in (("samples", SAMPLES.value, 1), ("num_samples", NUM_SAMPLES.value, 2)):
+    if value < least:
+      raise InputError(f"--{flag} is {value}; it must be at least {least}")
+  seeds, judge = whole("sample_seeds", SAMPLE_SEEDS.value), None
+  wanted = steps()
+  run = load(str(WORKDIR.value), wanted[0])
+  test = load_data(run.config, "test")
+  names = chosen(run, eyes := eyes_of(run, test))
+  images = diagnose.test_images(run, NUM_IMAGES.value, SEED.value) if set(names) & set(MEASURES) else None
+  if sampled := [name for name in names if name in score.METRICS]:
+    judge = score.Judge(load_data(run.config, "train"), test, eyes, sampled, NUM_SAMPLES.value)
+  for step in wanted:
+    run = load(str(WORKDIR.value), step)
+    path = pathlib.Path(str(WORKDIR.value)).expanduser() / "eval" / f"{run.step}.json"
+    path.parent.mkdir(exist_ok=True)
+    found: Numbers = {"step": run.step, "weights": "ema" if run.config.ema else "last"}
+    if judge:
+      found["samples"] = judge.score(run, seeds)
+      log.say(f"step {run.step}\n{table(found['samples']['scores'])}")
+    if images is not None:
+      protocol = {"split": "test", "images": len(images), "seed": SEED.value, "version": gengap.__version__}
+      found["protocol"] = protocol
+      for name in (name for name in names if name in MEASURES):
+        key = jax.random.fold_in(jax.random.key(SEED.value), list(MEASURES).index(name))
+        found[name] = MEASURES[name](run, key, images, path)
+        log.say(describe(name, found[name]))
+    write(run, found, path)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""Gets a data set into the layout that TensorFlow Datasets reads, without TensorFlow.
+"""Gets what runs need from elsewhere: data sets, and the weights of the Inception network.
 
-  python -m gengap.prepare DATASET --raw_dir=DIR --data_dir=DIR    from the files as published
-  python -m gengap.prepare DATASET --download --data_dir=DIR       with TFDS's own downloader
+  python -m gengap.prepare DATASET --raw_dir=DIR --data_dir=DIR      from the files as published
+  python -m gengap.prepare DATASET --download --data_dir=DIR         with TFDS's own downloader
+  python -m gengap.prepare inception --weights=FILE.pth --out=FILE   from the file that PyTorch's users have
+  python -m gengap.prepare inception --download --out=FILE           which is downloaded first
 
-raw_dir holds MNIST's IDX files, CIFAR-10's binary files, CUB-200-2011 as unpacked, or folders of images:
-train/CLASS/* and test/CLASS/*, or CLASS/*, of which a tenth then is for testing.
+A data set is written in the layout that TensorFlow Datasets reads, without TensorFlow. raw_dir holds MNIST's
+IDX files, CIFAR-10's binary files, CUB-200-2011 as unpacked, or folders of images: train/CLASS/* and
+test/CLASS/*, or CLASS/*, of which a tenth then is for testing. Weights are written as .npz or .safetensors.
 """
 
 import contextlib
@@ -12,6 +15,7 @@ import os
 import pathlib
 import re
 import tempfile
+import urllib.request
 
 from absl import flags
 
@@ -21,11 +25,16 @@ from gengap.data.folders import read_cub, read_folders
 from gengap.data.raw import Raw, read_cifar10, read_mnist
 from gengap.data.tfds import ALIASES, default_dir, progress
 from gengap.errors import InputError, suggest
+from gengap.metrics import inception, weights
 
 RAW_DIR = flags.DEFINE_string("raw_dir", None, "Folder of the data set's files as published.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Of TFDS; $TFDS_DATA_DIR, else TFDS's own default.")
-DOWNLOAD = flags.DEFINE_bool("download", False, "Let TFDS download the data set.")
+DOWNLOAD = flags.DEFINE_bool("download", False, "Download the data set (TFDS does), or the weights.")
+WEIGHTS = flags.DEFINE_string("weights", None, "File of the Inception network: .pth, .npz or .safetensors.")
+OUT = flags.DEFINE_string("out", None, "File to write its weights to: .npz or .safetensors.")
 
+OFFICIAL = "pt_inception-2015-12-05-6726825d.pth"  # its SHA-256 begins with what its name ends with
+URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{OFFICIAL}"
 VERSIONS = {"mnist": "3.0.1", "fashion_mnist": "3.0.1", "cifar10": "3.0.2"}  # that TFDS looks for
 
 
@@ -138,17 +147,73 @@ def download(name: str, data_dir: pathlib.Path) -> pathlib.Path:
   return pathlib.Path(builder.data_dir)
 
 
+def convert(source: pathlib.Path, out: pathlib.Path) -> None:
+  """Checks that a file holds the FID Inception network, and writes its weights to another.
+
+  Raises:
+    InputError: it does not, or the other file cannot be written.
+  """
+  if out.suffix not in (".npz", ".safetensors"):
+    raise InputError(f"--out={out}: weights are written to .npz or .safetensors")
+  inception.load(source)
+  state = {k: v for k, v in weights.read(source).items() if not k.endswith("num_batches_tracked")}
+  try:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".prepare.", dir=out.parent) as work:
+      weights.write(scratch := pathlib.Path(work) / out.name, state)
+      scratch.replace(out)
+  except OSError as error:
+    raise InputError(f"--out={out} cannot be written ({error})") from error
+  for path in (source, out):
+    print(f"{weights.sha256(path)}  {path}")
+
+
+def download_weights(folder: pathlib.Path) -> pathlib.Path:
+  """Downloads the official file into a folder.
+
+  Raises:
+    InputError: there is no network, or what came is another file.
+  """
+  path = folder / OFFICIAL
+  try:
+    urllib.request.urlretrieve(URL, path)
+  except OSError as error:
+    raise InputError(
+      f"{URL} could not be downloaded: {cli.one_line(error)[:200]}; get it otherwise, then --weights=FILE"
+    ) from error
+  digest, wanted = weights.sha256(path), path.stem.rpartition("-")[2]
+  if not digest.startswith(wanted):
+    raise InputError(
+      f"{URL} has the SHA-256 {digest}, which does not begin with {wanted}; it is another file"
+    )
+  return path
+
+
+def prepare_inception() -> None:
+  """Runs the command line for the weights of the Inception network."""
+  if bool(WEIGHTS.value) == DOWNLOAD.value:
+    raise InputError("give either --weights (the file of the Inception network) or --download")
+  if not OUT.value:
+    raise InputError("--out is missing: the file to write, .npz or .safetensors")
+  out = pathlib.Path(OUT.value).expanduser()
+  if WEIGHTS.value:
+    return convert(pathlib.Path(WEIGHTS.value).expanduser(), out)
+  with tempfile.TemporaryDirectory() as work:
+    return convert(download_weights(pathlib.Path(work)), out)
+
+
 def main(argv: list[str]) -> None:
   """Runs the command line."""
+  if argv == ["inception"]:
+    return prepare_inception()
   if len(argv) != 1:
     raise InputError(f"give the name of one data set, such as fashion_mnist; {len(argv)} are given")
   data_dir = pathlib.Path(DATA_DIR.value or default_dir()).expanduser()
   if bool(RAW_DIR.value) == DOWNLOAD.value:
     raise InputError("give either --raw_dir (the folder of the data set's files) or --download")
   if RAW_DIR.value:
-    print(prepare(argv[0], pathlib.Path(RAW_DIR.value).expanduser(), data_dir))
-  else:
-    print(download(argv[0], data_dir))
+    return print(prepare(argv[0], pathlib.Path(RAW_DIR.value).expanduser(), data_dir))
+  return print(download(argv[0], data_dir))
 
 
 if __name__ == "__main__":

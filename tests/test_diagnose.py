@@ -105,7 +105,8 @@ def trained(tmp_path_factory):
   folder = tmp_path_factory.mktemp("trained")
   for name, method in {"vae": "vae", "ae": "ae", "flow": "vae", "classifier": "classifier"}.items():
     c = config(method, steps=4, best=f"valid/{method}/loss")
-    c.method_args.network = "dense"
+    if method != "classifier":
+      c.method_args.network = "dense"
     if name == "flow":
       c.method_args.flow = "planar"
     train.train(c, folder / name)
@@ -115,11 +116,21 @@ def trained(tmp_path_factory):
 def judge(workdir, *args):
   """The command, in this process."""
   with flagsaver.flagsaver():
-    evaluate.main(cli.parse(["evaluate", f"--workdir={workdir}", "--num_images=8", "--samples=3", *args]))
+    evaluate.main(
+      cli.parse(
+        ["evaluate", f"--workdir={workdir}", "--num_images=8", "--num_samples=16", "--samples=3", *args]
+      )
+    )
 
 
 def test_a_run_is_judged_by_one_command(trained):
-  args = (f"--workdir={trained / 'vae'}", "--num_images=8", "--samples=3", "--outside=blobs_multi")
+  args = (
+    f"--workdir={trained / 'vae'}",
+    "--num_images=8",
+    "--num_samples=16",
+    "--samples=3",
+    "--outside=blobs_multi",
+  )
   status, _, said = call(*args, module="evaluate")
   assert status == 0, said
   found = json.loads((trained / "vae" / "eval" / "4.json").read_text())
@@ -131,6 +142,14 @@ def test_a_run_is_judged_by_one_command(trained):
       assert picture.size == (2 * (8 * 10 + 2), 2 * (2 * 10 + 2))  # a row of eight 8x8, and one below
   for word in ("elbo", "nll", "amortisation_gap", "auroc", "active_units"):
     assert word in said
+
+
+def test_a_vae_is_judged_by_its_samples_too(trained):
+  judge(trained / "vae", "--metrics=sharpness,posterior")
+  found = json.loads((trained / "vae" / "eval" / "4.json").read_text())
+  assert found["samples"]["subject"]["drawn"] == "decoder means"
+  assert set(found["samples"]["scores"]) == {"sharpness"}
+  assert "elbo" in found["posterior"] and "likelihood" not in found
 
 
 def test_what_a_run_cannot_tell_is_left_out(trained):

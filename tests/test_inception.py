@@ -1,5 +1,6 @@
 """The Inception network against reference numbers: weights made from names, images made from numbers."""
 
+import hashlib
 import json
 import pathlib
 import zlib
@@ -7,7 +8,10 @@ import zlib
 import jax
 import numpy as np
 import pytest
+from absl.testing import flagsaver
+from test_weights import tensor, write_zip
 
+from gengap import cli, prepare
 from gengap.errors import InputError
 from gengap.metrics import features, inception, resize
 
@@ -164,3 +168,62 @@ def test_bad_weights(state):
     broken = state | {name: value} if value is not None else {k: v for k, v in state.items() if k != name}
     with pytest.raises(InputError, match=words):
       inception.from_state_dict(broken)
+
+
+@pytest.fixture(scope="module")
+def pth(state, tmp_path_factory):
+  """The weights as PyTorch writes them, counters and all."""
+  path = tmp_path_factory.mktemp("weights") / "inception.pth"
+  named = state | {k["name"]: np.int64([0]) for k in KEYS if k["name"] not in state}
+  tensors = {
+    name: tensor(str(i), value.shape, "LongStorage" if value.dtype == np.int64 else "FloatStorage")
+    for i, (name, value) in enumerate(named.items())
+  }
+  write_zip(path, tensors, {str(i): value for i, value in enumerate(named.values())})
+  return path
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_weights_are_converted_by_one_command(pth, params, tmp_path, suffix, capsys):
+  out = tmp_path / "new" / f"inception{suffix}"
+  prepare_main(f"--weights={pth}", f"--out={out}")
+  hashes = dict(reversed(line.split()) for line in capsys.readouterr().out.splitlines())
+  assert hashes == {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in (pth, out)}
+  again = inception.load(out)
+  for name in ("Conv2d_1a_3x3", "fc"):
+    np.testing.assert_array_equal(again[name]["kernel"], params[name]["kernel"])
+  np.testing.assert_array_equal(inception.load(pth)["Conv2d_1a_3x3"]["bias"], params["Conv2d_1a_3x3"]["bias"])
+  assert {p.name for p in out.parent.iterdir()} == {out.name}
+
+
+def prepare_main(*args):
+  """The command, in this process."""
+  with flagsaver.flagsaver():
+    prepare.main(cli.parse(["prepare", "inception", *args]))
+
+
+@pytest.mark.parametrize(
+  ("args", "words"),
+  [
+    ([], "either --weights"),
+    (["--weights={}", "--download"], "either --weights"),
+    (["--weights={}"], "--out is missing"),
+    (["--weights={}", "--out=w.pth"], "written to .npz or .safetensors"),
+    (["--weights={}/none.pth", "--out=w.npz"], "no such file"),
+    (["--download", "--out={}.npz"], "could not be downloaded"),
+  ],
+)
+def test_bad_commands(tmp_path, monkeypatch, args, words):
+  monkeypatch.setattr(prepare, "URL", "http://127.0.0.1:9/nothing.pth")
+  before = list(tmp_path.iterdir())
+  with pytest.raises(InputError, match=words):
+    prepare_main(*(a.format(tmp_path / "w") for a in args))
+  assert list(tmp_path.iterdir()) == before
+
+
+def test_another_file_than_the_official_one_is_not_taken(tmp_path, monkeypatch):
+  (tmp_path / "other.pth").write_bytes(b"something else")
+  monkeypatch.setattr(prepare, "URL", (tmp_path / "other.pth").as_uri())
+  with pytest.raises(InputError, match="does not begin with 6726825d"):
+    prepare_main("--download", f"--out={tmp_path / 'w.npz'}")
+  assert not (tmp_path / "w.npz").exists()

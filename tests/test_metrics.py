@@ -170,8 +170,8 @@ def test_copies_are_known_and_strangers_are_not():
 
 def test_diversity_is_the_distance_between_two():
   x = rng(0).normal(size=(30, 4))
-  assert metrics.diversity(x) == pytest.approx(np.sqrt(np.mean(scipy.spatial.distance.pdist(x) ** 2)))
-  assert metrics.diversity(np.ones((5, 4))) == 0
+  assert frechet.moments(x).diversity == pytest.approx(np.sqrt(np.mean(scipy.spatial.distance.pdist(x) ** 2)))
+  assert frechet.moments(np.ones((5, 4))).diversity == 0
 
 
 def test_classes_that_are_dropped():

@@ -89,10 +89,11 @@ def test_a_classifier_looks_at_images_and_makes_none(tmp_path):
   train.train(config("classifier", best="valid/classifier/loss", steps=4), tmp_path)
   run = gengap.load(tmp_path, "best")
   assert run.represent("logits", np.zeros((3, 8, 8, 1))).shape == (3, 4)
+  assert run.represent("features", np.zeros((3, 8, 8, 1))).shape == (3, 16)
   assert {p.stem for p in (tmp_path / "samples").iterdir()} == {"real"}
   with pytest.raises(InputError, match="must be one of valid/classifier/accuracy"):
     train.train(config("classifier", best="valid/energy_distance"), tmp_path / "other")
-  with pytest.raises(InputError, match="'classifier' makes no images; it has logits"):
+  with pytest.raises(InputError, match="'classifier' makes no images; it has features, logits"):
     run.sample(KEY, 2)
 
 

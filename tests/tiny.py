@@ -25,7 +25,7 @@ ARGS = {
   "wgan": GAN,
   "hierarchical_vae": dict(width=4, latents=(4, 2)),
   "vae_gan": GAN_BODY | {"layer": 0},
-  "classifier": dict(network="dcgan", width=4),
+  "classifier": dict(width=4),
 }
 KINDS = ("wgan_gp", "vae")  # players against each other, and one alone: what whole runs are tested on
 

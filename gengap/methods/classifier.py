@@ -2,31 +2,64 @@
 
 from typing import Any
 
+import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import optax
+from jax import lax
 
 from gengap.errors import InputError
 from gengap.method import Array, Batch, Key, Keys, Method, Nets, Params, Spec, Turn
 from gengap.methods import parts
+from gengap.networks.layers import dropout as drop
+from gengap.networks.residual import Residual
+
+
+class Classifier(nn.Module):
+  """image -> residual network -> dropout -> Dense: [B, H, W, C] -> [B, 4 width], [B, classes]."""
+
+  width: int
+  classes: int
+  dropout: float = 0.0
+  dtype: Any = None
+
+  @nn.compact
+  def __call__(self, x: Array, train: bool, keys: Keys | None = None) -> tuple[Array, Array]:
+    """Returns features and logits; dropout only with keys."""
+    features = Residual(self.width, dtype=self.dtype)(x, train)
+    return features, nn.Dense(self.classes, name="head")(drop(features, self.dropout, keys, layer=0))
+
+
+def moved(x: Array, keys: Keys, shift: int, flip: bool) -> Array:
+  """Images [B, H, W, C] shifted by up to `shift` pixels each way, borders repeated, and perhaps mirrored."""
+  ways, sides = parts.split(keys)
+  padded = jnp.pad(x, ((0, 0), (shift, shift), (shift, shift), (0, 0)), mode="edge")
+  corners = jax.vmap(lambda key: jax.random.randint(key, (2,), 0, 2 * shift + 1))(ways)
+  x = jax.vmap(lambda image, corner: lax.dynamic_slice(image, (*corner, 0), x.shape[1:]))(padded, corners)
+  if not flip:
+    return x
+  return jnp.where(parts.uniform(sides)[:, None, None, None] < 0.5, x[:, :, ::-1], x)
 
 
 def build(
   spec: Spec,
-  network: str = "dcgan",
-  width: int = 32,
+  width: int = 16,
   dropout: float = 0.0,
+  shift: int = 0,
+  flip: bool = False,
   learning_rate: float = 1e-3,
   b1: float = 0.9,
   b2: float = 0.999,
   decay_steps: int = 0,
 ) -> Method:
-  """Builds the method; it represents images by "logits" [B, classes], and generates none.
+  """Builds the method; it represents images by "features" [B, 4 width] and "logits", and generates none.
 
   Args:
     spec: of the data.
-    network: family whose encoder classifies.
-    width: in the family's own unit.
-    dropout: rate; 0 drops nothing.
+    width: channels at the image's size.
+    dropout: rate of the features; 0 drops nothing.
+    shift: pixels by which training images are shifted at most, each way.
+    flip: whether half of the training images are mirrored, left to right.
     learning_rate: of Adam.
     b1: Adam's first decay.
     b2: Adam's second decay.
@@ -37,26 +70,32 @@ def build(
   """
   parts.positive(width=width)
   parts.rate(dropout=dropout)
+  parts.counts("shift", [shift], 0)
   if spec.num_classes < 2:
     raise InputError(
       "config.method is 'classifier', and the data have no classes, or only one; use several, such as mnist's"
     )
-  encoder = parts.network(network, "encoder", dropout=dropout)
-  model: Any = encoder(outputs=spec.num_classes, width=width, dtype=spec.dtype)
+  model: Any = Classifier(width, spec.num_classes, dropout, spec.dtype)
 
   def init(key: Key, batch: Batch) -> Nets:
     return {"classifier": model.init(key, batch.image, train=False)}
 
   def loss(params: Params, nets: Nets, batch: Batch, keys: Keys, step: Array):
-    del nets, step
-    logits = model.apply({"params": params}, batch.image, train=True, keys=keys)
+    del step
+    ways, drops = parts.split(keys)
+    variables, x = nets["classifier"] | {"params": params}, moved(batch.image, ways, shift, flip)
+    (_, logits), changed = model.apply(variables, x, train=True, keys=drops, mutable=["batch_stats"])
     value = optax.softmax_cross_entropy_with_integer_labels(logits, batch.label).mean()
-    return value, ({}, {"accuracy": jnp.mean(jnp.argmax(logits, -1) == batch.label)})
+    right = jnp.mean(jnp.argmax(logits, -1) == batch.label)
+    return value, ({"classifier": changed}, {"accuracy": right})
+
+  def look(nets: Nets, x: Array) -> tuple[Array, Array]:
+    return model.apply(nets["classifier"], x, train=False)
 
   return Method(
     latent_dim=0,
     init=init,
     turns=(Turn("classifier", loss, parts.adam(learning_rate, b1, b2, decay_steps)),),
     generate=None,
-    represent={"logits": lambda nets, x: model.apply(nets["classifier"], x, train=False)},
+    represent={"features": lambda nets, x: look(nets, x)[0], "logits": lambda nets, x: look(nets, x)[1]},
   )

@@ -6,7 +6,7 @@ from gengap.metrics.frechet import frechet_distance, frechet_from_features
 from gengap.metrics.inception_score import inception_score
 from gengap.metrics.kid import kid, mmd2_unbiased
 from gengap.metrics.latents import aggregate
-from gengap.metrics.memorisation import diversity, memorisation
+from gengap.metrics.memorisation import memorisation
 from gengap.metrics.prdc import prdc
 from gengap.metrics.separation import auroc
 from gengap.metrics.sharpness import sharpness
@@ -16,7 +16,6 @@ __all__ = [
   "auroc",
   "calibration_error",
   "class_coverage",
-  "diversity",
   "energy_distance",
   "frechet_distance",
   "frechet_from_features",

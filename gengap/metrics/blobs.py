@@ -18,8 +18,13 @@ overlap so that 6.5 are counted on average and one image in a hundred seems to s
 samples with these numbers, not with 10 and 0.
 """
 
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 from scipy import ndimage
+from scipy.stats import kstest
 
 from gengap.errors import InputError
 
@@ -47,7 +52,8 @@ def describe(images: np.ndarray) -> dict[str, np.ndarray]:
 
   Returns: count [N] int; radius [N], the mean sigma in pixels, and roundness [N], the mean ratio of axes in
     (0, 1], both NaN where no blob can be judged; streak [N] bool; background [N], the median outside of
-    matter in shares of full intensity.
+    matter in shares of full intensity; intensity [N], the mean height of summits above the base, NaN without
+    blobs; centre [N, 2], row and column of the only blob's summit in shares of the side, else NaN.
 
   Raises:
     InputError: not images, none at all, or not finite.
@@ -59,6 +65,35 @@ def describe(images: np.ndarray) -> dict[str, np.ndarray]:
     )
   parts = [_describe(_intensity(images[i : i + BLOCK])) for i in range(0, len(images), BLOCK)]
   return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def summary(seen: Mapping[str, np.ndarray]) -> dict[str, float]:
+  """Puts together what `describe` says of a set of images.
+
+  Returns: blobs, the mean count, with blobs_std; one_blob, the share of images that show exactly one and no
+    streak; streaks, the share that shows one; radius (pixels) and radius_std, roundness, background and
+    intensity, means over images; centre_ks, the distance of Kolmogorov and Smirnov between centres and the
+    uniform distribution, the larger of rows and columns. Real blobs have some too: summits are whole pixels.
+  """
+  alone = seen["centre"][~np.isnan(seen["centre"][:, 0])]
+  far = [kstest(axis, "uniform").statistic for axis in alone.T] if len(alone) else [math.nan]
+
+  def mean(name: str, of: Callable[..., Any] = np.mean) -> float:
+    values = seen[name][~np.isnan(seen[name])]
+    return float(of(values)) if len(values) else math.nan
+
+  return {
+    "blobs": mean("count"),
+    "blobs_std": mean("count", np.std),
+    "one_blob": float(np.mean((seen["count"] == 1) & ~seen["streak"])),
+    "streaks": mean("streak"),
+    "radius": mean("radius"),
+    "radius_std": mean("radius", np.std),
+    "roundness": mean("roundness"),
+    "background": mean("background"),
+    "intensity": mean("intensity"),
+    "centre_ks": float(max(far)),
+  }
 
 
 def _intensity(images: np.ndarray) -> np.ndarray:
@@ -82,16 +117,22 @@ def _describe(image: np.ndarray) -> dict[str, np.ndarray]:
   ratio, sigma, whole = _bodies(smooth, component, at)
   home = component[tuple(at.T)]
   judged = whole & (np.bincount(home)[home] == 1)
+  count = np.bincount(owner, minlength=n)
+  alone = count[owner] == 1
+  centre = np.full((n, 2), np.nan)
+  centre[owner[alone]] = (at[alone, 1:] + 0.5) / image.shape[1:]
 
-  def mean(value: np.ndarray) -> np.ndarray:
-    number = np.bincount(owner[judged], minlength=n)
-    total = np.bincount(owner[judged], value[judged], n)
+  def mean(value: np.ndarray, of: np.ndarray) -> np.ndarray:
+    number = np.bincount(owner[of], minlength=n)
+    total = np.bincount(owner[of], value[of], n)
     return np.divide(total, number, out=np.full(n, np.nan), where=number > 0)
 
   return {
-    "count": np.bincount(owner, minlength=n),
-    "radius": mean(np.sqrt(np.maximum(sigma**2 - scale**2, 0))),
-    "roundness": mean(ratio),
+    "count": count,
+    "centre": centre,
+    "intensity": mean((image - base)[tuple(at.T)], np.ones(len(at), bool)),
+    "radius": mean(np.sqrt(np.maximum(sigma**2 - scale**2, 0)), judged),
+    "roundness": mean(ratio, judged),
     "streak": np.bincount(owner, ratio < STREAK, n) > 0,
     "background": np.array([np.median(pixels[~mask]) for pixels, mask in zip(image, matter, strict=True)]),
   }

@@ -26,6 +26,11 @@ class Moments(NamedTuple):
       raise InputError(f"a covariance needs at least 2 items, and there are {self.number}")
     return self.scatter / (self.number - 1)
 
+  @property
+  def diversity(self) -> float:
+    """Root mean square distance between two different items, in the features' own unit."""
+    return float(np.sqrt(2 * np.trace(self.covariance)))
+
 
 def moments(features: np.ndarray) -> Moments:
   """Returns the moments of features [N, D].

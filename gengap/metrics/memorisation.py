@@ -41,9 +41,3 @@ def memorisation(train: np.ndarray, held_out: np.ndarray, fake: np.ndarray) -> d
     "distance_ratio": float(np.sqrt(np.median(seen) / max(np.median(unseen), np.finfo(float).tiny))),
     "authentic": float(np.mean(seen > own[nearest])),
   }
-
-
-def diversity(features: np.ndarray) -> float:
-  """Root mean square distance between two different items of [N, D], N >= 2; in the features' own unit."""
-  features, _ = pair(features, features, 2)
-  return float(np.sqrt(2 * np.var(np.asarray(features, np.float64), axis=0, ddof=1).sum()))

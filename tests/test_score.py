@@ -1,0 +1,226 @@
+"""Scores of samples, on sets whose answers are known; and the command that takes them."""
+
+import json
+import types
+
+import jax
+import numpy as np
+import pytest
+from absl.testing import flagsaver
+from test_train import config
+
+from gengap import cli, evaluate, score, train
+from gengap.data import Dataset
+from gengap.errors import InputError
+from gengap.metrics import blobs
+
+CLASSES, SIDE, N = 4, 8, 80
+ALL = [name for name in score.METRICS if name != "blobs"]
+
+
+def images(seed, n=N, classes=range(CLASSES)):
+  """Noise about one bright quarter of the image, the quarter being its class."""
+  rng = np.random.default_rng(seed)
+  label = rng.choice(list(classes), n)
+  x = rng.integers(0, 60, (n, SIDE, SIDE, 1))
+  for i, c in enumerate(label):
+    x[i, 4 * (c // 2) : 4 * (c // 2) + 4, 4 * (c % 2) : 4 * (c % 2) + 4] += 150
+  return x.astype(np.uint8), label.astype(np.int32)
+
+
+def quarters(x):
+  """Features: means of the quarters and some pixels."""
+  x = x.astype(np.float64) / 255
+  return np.concatenate(
+    [x.reshape(-1, 2, 4, 2, 4).mean((2, 4)).reshape(-1, 4), x[:, ::5, ::5, 0].reshape(len(x), -1)], 1
+  )
+
+
+EYE = score.Eye({"features": "quarters", "weights": "none"}, quarters, lambda f: 50 * f[:, :4])
+EYES = score.Eyes(EYE, EYE, False)
+
+
+def run_of(pixels):
+  """A run whose samples are given: n of them by a seed, without repetition."""
+
+  def sample(key, n):
+    chosen = jax.random.permutation(key, len(pixels))[:n]
+    return pixels[np.asarray(chosen)].astype(np.float32) / 127.5 - 1
+
+  method = types.SimpleNamespace(density=None)
+  return types.SimpleNamespace(step=7, sample=sample, method=method, config=types.SimpleNamespace(ema=0))
+
+
+@pytest.fixture(scope="module")
+def judge():
+  data = [Dataset(*images(seed, n), tuple("abcd"), {}) for seed, n in ((0, 3 * N), (1, N))]
+  return score.Judge(*data, EYES, ALL, N)
+
+
+def scores(judge, pixels, seeds=(0,)):
+  return judge.score(run_of(pixels), seeds)["scores"]
+
+
+def values(judge, pixels):
+  return {name: seen["value"] for name, seen in scores(judge, pixels).items()}
+
+
+def test_a_perfect_generator_is_at_the_floor(judge):
+  seen = scores(judge, images(5)[0])
+  for name in (
+    "frechet",
+    "diversity",
+    "sharpness",
+    "precision",
+    "recall",
+    "coverage",
+    "inception_score",
+    "kid",
+  ):
+    floor = list(seen[name]["floors"].values())
+    wide = 3 * abs(floor[0] - floor[1]) + 0.15 * abs(floor[1]) + 1e-3
+    assert seen[name]["value"] == pytest.approx(floor[1], abs=wide), name
+  assert set(seen["frechet"]["floors"]) == {"train", "test"}
+  assert set(seen["authentic"]["floors"]) == {"test"}
+  assert seen["nearer_train"]["value"] == pytest.approx(0.5, abs=0.2)
+
+
+def test_classes_that_are_left_out_are_missed_and_no_others(judge):
+  whole, part = values(judge, images(5)[0]), values(judge, images(6, classes=(0, 3))[0])
+  assert (whole["classes"], part["classes"]) == (4, 2)
+  assert part["recall"] < 0.7 * whole["recall"]
+  assert part["precision"] == pytest.approx(whole["precision"], abs=0.1)
+  assert {name for name in part if name.startswith("precision_")} == {"precision_0", "precision_3"}
+  assert part["kl"] == pytest.approx(np.log(2), abs=0.1)
+
+
+def test_copies_of_training_images_are_caught(judge):
+  copied, honest = values(judge, images(0, 3 * N)[0]), values(judge, images(5)[0])  # a third are looked for
+  assert copied["authentic"] < honest["authentic"] - 0.15
+
+
+def test_noise_is_worst(judge):
+  noise = np.random.default_rng(0).integers(0, 256, (N, SIDE, SIDE, 1)).astype(np.uint8)
+  bad, good = values(judge, noise), values(judge, images(5)[0])
+  assert bad["frechet"] > 20 * good["frechet"]
+  assert bad["precision"] < 0.1 < good["precision"]
+  assert bad["sharpness"] > 2 * good["sharpness"]
+
+
+def test_the_size_of_the_pieces_changes_nothing(judge, monkeypatch):
+  pixels = images(5)[0]
+  pieces = [pixels[:11], pixels[11:12], pixels[12:]]
+  whole, cut = (score.look(p, EYES, judge.needs) for p in ([pixels], pieces))
+  test, train_ = judge.real["test"], judge.real["train"]
+  for metric in judge.metrics.values():
+    a, b = (metric.compare(score.Scene(test, seen, train_)) for seen in (whole, cut))
+    assert a == pytest.approx(b, rel=1e-9)
+
+
+def test_a_score_tells_how_it_was_taken(judge):
+  found = judge.score(run_of(images(5, 2 * N)[0]), [0, 1, 2])
+  frechet = found["scores"]["frechet"]
+  assert len(set(frechet["values"])) == 3
+  assert frechet["value"] == pytest.approx(np.mean(frechet["values"]))
+  assert frechet["spread"] == pytest.approx(np.std(frechet["values"], ddof=1))
+  assert found["subject"] == {"step": 7, "weights": "last", "drawn": "generator's", "seeds": [0, 1, 2]}
+  assert {"split", "real", "samples", "quantised", "real_crc32", "version", "features"} <= set(
+    found["protocol"]
+  )
+  assert found["fingerprint"] == score.fingerprint(found["protocol"])
+  assert found["fingerprint"] != score.fingerprint(found["protocol"] | {"samples": 1})
+
+
+def test_samples_that_are_not_finite_are_refused(judge):
+  with pytest.raises(InputError, match="step 7 are not finite"):
+    judge.score(run_of(np.full((N, SIDE, SIDE, 1), np.nan)), [0])
+
+
+def test_features_of_real_images_are_kept_and_belong_to_their_images(tmp_path, monkeypatch):
+  monkeypatch.setenv("GENGAP_CACHE", str(tmp_path))
+  seen = []
+  eye = EYE._replace(see=lambda x: seen.append(len(x)) or quarters(x))
+  first, other = images(0)[0], images(1)[0]
+  for x in (first, first, other, first):
+    np.testing.assert_array_equal(score.recall(eye, x), quarters(x))
+  assert seen == [N, N]
+  score.recall(eye._replace(protocol={"features": "others"}), first)
+  assert len(seen) == 3
+
+
+def test_blobs_are_summed_up():
+  rows, columns = np.mgrid[:32, :32]
+  bump = lambda y, x: np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / 8)  # noqa: E731, sigma 2
+  centres = np.random.default_rng(0).uniform(6, 26, (40, 2))
+  one = np.stack([2 * bump(*c) - 1 for c in centres])
+  seen = blobs.summary(blobs.describe(one))
+  assert (seen["blobs"], seen["one_blob"], seen["streaks"]) == (1, 1, 0)
+  assert seen["radius"] == pytest.approx(2, rel=0.1)
+  assert seen["intensity"] == pytest.approx(1, abs=0.05)
+  assert seen["centre_ks"] == pytest.approx(0.2, abs=0.1)  # none within 6 of 32 pixels of a border
+  still = blobs.summary(blobs.describe(np.repeat(one[:1], 10, 0)))
+  assert still["centre_ks"] > 0.5
+  none = blobs.summary(blobs.describe(-np.ones((2, 32, 32))))
+  assert (none["blobs"], none["one_blob"]) == (0, 0)
+  assert np.isnan(none["centre_ks"]) and np.isnan(none["radius"])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+  """A GAN of blobs, and a classifier of the same."""
+  folder = tmp_path_factory.mktemp("trained")
+  for name in ("wgan_gp", "classifier"):
+    best = "valid/classifier/loss" if name == "classifier" else "valid/energy_distance"
+    every = dict(eval_every=2, checkpoint_every=2, sample_every=2)
+    c = config(name, steps=4, best=best, **every)
+    if name != "classifier":
+      c.method_args.network = "dense"
+    train.train(c, folder / name)
+  return folder
+
+
+def judged(workdir, *args):
+  """The command, in this process."""
+  with flagsaver.flagsaver():
+    evaluate.main(cli.parse(["evaluate", f"--workdir={workdir}", "--num_samples=16", *args]))
+  return {int(p.stem): json.loads(p.read_text()) for p in (workdir / "eval").glob("*.json")}
+
+
+def test_a_gan_is_judged_by_one_command(trained):
+  found = judged(trained / "wgan_gp", "--sample_seeds=0,1")[4]["samples"]
+  assert {"sharpness", "blobs", "centre_ks"} <= set(found["scores"])
+  assert "frechet" not in found["scores"]  # of blobs neither network has much to say, unless it is asked
+  assert (found["protocol"]["samples"], found["subject"]["seeds"]) == (16, [0, 1])
+  args = ("--features=classifier", f"--classifier={trained / 'classifier'}", "--step=all", "--num_images=8")
+  found = judged(trained / "wgan_gp", *args)
+  assert set(found) == {2, 4}
+  for seen in found.values():
+    assert {"frechet", "precision", "classes", "authentic"} <= set(seen["samples"]["scores"])
+    assert 0 <= seen["samples"]["protocol"]["classifier_accuracy"] <= 1
+  assert len(list((trained / "wgan_gp").glob("*.eval"))) >= 2
+
+
+@pytest.mark.parametrize(
+  ("args", "words"),
+  [
+    (["--features=inception"], ["--inception=FILE", "gengap.prepare inception"]),
+    (["--features=classifier"], ["--classifier=DIR", "configs/classifier.py:blobs_single"]),
+    (["--metrics=frechet"], ["--features=classifier needs"]),
+    (["--metrics=frechett"], ["did you mean 'frechet'"]),
+    (["--metrics=classes", "--features=classifier", "--classifier={}/wgan_gp"], ["run of 'wgan_gp'"]),
+    (["--metrics=posterior"], ["'wgan_gp' has no answer"]),
+    (["--features=inception", "--inception={}/none.pth"], ["no such file"]),
+    (["--num_samples=1"], ["--num_samples is 1"]),
+    (["--sample_seeds=a"], ["--sample_seeds=a"]),
+    (["--step=3"], ["step '3' is none of"]),
+    (
+      ["--metrics=prdc", "--num_samples=5", "--features=classifier", "--classifier={}/classifier"],
+      ["at least 6"],
+    ),
+  ],
+)
+def test_bad_input_is_named(trained, args, words):
+  with pytest.raises(InputError) as error:
+    judged(trained / "wgan_gp", *(a.format(trained) for a in args))
+  for word in words:
+    assert word in str(error.value)
