@@ -5,7 +5,10 @@ import os
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 
 import jax
+import numpy as np
 import tiny
+
+from gengap.metrics import features
 
 assert jax.device_count() == 8
 
@@ -23,3 +26,10 @@ for name, args in CASES.items():
   worst = max(tiny.differences(one.nets, eight.nets).items(), key=lambda item: item[1])
   print(f"{name}: largest relative difference after 20 steps {worst[1]:.2g} in {worst[0]}")
   assert worst[1] < 1e-4, worst
+
+# Features of images over all devices are those of one, whatever their number.
+x = np.random.default_rng(0).normal(size=(21, 4)).astype(np.float32)
+for n in (1, 8, 21):
+  see = features.over_devices(lambda weights, x: jax.numpy.tanh(x @ weights), batch=2)
+  found = see(np.eye(4, dtype=np.float32), x[:n])
+  np.testing.assert_allclose(found, np.tanh(x[:n]), rtol=1e-6)

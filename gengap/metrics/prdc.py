@@ -30,16 +30,13 @@ def prdc(real: np.ndarray, fake: np.ndarray, k: int = 5) -> dict[str, float]:
   """
   real, fake = pair(real, fake, k + 1)
   inside, outside = neighbours.kth(real, k)[0], neighbours.kth(fake, k)[0]
-  both = neighbours.Items(real, fake)
-  counts, covered, recalled = np.zeros(len(fake), int), 0, 0
-  for rows, rough in both.blocks():
-    slack, own = both.slack[rows][:, None], inside[rows][:, None]
-    doubtful = (np.abs(rough - own) <= slack) | (np.abs(rough - outside) <= slack)
-    distance = both.settled(rows, rough, doubtful)
-    within = distance < own
-    counts += within.sum(0)
-    covered += within.any(1).sum()
-    recalled += (distance < outside).any(1).sum()
+  pairs, counts, covered, recalled = neighbours.Items(real, fake), np.zeros(len(fake), int), 0, 0
+  for rows in pairs.blocks():
+    rough = pairs.rough(rows)
+    within = pairs.below(rows, rough, inside[rows, None])
+    counts += np.count_nonzero(within, 0)
+    covered += np.count_nonzero(within.any(1))
+    recalled += np.count_nonzero(pairs.below(rows, rough, outside).any(1))
   return {
     "precision": float(np.mean(counts > 0)),
     "recall": float(recalled / len(real)),
