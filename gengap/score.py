@@ -51,7 +51,7 @@ def inception_eye(path: str, resize: str = "clean") -> Eye:
   """
   params = inception.load(path)
   fc = np.asarray(params["fc"]["kernel"], np.float64)
-  protocol = {"features": "inception 2048", "weights": weights.sha256(path), "resize": resize}
+  protocol = {"network": "inception 2048", "weights": weights.sha256(path), "resize": resize}
   see = functools.partial(inception.features, params, protocol=resize)
   return Eye(protocol, see, lambda x: np.asarray(x, np.float64) @ fc)
 
@@ -83,10 +83,10 @@ def classifier_eye(workdir: str, run: Run, test: Dataset) -> Eye:
   logits = classify(see(test.image))
   digest = hashlib.sha256(b"".join(np.asarray(x).tobytes() for x in jax.tree.leaves(found.nets)))
   protocol = {
-    "features": f"classifier {kernel.shape[0]}",
+    "network": f"classifier {kernel.shape[0]}",
     "weights": digest.hexdigest(),
-    "classifier_accuracy": float(np.mean(logits.argmax(1) == test.label)),
-    "classifier_calibration_error": metrics.calibration_error(logits, test.label),
+    "accuracy": float(np.mean(logits.argmax(1) == test.label)),
+    "calibration_error": metrics.calibration_error(logits, test.label),
   }
   return Eye(protocol, see, classify)
 
@@ -294,13 +294,10 @@ class Judge:
     self.needs: frozenset[str] = frozenset().union(*(metric.needs for metric in self.metrics.values()))
     lots = [np.random.default_rng(seed).permutation(len(d.image)) for seed, d in enumerate((test, train))]
     n = min(number, len(lots[0]), len(lots[1]) // 2)
-    chosen = {
-      "test": (test, lots[0][:number]),
-      "train": (train, lots[1][:n]),
-      "rest": (train, lots[1][n : 2 * n]),
-    }
+    self.chosen = {"test": lots[0][:number], "train": lots[1][:n], "rest": lots[1][n : 2 * n]}
     self.real, crc = {}, 0
-    for what, (data, index) in chosen.items():
+    for what, index in self.chosen.items():
+      data = test if what == "test" else train
       images, label = data.image[np.sort(index)], data.label[np.sort(index)]
       crc = zlib.crc32(images.tobytes(), crc)
       self.real[what] = look(cut(images, what), eyes.remembering(), self.needs, label)
@@ -311,9 +308,9 @@ class Judge:
       "quantised": "uint8",
       "real_crc32": crc,
       "version": gengap.__version__,
+      "features": eyes.features.protocol if eyes.features else None,
+      "classifier": eyes.classifier.protocol if eyes.classifier else None,
     }
-    for eye in (eyes.classifier, eyes.features):
-      self.protocol |= eye.protocol if eye else {}
     self.floors = {name: self.floor(name) for name in self.metrics}
 
   def floor(self, name: str) -> dict[str, Numbers]:
@@ -336,6 +333,14 @@ class Judge:
     path.write_text(json.dumps(found))
     return found
 
+  def compare(self, pieces: Iterable[Images]) -> dict[str, float]:
+    """Returns every number of any images [n, H, W, C] uint8, given in pieces; they may come from anywhere."""
+    scene = Scene(self.real["test"], look(pieces, self.eyes, self.needs), self.real["train"])
+    found = {}
+    for metric in self.metrics.values():
+      found |= metric.compare(scene)
+    return found
+
   def score(self, run: Run, seeds: Iterable[int]) -> Numbers:
     """Scores a run.
 
@@ -347,24 +352,18 @@ class Judge:
       standard deviation (of one seed none); the values; and its floors, of training images against others of
       them ("train") and against test images ("test").
     """
-    test, train = self.real["test"], self.real["train"]
-    found: dict[str, list[float]] = {}
     seeds = list(seeds)
-    for seed in seeds:
-      fake = look(sampled(run, self.number, seed), self.eyes, self.needs)
-      for metric in self.metrics.values():
-        for name, value in metric.compare(Scene(test, fake, train)).items():
-          found.setdefault(name, []).append(value)
+    drawn = [self.compare(sampled(run, self.number, seed)) for seed in seeds]
     scores = {}
-    for name, values in found.items():
+    for name in dict.fromkeys(name for found in drawn for name in found):
+      values = [found[name] for found in drawn if name in found]
       floors = {what: float(f[name]) for by in self.floors.values() for what, f in by.items() if name in f}
       scores[name] = {"value": float(np.mean(values)), "values": values, "floors": floors}
       scores[name] |= {"spread": float(np.std(values, ddof=1))} if len(values) > 1 else {}
-    drawn = "decoder means" if run.method.density else "generator's"
     subject = {
       "step": run.step,
       "weights": "ema" if run.config.ema else "last",
-      "drawn": drawn,
+      "drawn": "decoder means" if run.method.density else "generator's",
       "seeds": seeds,
     }
     return {

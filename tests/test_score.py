@@ -196,7 +196,7 @@ def test_a_gan_is_judged_by_one_command(trained):
   assert set(found) == {2, 4}
   for seen in found.values():
     assert {"frechet", "precision", "classes", "authentic"} <= set(seen["samples"]["scores"])
-    assert 0 <= seen["samples"]["protocol"]["classifier_accuracy"] <= 1
+    assert 0 <= seen["samples"]["protocol"]["classifier"]["accuracy"] <= 1
   assert len(list((trained / "wgan_gp").glob("*.eval"))) >= 2
 
 

@@ -1,0 +1,61 @@
+"""Scores sets of images whose worth is known, on Fashion-MNIST, and writes sanity.json.
+
+python -m results.evaluator.sanity --classifier=DIR [--number=10000]
+
+real         training images that are not among those compared with
+two removed  the same without the classes 3 and 7
+blurred      the same, by a Gaussian of 1 pixel
+copies       training images that are looked for
+repeated     100 images, each many times
+noise        pixels drawn one by one
+"""
+
+import argparse
+import json
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import ndimage
+
+import gengap
+from gengap import score
+from gengap.program import load_data
+
+HERE = pathlib.Path(__file__).parent
+METRICS = ("frechet", "kid", "prdc", "classes", "diversity", "memorisation", "sharpness")
+
+
+def pieces(images: np.ndarray) -> Iterator[np.ndarray]:
+  return (images[i : i + score.PIECE] for i in range(0, len(images), score.PIECE))
+
+
+def main() -> None:
+  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument("--classifier", required=True)
+  parser.add_argument("--number", type=int, default=10_000)
+  args = parser.parse_args()
+  run, n, rng = gengap.load(args.classifier, "best"), args.number, np.random.default_rng(0)
+  train, test = (load_data(run.config, split) for split in ("train", "test"))
+  eye = score.classifier_eye(args.classifier, run, test)
+  judge = score.Judge(train, test, score.Eyes(eye, eye, False), METRICS, n)
+  looked_for, others = judge.chosen["train"], np.setdiff1d(np.arange(len(train.image)), judge.chosen["train"])
+  real = train.image[np.sort(rng.permutation(others)[:n])]
+  fewer = others[~np.isin(train.label[others], (3, 7))]
+  sets = {
+    "real": real,
+    "two removed": train.image[np.sort(rng.permutation(fewer)[:n])],
+    "blurred": ndimage.gaussian_filter(real, (0, 1, 1, 0)),
+    "copies": train.image[np.sort(looked_for)],
+    "repeated": np.repeat(real[: n // 100], 100, 0),
+    "noise": rng.integers(0, 256, real.shape).astype(np.uint8),
+  }
+  found = {name: judge.compare(pieces(images)) for name, images in sets.items()}
+  for name, numbers in found.items():
+    print(name, {k: round(v, 4) for k, v in numbers.items()}, flush=True)
+  result = {"protocol": judge.protocol, "floors": judge.floors, "sets": found}
+  (HERE / "sanity.json").write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+  main()
