@@ -232,7 +232,9 @@ def glance(images: Images, eyes: Eyes, needs: frozenset[str]) -> dict[str, np.nd
     if "logits" in needs:
       found["logits"] = eyes.features.classify(found["features"])
   if eyes.classifier and "named" in needs:
-    found["named"] = eyes.classifier.classify(eyes.classifier.see(images))
+    one = eyes.features and eyes.features.protocol == eyes.classifier.protocol and "features" in found
+    seen = found["features"] if one else eyes.classifier.see(images)
+    found["named"] = eyes.classifier.classify(seen)
   return found
 
 

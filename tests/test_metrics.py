@@ -123,8 +123,8 @@ def brute(real, fake, k):
 @pytest.mark.parametrize("scene", ["apart", "far from 0", "collapsed", "copies", "grid"])
 def test_prdc_is_exact_where_float32_is_not(scene, monkeypatch):
   """More rows than a block; a mean that eats digits; points that are all but one; ties and copies."""
-  monkeypatch.setattr(neighbours, "BLOCK", 64)
-  monkeypatch.setattr(neighbours, "TILE", 48)
+  for name, value in {"BLOCK": 64, "TILE": 48, "MANY": 8 if scene == "collapsed" else 128}.items():
+    monkeypatch.setattr(neighbours, name, value)
   real, fake = rng(0).normal(size=(150, 20)), rng(1).normal(size=(170, 20))
   if scene == "far from 0":
     real, fake = real + 300, fake + 300
@@ -149,7 +149,8 @@ def test_prdc_of_the_same_of_far_and_of_repeated_images():
   assert (one["recall"], one["coverage"] < 0.2) == (0, True)
 
 
-def test_neighbours_are_those_of_brute_force():
+def test_neighbours_are_those_of_brute_force(monkeypatch):
+  monkeypatch.setattr(neighbours, "TILE", 16)
   x, y = rng(0).normal(size=(40, 7)), rng(1).normal(size=(90, 7))
   between = scipy.spatial.distance.cdist(x, y, "sqeuclidean")
   for k in (1, 3, 90):
@@ -178,10 +179,12 @@ def test_diversity_is_the_distance_between_two():
 def test_classes_that_are_dropped():
   logits = 10 * np.eye(4)[[0, 0, 1, 1, 1, 1, 1, 1]]
   got = metrics.class_coverage(logits, [1, 1, 1, 1])
-  assert got["classes"] == 2
+  assert (got["classes"], got["least"]) == (2, 0)
   assert got["entropy"] == pytest.approx(-0.25 * math.log(0.25) - 0.75 * math.log(0.75))
   assert got["kl"] == pytest.approx(math.log(4) - got["entropy"])
   assert got["unsure"] == 0
+  few = metrics.class_coverage(10 * np.eye(2)[[0] * 19 + [1]], [1, 1])  # 5 %, of 50: errors may be as many
+  assert (few["classes"], few["least"]) == (1, pytest.approx(0.1))
   like = metrics.class_coverage(logits, [25, 75, 1e-12, 1e-12])
   assert like["kl"] == pytest.approx(0, abs=1e-9)
   assert metrics.class_coverage(np.zeros((3, 4)), np.ones(4))["unsure"] == 1

@@ -6,6 +6,7 @@ from scipy.special import softmax
 from gengap.errors import InputError
 
 SURE = 0.5  # probability of the likeliest class below which the classifier counts as unsure
+REACHED = 0.25  # of its share of the data that a class must have; a classifier's errors make up some of it
 
 
 def class_coverage(logits: np.ndarray, histogram: np.ndarray, sure: float = SURE) -> dict[str, float]:
@@ -17,7 +18,8 @@ def class_coverage(logits: np.ndarray, histogram: np.ndarray, sure: float = SURE
     sure: below this probability of its likeliest class an image is unsure; it counts in that class still.
 
   Returns:
-    classes: how many are named at least once.
+    classes: how many have at least REACHED of their share of the data.
+    least: the smallest share of a class over its share of the data.
     entropy: of the shares of the classes, in nats; at most log(classes).
     kl: KL(generated || data) of the shares, in nats (Metz et al. 2017, arXiv:1611.02163, section 3.3).
     unsure: share of the images.
@@ -35,7 +37,8 @@ def class_coverage(logits: np.ndarray, histogram: np.ndarray, sure: float = SURE
   share, data = counts / n, histogram / histogram.sum()
   seen = share > 0
   return {
-    "classes": int((counts > 0).sum()),
+    "classes": int((share >= REACHED * data).sum()),
+    "least": float((share / data).min()),
     "entropy": float(-np.sum(share[seen] * np.log(share[seen]))),
     "kl": float(np.sum(share[seen] * np.log(share[seen] / data[seen]))),
     "unsure": float(np.mean(softmax(logits, 1).max(1) < sure)),

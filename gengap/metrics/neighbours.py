@@ -64,7 +64,10 @@ class Items:
     return found
 
   def whole(self, rows: slice, columns: slice = slice(None)) -> np.ndarray:
-    """Squared distances in float64, about the rows' own centre: of items that are all but alike."""
+    """Squared distances in float64, about the rows' own centre: of items that are all but alike.
+
+    They are good to some 15 digits of the squared norms, so what lies at exactly a limit may fall either way.
+    """
     x = self.x[rows].astype(np.float64)
     x -= (centre := x.mean(0))
     others = self.y[columns]

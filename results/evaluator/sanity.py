@@ -46,6 +46,7 @@ def main() -> None:
     "real": real,
     "two removed": train.image[np.sort(rng.permutation(fewer)[:n])],
     "blurred": ndimage.gaussian_filter(real, (0, 1, 1, 0)),
+    "blurred a little": ndimage.gaussian_filter(real, (0, 0.5, 0.5, 0)),
     "copies": train.image[np.sort(looked_for)],
     "repeated": np.repeat(real[: n // 100], 100, 0),
     "noise": rng.integers(0, 256, real.shape).astype(np.uint8),
