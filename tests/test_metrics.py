@@ -136,6 +136,8 @@ def test_prdc_is_exact_where_float32_is_not(scene, monkeypatch):
     real, fake = (rng(i).integers(0, 2, (n, 6)) for i, n in ((0, 150), (1, 170)))
   real, fake = real.astype(np.float32), fake.astype(np.float32)
   assert metrics.prdc(real, fake, 4) == pytest.approx(brute(real, fake, 4), abs=1e-12)
+  own = scipy.spatial.distance.cdist(fake.astype(np.float64), fake.astype(np.float64), "sqeuclidean")
+  np.testing.assert_allclose(neighbours.kth(fake, 4)[0], np.sort(own, 1)[:, 4], rtol=1e-6, atol=1e-12)
 
 
 def test_prdc_of_the_same_of_far_and_of_repeated_images():
