@@ -36,7 +36,7 @@ from absl import flags
 from tensorboardX import SummaryWriter
 
 import gengap
-from gengap import cli, diagnose, log, score
+from gengap import cli, diagnose, eyes, log, score
 from gengap.checkpoint import Checkpoints
 from gengap.data import Dataset, blobs
 from gengap.diagnose import Numbers
@@ -107,7 +107,7 @@ def colour(run: Run) -> bool:
   return run.spec.shape[-1] == 3
 
 
-def features(run: Run, test: Dataset) -> score.Eye:
+def features(run: Run, test: Dataset) -> eyes.Eye:
   """Returns what the features of images are taken with.
 
   Raises:
@@ -120,17 +120,17 @@ def features(run: Run, test: Dataset) -> score.Eye:
         "--features=inception needs the network's weights: --inception=FILE, or $GENGAP_INCEPTION; get them "
         "with: python -m gengap.prepare inception --download --out=inception.safetensors"
       )
-    return score.inception_eye(path, RESIZE.value)
+    return eyes.inception_eye(path, RESIZE.value)
   if not CLASSIFIER.value:
     data = run.config.dataset
     raise InputError(
       "--features=classifier needs a trained one: --classifier=DIR; train it with: python -m gengap.main "
       f"--config=configs/classifier.py:{data} --workdir=DIR"
     )
-  return score.classifier_eye(CLASSIFIER.value, run, test)
+  return eyes.classifier_eye(CLASSIFIER.value, run, test)
 
 
-def eyes_of(run: Run, test: Dataset) -> score.Eyes:
+def eyes_of(run: Run, test: Dataset) -> eyes.Eyes:
   """Returns what looks at samples; says what is missing, unless it was asked for."""
   of_blobs = run.config.dataset.partition("/")[0] in blobs.COUNT
   asked = FEATURES.value or any(
@@ -138,7 +138,7 @@ def eyes_of(run: Run, test: Dataset) -> score.Eyes:
     for name in METRICS.value
     if name in score.METRICS
   )
-  classifier = score.classifier_eye(CLASSIFIER.value, run, test) if CLASSIFIER.value else None
+  classifier = eyes.classifier_eye(CLASSIFIER.value, run, test) if CLASSIFIER.value else None
   eye = None
   if asked or not of_blobs:
     try:
@@ -149,10 +149,10 @@ def eyes_of(run: Run, test: Dataset) -> score.Eyes:
       log.say(f"without features, since {error}")
   if eye and not colour(run) and "resize" in eye.protocol:
     log.say("Inception sees three channels: a grey image is shown three times")
-  return score.Eyes(eye, classifier, of_blobs)
+  return eyes.Eyes(eye, classifier, of_blobs)
 
 
-def answerable(run: Run, eyes: score.Eyes) -> list[str]:
+def answerable(run: Run, sight: eyes.Eyes) -> list[str]:
   """Returns the measures that a run has an answer for."""
   names = {"reconstructions"} if "code" in run.method.represent else set()
   if density := run.method.density:
@@ -160,17 +160,17 @@ def answerable(run: Run, eyes: score.Eyes) -> list[str]:
     names |= {"amortisation"} if density.posterior else set()
     names |= {"outside"} if OUTSIDE.value else set()
   if run.method.generate:
-    names |= {name for name, metric in score.METRICS.items() if metric.needs <= eyes.can()}
+    names |= {name for name, metric in score.METRICS.items() if metric.needs <= sight.can()}
   return [name for name in (*score.METRICS, *MEASURES) if name in names]
 
 
-def chosen(run: Run, eyes: score.Eyes) -> list[str]:
+def chosen(run: Run, sight: eyes.Eyes) -> list[str]:
   """Returns the measures to take.
 
   Raises:
     InputError: one that does not exist, that the run has no answer for, or that lacks a flag.
   """
-  method, can, known = run.config.method, answerable(run, eyes), (*score.METRICS, *MEASURES)
+  method, can, known = run.config.method, answerable(run, sight), (*score.METRICS, *MEASURES)
   if not can:
     raise InputError(
       f"a run of {method!r} makes no images and has neither an encoder nor a likelihood to judge"
@@ -258,10 +258,10 @@ def main(rest: list[str]) -> None:
   wanted = steps()
   run = load(str(WORKDIR.value), wanted[0])
   test = load_data(run.config, "test")
-  names = chosen(run, eyes := eyes_of(run, test))
+  names = chosen(run, sight := eyes_of(run, test))
   images = diagnose.test_images(run, NUM_IMAGES.value, SEED.value) if set(names) & set(MEASURES) else None
   if sampled := [name for name in names if name in score.METRICS]:
-    judge = score.Judge(load_data(run.config, "train"), test, eyes, sampled, NUM_SAMPLES.value)
+    judge = score.Judge(load_data(run.config, "train"), test, sight, sampled, NUM_SAMPLES.value)
   for step in wanted:
     run = load(str(WORKDIR.value), step)
     path = pathlib.Path(str(WORKDIR.value)).expanduser() / "eval" / f"{run.step}.json"

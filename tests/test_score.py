@@ -9,7 +9,7 @@ import pytest
 from absl.testing import flagsaver
 from test_train import config
 
-from gengap import cli, evaluate, score, train
+from gengap import cli, evaluate, eyes, score, train
 from gengap.data import Dataset
 from gengap.errors import InputError
 from gengap.metrics import blobs
@@ -36,8 +36,8 @@ def quarters(x):
   )
 
 
-EYE = score.Eye({"features": "quarters", "weights": "none"}, quarters, lambda f: 50 * f[:, :4])
-EYES = score.Eyes(EYE, EYE, False)
+EYE = eyes.Eye({"features": "quarters", "weights": "none"}, quarters, lambda f: 50 * f[:, :4])
+EYES = eyes.Eyes(EYE, EYE, False)
 
 
 def run_of(pixels):
@@ -143,9 +143,9 @@ def test_features_of_real_images_are_kept_and_belong_to_their_images(tmp_path, m
   eye = EYE._replace(see=lambda x: seen.append(len(x)) or quarters(x))
   first, other = images(0)[0], images(1)[0]
   for x in (first, first, other, first):
-    np.testing.assert_array_equal(score.recall(eye, x), quarters(x))
+    np.testing.assert_array_equal(eyes.recall(eye, x), quarters(x))
   assert seen == [N, N]
-  score.recall(eye._replace(protocol={"features": "others"}), first)
+  eyes.recall(eye._replace(protocol={"features": "others"}), first)
   assert len(seen) == 3
 
 

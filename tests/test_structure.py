@@ -15,6 +15,7 @@ FLOORS = (
   {"main", "evaluate", "probe", "report", "bench", "prepare"},
   {"train"},
   {"validate", "diagnose", "score"},
+  {"eyes"},
   {"program", "run"},
   {"config", "cli"},
   {"methods", "log", "checkpoint", "health"},

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import ndimage
 
 import gengap
-from gengap import score
+from gengap import eyes, score
 from gengap.program import load_data
 
 HERE = pathlib.Path(__file__).parent
@@ -37,8 +37,8 @@ def main() -> None:
   args = parser.parse_args()
   run, n, rng = gengap.load(args.classifier, "best"), args.number, np.random.default_rng(0)
   train, test = (load_data(run.config, split) for split in ("train", "test"))
-  eye = score.classifier_eye(args.classifier, run, test)
-  judge = score.Judge(train, test, score.Eyes(eye, eye, False), METRICS, n)
+  eye = eyes.classifier_eye(args.classifier, run, test)
+  judge = score.Judge(train, test, eyes.Eyes(eye, eye, False), METRICS, n)
   looked_for, others = judge.chosen["train"], np.setdiff1d(np.arange(len(train.image)), judge.chosen["train"])
   real = train.image[np.sort(rng.permutation(others)[:n])]
   fewer = others[~np.isin(train.label[others], (3, 7))]
