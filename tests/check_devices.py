@@ -14,10 +14,10 @@ assert jax.device_count() == 8
 
 # BatchNorm in the generators and in the decoder: its statistics must be those of the global batch.
 CASES = {
-  "wgan_gp": {},
-  "vae": {"network": "resnet", "free_bits": 0.1},
+  "wgan_gp": {"network": "dcgan"},
+  "vae": {"network": "dcgan", "free_bits": 0.1},
   "vae_gan": {"network": "dense"},
-  "cgan": {"dropout": 0.3, "spectral_norm": "both", "condition": "projection"},
+  "cgan": {"network": "dcgan", "dropout": 0.3, "spectral_norm": "both", "condition": "projection"},
 }
 for name, args in CASES.items():
   m = tiny.method(name, **args)
