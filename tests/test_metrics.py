@@ -161,6 +161,16 @@ def test_neighbours_are_those_of_brute_force(monkeypatch):
     np.testing.assert_array_equal(index, np.argsort(between, 1)[:, k - 1])
 
 
+@pytest.mark.parametrize(("n", "k"), [(6, 5), (20, 5), (40, 3), (100, 8), (200, 150)])
+def test_an_item_is_no_neighbour_of_its_own(n, k):
+  """Of few items too, where all of them have to be looked at."""
+  x = rng(n).normal(size=(n, 4))
+  own = scipy.spatial.distance.cdist(x, x, "sqeuclidean")
+  distance, index = neighbours.kth(x, k)
+  np.testing.assert_allclose(distance, np.sort(own, 1)[:, k], rtol=1e-12)
+  np.testing.assert_array_equal(index, np.argsort(own, 1)[:, k])
+
+
 def test_copies_are_known_and_strangers_are_not():
   train, held_out, more = (rng(i).normal(size=(300, 5)) for i in range(3))
   copied = metrics.memorisation(train, held_out, train[:100])

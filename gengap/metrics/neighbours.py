@@ -141,6 +141,8 @@ def kth(x: np.ndarray, k: int, y: np.ndarray | None = None) -> tuple[np.ndarray,
       seen.append(nearest(pair, columns, rows, np.ascontiguousarray(rough.T), bound))
   i, j, value = (np.concatenate(part) for part in zip(*seen, strict=True))
   left = value <= bound[:, -1][i] + 2 * pair.slack[i]
+  if pair.alone:
+    left &= i != j  # which a bound that is still infinite lets through
   i, j = i[left], j[left]
   found = pair.exact(i, j)
   order = np.lexsort((found, i))
