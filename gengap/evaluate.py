@@ -25,6 +25,7 @@ Of what an autoencoder says (`diagnose`):
   reconstructions  a picture: images and, below them, what is decoded from their codes
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -133,11 +134,10 @@ def features(run: Run, test: Dataset) -> eyes.Eye:
 def eyes_of(run: Run, test: Dataset) -> eyes.Eyes:
   """Returns what looks at samples; says what is missing, unless it was asked for."""
   of_blobs = run.config.dataset.partition("/")[0] in blobs.COUNT
-  asked = FEATURES.value or any(
-    score.METRICS[name].needs & {"moments", "features", "logits"}
-    for name in METRICS.value
-    if name in score.METRICS
-  )
+  wanted = [score.METRICS[name].needs for name in METRICS.value if name in score.METRICS]
+  if not run.method.generate or (METRICS.value and not wanted):
+    return eyes.Eyes(None, None, of_blobs)
+  asked = FEATURES.value or any(needs & {"moments", "features", "logits"} for needs in wanted)
   classifier = eyes.classifier_eye(CLASSIFIER.value, run, test) if CLASSIFIER.value else None
   eye = None
   if asked or not of_blobs:
@@ -223,7 +223,8 @@ def steps() -> list[int | str]:
   if STEP.value != "all":
     return [STEP.value]
   load(str(WORKDIR.value))  # refuses what is no run
-  return list(Checkpoints(str(WORKDIR.value)).steps())
+  with contextlib.closing(Checkpoints(str(WORKDIR.value))) as checkpoints:
+    return list(checkpoints.steps())
 
 
 def whole(flag: str, values: list[str]) -> list[int]:

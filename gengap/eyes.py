@@ -1,10 +1,10 @@
 """The networks that look at images when samples are scored, and what depends on them."""
 
+import contextlib
 import functools
 import hashlib
 import json
 import pathlib
-import tempfile
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
@@ -63,9 +63,12 @@ def classifier_eye(workdir: str, run: Run, test: Dataset) -> Eye:
     return np.asarray(x, np.float64) @ kernel + bias
 
   look = features.over_devices(
-    lambda nets, x: found.method.represent["features"](nets, x.astype(jnp.float32) / 127.5 - 1), batch=256
+    lambda nets, x: found.method.represent["features"](nets, x.astype(jnp.float32) / 127.5 - 1)
   )
-  see = functools.partial(look, found.nets)
+
+  def see(images: Images) -> np.ndarray:
+    return look(found.nets, features.batches(images, 256))
+
   logits = classify(see(test.image))
   digest = hashlib.sha256(b"".join(np.asarray(x).tobytes() for x in jax.tree.leaves(found.nets)))
   protocol = {
@@ -101,15 +104,10 @@ def recall(eye: Eye, images: Images) -> np.ndarray:
   about = json.dumps([eye.protocol, images.shape, code()]).encode()
   digest = hashlib.sha256(about + images.tobytes()).hexdigest()
   path = cache.root() / "features" / f"{digest}.npy"
-  try:
+  with contextlib.suppress(OSError, ValueError, EOFError):  # missing or damaged
     return np.load(path)
-  except (OSError, ValueError, EOFError):
-    pass
   found = eye.see(images)
-  path.parent.mkdir(parents=True, exist_ok=True)
-  with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-    np.save(file, found)
-  pathlib.Path(file.name).replace(path)
+  cache.keep(path, lambda file: np.save(file, found))
   return found
 
 
@@ -117,5 +115,6 @@ def recall(eye: Eye, images: Images) -> np.ndarray:
 def code() -> str:
   """Returns a digest of the code that scores, so that what was kept by other code is not taken."""
   here = pathlib.Path(__file__)
-  files = sorted([here, here.with_name("score.py"), *here.parent.glob("metrics/*.py")])
+  folders = (path for folder in ("metrics", "networks") for path in here.parent.glob(f"{folder}/*.py"))
+  files = sorted([here, here.with_name("score.py"), *folders])
   return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

@@ -1,5 +1,6 @@
 """A trained model for analysis: notebooks, evaluation, probes and reports start here."""
 
+import contextlib
 import functools
 import math
 import pathlib
@@ -197,18 +198,16 @@ def load(workdir: str | pathlib.Path, step: int | str = "last") -> Run:
   if not (workdir / "checkpoints").is_dir():
     raise InputError(f"{workdir} holds no run: it has no folder checkpoints")
   config: Config = ConfigDict(settings.read(workdir))
-  checkpoints = Checkpoints(workdir, best=config.best)
-  number = checkpoints.find(step)
-  height, width, channels = (found := checkpoints.meta(number)["spec"])["shape"]
-  spec = Spec(**found | {"shape": (height, width, channels)})
-  method = methods.build(config, spec)
-  example = Batch(jnp.zeros((1, *spec.shape)), jnp.zeros(1, jnp.int32))
-  here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-  nets = jax.tree.map(
-    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here),
-    jax.eval_shape(method.init, jax.random.key(0), example),
-  )
-  name = "ema" if config.ema else "nets"
-  found = checkpoints.read(number, **{name: nets})[name]
-  checkpoints.close()
-  return Run(config, number, spec, method, found)
+  with contextlib.closing(Checkpoints(workdir, best=config.best)) as checkpoints:
+    number = checkpoints.find(step)
+    height, width, channels = (found := checkpoints.meta(number)["spec"])["shape"]
+    spec = Spec(**found | {"shape": (height, width, channels)})
+    method = methods.build(config, spec)
+    example = Batch(jnp.zeros((1, *spec.shape)), jnp.zeros(1, jnp.int32))
+    here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    nets = jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here),
+      jax.eval_shape(method.init, jax.random.key(0), example),
+    )
+    name = "ema" if config.ema else "nets"
+    return Run(config, number, spec, method, checkpoints.read(number, **{name: nets})[name])

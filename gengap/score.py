@@ -5,6 +5,7 @@ where a metric compares all with all. Every metric is a function of two sets, an
 function of two real ones.
 """
 
+import contextlib
 import hashlib
 import json
 import zlib
@@ -228,7 +229,7 @@ class Judge:
     """
     test, train, rest = (self.real[what] for what in ("test", "train", "rest"))
     path = cache.root() / "floors" / f"{fingerprint(self.protocol | {'code': code()})}-{name}.json"
-    if path.exists():
+    with contextlib.suppress(OSError, ValueError):  # missing or damaged
       return json.loads(path.read_text())
     metric = self.metrics[name]
     if "train" in metric.needs:
@@ -236,8 +237,7 @@ class Judge:
     else:
       scenes = {"train": Scene(rest, train), "test": Scene(test, train)}
     found = {what: metric.compare(scene) for what, scene in scenes.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found))
+    cache.keep(path, lambda file: file.write(json.dumps(found).encode()))
     return found
 
   def compare(self, pieces: Iterable[Images]) -> dict[str, float]:

@@ -30,6 +30,6 @@ for name, args in CASES.items():
 # Features of images over all devices are those of one, whatever their number.
 x = np.random.default_rng(0).normal(size=(21, 4)).astype(np.float32)
 for n in (1, 8, 21):
-  see = features.over_devices(lambda weights, x: jax.numpy.tanh(x @ weights), batch=2)
-  found = see(np.eye(4, dtype=np.float32), x[:n])
+  see = features.over_devices(lambda weights, x: jax.numpy.tanh(x @ weights))
+  found = see(np.eye(4, dtype=np.float32), features.batches(x[:n], 2))
   np.testing.assert_allclose(found, np.tanh(x[:n]), rtol=1e-6)

@@ -14,10 +14,11 @@ from test_weights import tensor, write_zip
 from gengap import cli, prepare
 from gengap.errors import InputError
 from gengap.metrics import features, inception, resize
+from gengap.networks.inception import Inception
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
 Z = np.load(FIXTURES / "inception.npz")
-KEYS = json.loads((FIXTURES / "inception_keys.json").read_text())["keys"]
+KEYS = json.loads((FIXTURES / "inception_keys.json").read_text())
 PREFIX = {"pytorch_fid": "ptfid", "legacy": "tf", "clean": "clean"}
 TOLERANCE = 1e-4
 
@@ -97,7 +98,7 @@ def test_logits_are_those_of_the_reference(params, state, images):
 
 
 def test_every_layer_is_that_of_the_reference(params, images):
-  seen = jax.jit(inception.Inception().apply)({"params": params}, resize.pytorch_fid(images[0][None]))
+  seen = jax.jit(Inception().apply)({"params": params}, resize.pytorch_fid(images[0][None]))
   for j, name in enumerate(Z["probe/names"]):
     got = np.asarray(seen[str(name)][0]).transpose(2, 0, 1)
     c, h, w = got.shape
@@ -132,10 +133,10 @@ def test_a_single_channel_is_shown_three_times(params):
 
 def test_batches_are_padded_and_nothing_is_dropped():
   """Every number of images, against the function itself; the images are told apart by what is in them."""
-  see = features.over_devices(lambda weights, x: weights * x[:, :2], batch=3)
+  see = features.over_devices(lambda weights, x: weights * x[:, :2])
   for n in (1, 2, 3, 4, 7, 9):
     x = np.random.default_rng(n).normal(size=(n, 4)).astype(np.float32)
-    np.testing.assert_allclose(see(np.float32(2), x), 2 * x[:, :2])
+    np.testing.assert_allclose(see(np.float32(2), features.batches(x, 3)), 2 * x[:, :2])
 
 
 @pytest.mark.parametrize(

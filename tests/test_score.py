@@ -147,6 +147,25 @@ def test_features_of_real_images_are_kept_and_belong_to_their_images(tmp_path, m
   assert seen == [N, N]
   eyes.recall(eye._replace(protocol={"features": "others"}), first)
   assert len(seen) == 3
+  for path in tmp_path.rglob("*.npy"):
+    path.write_bytes(path.read_bytes()[:-8])
+  np.testing.assert_array_equal(eyes.recall(eye, first), quarters(first))
+  assert len(seen) == 4
+  (tmp_path / "none").touch()
+  monkeypatch.setenv("GENGAP_CACHE", str(tmp_path / "none"))
+  with pytest.raises(InputError, match="GENGAP_CACHE"):
+    eyes.recall(eye, first)
+
+
+def test_kept_floors_are_taken_again_and_damaged_ones_made_again(judge, tmp_path, monkeypatch):
+  monkeypatch.setenv("GENGAP_CACHE", str(tmp_path))
+  first = judge.floor("frechet")
+  (path,) = (tmp_path / "floors").iterdir()
+  other = {"test": {"frechet": -1.0}}
+  path.write_text(json.dumps(other))
+  assert judge.floor("frechet") == other
+  path.write_text(json.dumps(first)[:-5])
+  assert judge.floor("frechet") == first == json.loads(path.read_text())
 
 
 def test_blobs_are_summed_up():

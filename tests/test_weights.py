@@ -170,6 +170,7 @@ def damaged(tmp_path):
     "beyond its storage": tensor("0", (7,), count=6),
     "before its storage": tensor("0", (2,), offset=-1, count=6),
     "strides beyond": tensor("0", (2, 2), stride=(1, 10**12), count=6),
+    "more numbers than its storage": tensor("0", (10, 10), stride=(0, 0), count=6),
     "a count that is wrong": tensor("0", (2,), count=10**12),
     "no such storage": tensor("9", (2,)),
   }

@@ -1,10 +1,11 @@
-"""Decoded images on disk: written once, whole or not at all, and memory-mapped from then on.
+"""What is kept on disk: written once, whole or not at all.
 
-An entry is a folder of image.npy [N, H, W, C] uint8, label.npy [N] int32 and crc32.json. It is written under
-another name and renamed when complete, so a killed program leaves no half entry; one that no longer has its
-length or checksum is written again.
+Decoded images are a folder of image.npy [N, H, W, C] uint8, which is memory-mapped, label.npy [N] int32 and
+crc32.json. It is written under another name and renamed when complete, so a killed program leaves no half
+entry; one that no longer has its length or checksum is written again.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -12,7 +13,8 @@ import shutil
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Any
 
 import numpy as np
 
@@ -42,19 +44,45 @@ def fetch(key: str, shape: tuple[int, ...], build: Callable[[], Blocks]) -> tupl
   folder = root() / "data" / key
   entry = _read(folder, shape)
   if entry is None:
-    try:
+    with _writing(folder.parent):
       _write(folder, shape, build())
-    except OSError as error:
-      raise InputError(
-        f"cache {folder.parent} cannot be written: {error.strerror or error}; set $GENGAP_CACHE to a folder "
-        "with free space"
-      ) from error
     entry = _read(folder, shape)
   if entry is None:
     raise InputError(
       f"cache {folder} was written but does not read back; check the disk, or set $GENGAP_CACHE"
     )
   return entry
+
+
+def keep(path: pathlib.Path, write: Callable[[IO[bytes]], Any]) -> None:
+  """Writes a file of the cache, whole or not at all.
+
+  Args:
+    path: of the file, below `root`.
+    write: writes its content.
+
+  Raises:
+    InputError: the cache folder cannot be written.
+  """
+  with _writing(path.parent):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{path.name}.", dir=path.parent) as work:
+      scratch = pathlib.Path(work) / path.name
+      with scratch.open("wb") as file:
+        write(file)
+      scratch.replace(path)
+
+
+@contextlib.contextmanager
+def _writing(folder: pathlib.Path) -> Iterator[None]:
+  """Turns what the disk refuses into one line that says what to do."""
+  try:
+    yield
+  except OSError as error:
+    raise InputError(
+      f"cache {folder} cannot be written: {error.strerror or error}; set $GENGAP_CACHE to a folder with free "
+      "space"
+    ) from error
 
 
 def _read(folder: pathlib.Path, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray] | None:

@@ -54,6 +54,8 @@ def build(
 ) -> Method:
   """Builds the method; it represents images by "features" [B, 4 width] and "logits", and generates none.
 
+  Loss and accuracy are of shifted and mirrored images, held-out ones too.
+
   Args:
     spec: of the data.
     width: channels at the image's size.

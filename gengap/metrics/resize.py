@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gengap.networks.inception import SIDE
+
 Array = jax.Array
-SIDE = 299
 CUBIC = -0.5  # the a of Keys's kernel (1981), as in Pillow
 
 

@@ -59,8 +59,8 @@ class Tensor(NamedTuple):
     if len(self.size) != len(self.stride) or min((self.offset, *self.size, *self.stride)) < 0:
       raise ValueError(f"a tensor of size {self.size} with strides {self.stride}")
     last = self.offset + sum((n - 1) * step for n, step in zip(self.size, self.stride, strict=True))
-    if math.prod(self.size) and last >= len(flat):
-      raise ValueError(f"a tensor that ends at {last} of {len(flat)} numbers")
+    if math.prod(self.size) > len(flat) or (math.prod(self.size) and last >= len(flat)):
+      raise ValueError(f"a tensor of size {self.size} that ends at {last} of {len(flat)} numbers")
     strides = [step * flat.itemsize for step in self.stride]
     return np.lib.stride_tricks.as_strided(flat[self.offset :], self.size, strides).copy()
 
@@ -135,16 +135,12 @@ def read_pth(path: pathlib.Path) -> dict[str, np.ndarray]:
   Raises:
     InputError: the file is damaged, asks for code to be run, or holds something else.
   """
+  reader = read_zip if zipfile.is_zipfile(path) else read_old
   with path.open("rb") as file:
-    found, take = (read_zip if zipfile.is_zipfile(file) else read_old)(_rewound(file))
+    found, take = reader(file)
     if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
       raise InputError("it holds something else than a state dict: tensors by name")
     return {str(name): tensor.array(take(tensor.storage)) for name, tensor in found.items()}
-
-
-def _rewound(file: IO[bytes]) -> IO[bytes]:
-  file.seek(0)
-  return file
 
 
 def read_npz(path: pathlib.Path) -> dict[str, np.ndarray]:

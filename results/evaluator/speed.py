@@ -46,8 +46,9 @@ def inception_gengap() -> Callable[[], Any]:
   import jax
 
   from gengap.metrics import inception
+  from gengap.networks.inception import Inception
 
-  params = inception.Inception().init(jax.random.key(0), np.zeros((1, 299, 299, 3), np.float32))["params"]
+  params = Inception().init(jax.random.key(0), np.zeros((1, 299, 299, 3), np.float32))["params"]
   images = pictures()
   return lambda: inception.features(params, images, protocol="pytorch_fid")
 
@@ -57,7 +58,7 @@ def inception_torch() -> Callable[[], Any]:
   import torch
   from torch import nn
 
-  from gengap.metrics import inception as table
+  from gengap.networks import inception as table
 
   class Unit(nn.Module):
     def __init__(self, inputs: int, layer: table.Conv):
