@@ -135,16 +135,11 @@ class Run(NamedTuple):
     images = self.checked(images)
     bits, noise = jax.random.split(key)
     x = density.observe(images, jax.random.split(bits, len(images)))
-
-    @jax.jit
-    def weigh(nets: Nets, total: Array, x: Array, keys: Array) -> Array:
-      log_p, log_ratio, _ = density.look(nets, x, keys)
-      return jnp.logaddexp(total, log_p + log_ratio)
-
-    total = jnp.full(len(images), -jnp.inf)
+    look, total = functools.partial(jax.jit(density.look), self.nets), jnp.full(len(images), -jnp.inf)
     for k in range(samples):
       keys = jax.random.split(jax.random.fold_in(noise, k), len(images))
-      total = chunked(functools.partial(weigh, self.nets), total, x, keys)
+      log_p, log_ratio, _ = chunked(look, x, keys)
+      total = jnp.logaddexp(total, log_p + log_ratio)
     return total - math.log(samples)
 
   def density(self) -> Density:

@@ -2,7 +2,7 @@
 
 import os
 
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 
 import jax
 import numpy as np
@@ -14,7 +14,7 @@ assert jax.device_count() == 8
 
 # BatchNorm in the generators and in the decoder: its statistics must be those of the global batch.
 CASES = {
-  "wgan_gp": {"network": "dcgan"},
+  "wgan_gp": {},
   "vae": {"network": "dcgan", "free_bits": 0.1},
   "vae_gan": {"network": "dense"},
   "cgan": {"network": "dcgan", "dropout": 0.3, "spectral_norm": "both", "condition": "projection"},

@@ -5,11 +5,13 @@
   inception    features of 32x32 images, resized to 299x299; PyTorch's network in channels_last
   frechet      distance of Gaussians of 2048 dimensions; scipy.linalg.sqrtm of the product of the covariances
   prdc         10,000 against 10,000 features of 2048 numbers; the published algorithm, written with NumPy
+  memory       statistics of 2048 features of 2,500 images of 32x32; the same of 40,000
 
 The peers are no dependencies of gengap; --torch_python names a Python that has PyTorch. Writes speed.json.
 """
 
 import argparse
+import functools
 import json
 import pathlib
 import statistics
@@ -172,10 +174,28 @@ def prdc_numpy() -> Callable[[], Any]:
   return run
 
 
+def streamed(images: int) -> Callable[[], Any]:
+  """Images are made, seen by a linear network and forgotten, piece by piece."""
+  from gengap import eyes, score
+  from gengap.metrics import features
+
+  weights = np.random.default_rng(0).normal(size=(32 * 32 * 3, WIDTH)).astype(np.float32)
+  look = features.over_devices(lambda weights, x: x.reshape(len(x), -1).astype("float32") @ weights / 255)
+  eye = eyes.Eye({}, lambda x: look(weights, [x]), lambda x: x)
+
+  def run():
+    rng = np.random.default_rng(0)
+    pieces = (rng.integers(0, 256, (score.PIECE, 32, 32, 3), np.uint8) for _ in range(images // score.PIECE))
+    return score.look(pieces, eyes.Eyes(eye, None, False), frozenset({"moments"})).moments.diversity
+
+  return run
+
+
 CASES: dict[str, dict[str, Callable[[], Callable[[], Any]]]] = {
   "inception": {"gengap": inception_gengap, "torch": inception_torch},
   "frechet": {"gengap": frechet_gengap, "scipy": frechet_scipy},
   "prdc": {"gengap": prdc_gengap, "numpy": prdc_numpy},
+  "memory": {name: functools.partial(streamed, int(name)) for name in ("2500", "40000")},
 }
 
 
