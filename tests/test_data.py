@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from gengap import data, prepare
+from gengap.data.cache import keep
 from gengap.data.pixels import png, square
 from gengap.errors import InputError
 
@@ -122,6 +123,16 @@ def test_a_killed_program_leaves_no_entry(data_dir, cache, monkeypatch):
       load(data_dir)
   assert list(cache.iterdir()) == []
   assert len(load(data_dir).label) == 54
+
+
+def test_a_file_that_was_not_written_whole_is_not_there(tmp_path):
+  def write(file):
+    file.write(b"half")
+    raise KeyboardInterrupt
+
+  with pytest.raises(KeyboardInterrupt):
+    keep(tmp_path / "floors" / "a.json", write)
+  assert not list((tmp_path / "floors").iterdir())
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "missing", "garbage"])

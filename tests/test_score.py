@@ -222,6 +222,13 @@ def test_a_gan_is_judged_by_one_command(trained):
   assert len(list((trained / "wgan_gp").glob("*.eval"))) >= 2
 
 
+def test_inception_is_shown_a_grey_image_three_times_and_says_so(trained, monkeypatch, capsys):
+  monkeypatch.setattr(eyes, "inception_eye", lambda path, resize: EYE._replace(protocol={"resize": resize}))
+  args = ("--features=inception", "--inception=weights.npz", "--metrics=frechet", "--sample_seeds=0")
+  assert judged(trained / "wgan_gp", *args)[4]["samples"]["protocol"]["features"] == {"resize": "clean"}
+  assert "a grey image is shown three times" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
   ("args", "words"),
   [
