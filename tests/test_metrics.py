@@ -231,7 +231,7 @@ NAN = np.where(np.arange(50)[:, None] == 3, np.nan, REAL[:50])
     (lambda: metrics.class_coverage(np.zeros((5, 3)), [1, 1]), "classes"),
     (lambda: metrics.class_coverage(np.zeros((5, 2)), [1, 0]), "every class"),
     (lambda: metrics.memorisation(REAL, REAL[:5], FAKE), "as many of both"),
-    (lambda: neighbours.kth(REAL[:5], 5), "4 others"),
+    (lambda: neighbours.kth(REAL[:5], 5), "from 1 to 4"),
   ],
 )
 def test_bad_input(call, words):

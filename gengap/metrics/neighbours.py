@@ -129,9 +129,7 @@ def kth(x: np.ndarray, k: int, y: np.ndarray | None = None) -> tuple[np.ndarray,
   pair = Items(x, y)
   others = len(pair.y) - pair.alone
   if not 1 <= k <= others:
-    raise InputError(
-      f"the {k}-th nearest neighbour is asked for, and there are {others} others; give more images"
-    )
+    raise InputError(f"k is {k}; it must be from 1 to {others}, the number of other images")
   bound = np.full((len(pair.x), k), np.inf, np.float32)  # distances of k others that have been seen
   seen = []
   for rows, columns in pair.tiles():

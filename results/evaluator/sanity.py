@@ -4,7 +4,8 @@ python -m results.evaluator.sanity --classifier=DIR [--number=10000]
 
 real         training images that are not among those compared with
 two removed  the same without the classes 3 and 7
-blurred      the same, by a Gaussian of 1 pixel
+blurred      the same, by a Gaussian of 1 pixel, and of half a pixel
+half blurred every second image is
 copies       training images that are looked for
 repeated     100 images, each many times
 noise        pixels drawn one by one
@@ -30,6 +31,10 @@ def pieces(images: np.ndarray) -> Iterator[np.ndarray]:
   return (images[i : i + score.PIECE] for i in range(0, len(images), score.PIECE))
 
 
+def blur(images: np.ndarray, sigma: float) -> np.ndarray:
+  return ndimage.gaussian_filter(images, (0, sigma, sigma, 0))
+
+
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
   parser.add_argument("--classifier", required=True)
@@ -45,8 +50,9 @@ def main() -> None:
   sets = {
     "real": real,
     "two removed": train.image[np.sort(rng.permutation(fewer)[:n])],
-    "blurred": ndimage.gaussian_filter(real, (0, 1, 1, 0)),
-    "blurred a little": ndimage.gaussian_filter(real, (0, 0.5, 0.5, 0)),
+    "blurred": blur(real, 1),
+    "blurred a little": blur(real, 0.5),
+    "half blurred": np.concatenate([real[::2], blur(real[1::2], 1)]),
     "copies": train.image[np.sort(looked_for)],
     "repeated": np.repeat(real[: n // 100], 100, 0),
     "noise": rng.integers(0, 256, real.shape).astype(np.uint8),

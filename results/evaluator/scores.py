@@ -1,0 +1,41 @@
+"""Collects what gengap.evaluate found of runs in scores.json, and prints it as a table.
+
+python -m results.evaluator.scores NAME=WORKDIR ...
+"""
+
+import json
+import pathlib
+import sys
+
+from gengap.errors import InputError
+
+HERE = pathlib.Path(__file__).parent
+ROWS = ("frechet", "kid", "precision", "recall", "density", "coverage", "classes", "kl", "unsure")
+ROWS += ("authentic", "nearer_train", "diversity", "sharpness")
+
+
+def read(workdir: str) -> dict:
+  """Returns what was found of samples at the last step that was judged."""
+  files = sorted(pathlib.Path(workdir).glob("eval/*.json"), key=lambda path: int(path.stem))
+  if not files:
+    raise InputError(f"{workdir} has no eval/STEP.json")
+  return json.loads(files[-1].read_text())["samples"]
+
+
+def main(pairs: list[str]) -> None:
+  found = {name: read(workdir) for name, _, workdir in (pair.partition("=") for pair in pairs)}
+  if len({seen["fingerprint"] for seen in found.values()}) != 1:
+    raise InputError("the runs were judged by different protocols: they do not go into one table")
+  (HERE / "scores.json").write_text(json.dumps(found, indent=2) + "\n")
+  print("| | floor: train | test |", *(f" {name} |" for name in found), sep="")
+  print("| --- |" + " --- |" * (2 + len(found)))
+  for row in ROWS:
+    scores = [seen["scores"][row] for seen in found.values()]
+    floors = [scores[0]["floors"].get(what) for what in ("train", "test")]
+    cells = ["" if floor is None else f"{floor:.4g}" for floor in floors]
+    cells += [f"{score['value']:.4g} ({score['spread']:.2g})" for score in scores]
+    print(f"| {row} |", *(f" {cell} |" for cell in cells), sep="")
+
+
+if __name__ == "__main__":
+  main(sys.argv[1:])
