@@ -132,21 +132,24 @@ def features(run: Run, test: Dataset) -> eyes.Eye:
 
 
 def eyes_of(run: Run, test: Dataset) -> eyes.Eyes:
-  """Returns what looks at samples; says what is missing, unless it was asked for."""
+  """Returns what looks at samples; says what is missing, unless it was asked for.
+
+  Raises:
+    InputError: it was asked for, and is not there.
+  """
   of_blobs = run.config.dataset.partition("/")[0] in blobs.COUNT
   wanted = [score.METRICS[name].needs for name in METRICS.value if name in score.METRICS]
   if not run.method.generate or (METRICS.value and not wanted):
     return eyes.Eyes(None, None, of_blobs)
   asked = FEATURES.value or any(needs & {"moments", "features", "logits"} for needs in wanted)
   classifier = eyes.classifier_eye(CLASSIFIER.value, run, test) if CLASSIFIER.value else None
-  eye = None
-  if asked or not of_blobs:
-    try:
-      eye = features(run, test)
-    except InputError as error:
-      if asked:
-        raise
-      log.say(f"without features, since {error}")
+  try:
+    eye = features(run, test)
+  except InputError as error:
+    if asked:
+      raise
+    eye = None
+    log.say(f"without features, since {error}")
   if eye and not colour(run) and "resize" in eye.protocol:
     log.say("Inception sees three channels: a grey image is shown three times")
   return eyes.Eyes(eye, classifier, of_blobs)
@@ -168,16 +171,14 @@ def chosen(run: Run, sight: eyes.Eyes) -> list[str]:
   """Returns the measures to take.
 
   Raises:
-    InputError: one that does not exist, that the run has no answer for, or that lacks a flag.
+    InputError: one that the run has no answer for, or that lacks a flag.
   """
-  method, can, known = run.config.method, answerable(run, sight), (*score.METRICS, *MEASURES)
+  method, can = run.config.method, answerable(run, sight)
   if not can:
     raise InputError(
       f"a run of {method!r} makes no images and has neither an encoder nor a likelihood to judge"
     )
   for name in METRICS.value:
-    if name not in known:
-      raise InputError(f"--metrics={name} is none of {', '.join(known)}{suggest(name, known)}")
     if name == "outside" and not OUTSIDE.value:
       raise InputError("--metrics=outside needs --outside=DATASET")
     if name == "classes" and run.method.generate and not CLASSIFIER.value:
@@ -252,9 +253,13 @@ def write(run: Run, found: Numbers, path: pathlib.Path) -> None:
 def main(rest: list[str]) -> None:
   """Checks the flags, then judges and writes."""
   cli.require(rest, workdir=WORKDIR.value)
-  for flag, value, least in (("samples", SAMPLES.value, 1), ("num_samples", NUM_SAMPLES.value, 2)):
-    if value < least:
-      raise InputError(f"--{flag} is {value}; it must be at least {least}")
+  for flag, least in ((SAMPLES, 1), (NUM_SAMPLES, 2), (NUM_IMAGES, 2)):
+    if flag.value < least:
+      raise InputError(f"--{flag.name} is {flag.value}; it must be at least {least}")
+  known = (*score.METRICS, *MEASURES)
+  for name in METRICS.value:
+    if name not in known:
+      raise InputError(f"--metrics={name} is none of {', '.join(known)}{suggest(name, known)}")
   seeds, judge = whole("sample_seeds", SAMPLE_SEEDS.value), None
   wanted = steps()
   run = load(str(WORKDIR.value), wanted[0])
@@ -269,8 +274,11 @@ def main(rest: list[str]) -> None:
     path.parent.mkdir(exist_ok=True)
     found: Numbers = {"step": run.step, "weights": "ema" if run.config.ema else "last"}
     if judge:
-      found["samples"] = judge.score(run, seeds)
-      log.say(f"step {run.step}\n{table(found['samples']['scores'])}")
+      found["samples"] = seen = judge.score(run, seeds)
+      log.say(
+        f"step {run.step}: {judge.number} samples, {len(seeds)} times, by protocol {seen['fingerprint']}\n"
+        + table(seen["scores"])
+      )
     if images is not None:
       protocol = {"split": "test", "images": len(images), "seed": SEED.value, "version": gengap.__version__}
       found["protocol"] = protocol

@@ -135,7 +135,8 @@ def download(name: str, data_dir: pathlib.Path) -> pathlib.Path:
 
   name = ALIASES.get(name, name)
   if name.partition("/")[0] not in (allowed := tfds.list_builders(with_community_datasets=False)):
-    raise InputError(f"dataset {name!r} is none that TFDS can download{suggest(name, allowed)}")
+    near = suggest(name, ["inception", *allowed])
+    raise InputError(f"dataset {name!r} is none that TFDS can download{near}")
   try:
     builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
     builder.download_and_prepare()

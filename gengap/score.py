@@ -231,12 +231,11 @@ class Judge:
     path = cache.root() / "floors" / f"{fingerprint(self.protocol | {'code': code()})}-{name}.json"
     with contextlib.suppress(OSError, ValueError):  # missing or damaged
       return json.loads(path.read_text())
-    metric = self.metrics[name]
-    if "train" in metric.needs:
+    if "train" in self.metrics[name].needs:
       scenes = {"test": Scene(rest, test, train)}
     else:
       scenes = {"train": Scene(rest, train), "test": Scene(test, train)}
-    found = {what: metric.compare(scene) for what, scene in scenes.items()}
+    found = {what: self.measure(name, scene) for what, scene in scenes.items()}
     cache.keep(path, lambda file: file.write(json.dumps(found).encode()))
     return found
 
@@ -244,9 +243,20 @@ class Judge:
     """Returns every number of any images [n, H, W, C] uint8, given in pieces; they may come from anywhere."""
     scene = Scene(self.real["test"], look(pieces, self.eyes, self.needs), self.real["train"])
     found = {}
-    for metric in self.metrics.values():
-      found |= metric.compare(scene)
+    for name in self.metrics:
+      found |= self.measure(name, scene)
     return found
+
+  def measure(self, name: str, scene: Scene) -> Numbers:
+    """Returns a metric's numbers.
+
+    Raises:
+      InputError: what is compared is not fit for it, such as too few images.
+    """
+    try:
+      return self.metrics[name].compare(scene)
+    except InputError as error:
+      raise InputError(f"{name} of {scene.fake.number} images beside {scene.real.number}: {error}") from error
 
   def score(self, run: Run, seeds: Iterable[int]) -> Numbers:
     """Scores a run.

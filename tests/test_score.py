@@ -211,7 +211,7 @@ def judged(workdir, *args):
 def test_a_gan_is_judged_by_one_command(trained):
   found = judged(trained / "wgan_gp", "--sample_seeds=0,1")[4]["samples"]
   assert {"sharpness", "blobs", "centre_ks"} <= set(found["scores"])
-  assert "frechet" not in found["scores"]  # of blobs neither network has much to say, unless it is asked
+  assert "frechet" not in found["scores"]  # since no classifier is named
   assert (found["protocol"]["samples"], found["subject"]["seeds"]) == (16, [0, 1])
   args = ("--features=classifier", f"--classifier={trained / 'classifier'}", "--step=all", "--num_images=8")
   found = judged(trained / "wgan_gp", *args)
