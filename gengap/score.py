@@ -76,10 +76,12 @@ def inception_score(scene: Scene) -> Numbers:
 
 
 def classes(scene: Scene) -> Numbers:
-  """Which classes are reached and how often, and the precision within each that is seen often enough."""
+  """Which classes are reached, what each has of its share of the data, and the precision within each."""
   real, fake = scene.real.label, scene.fake.named.argmax(1)
   histogram = np.bincount(real, minlength=scene.fake.named.shape[1])
   found: Numbers = dict(metrics.class_coverage(scene.fake.named, histogram))
+  shares = np.bincount(fake, minlength=len(histogram)) / len(fake) / (histogram / len(real))
+  found |= {f"share_{c}": float(share) for c, share in enumerate(shares)}
   for c in range(len(histogram)):
     pair = scene.real.features[real == c], scene.fake.features[fake == c]
     if min(map(len, pair)) > NEIGHBOUR:

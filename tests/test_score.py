@@ -89,6 +89,8 @@ def test_a_perfect_generator_is_at_the_floor(judge):
 def test_classes_that_are_left_out_are_missed_and_no_others(judge):
   whole, part = values(judge, images(5)[0]), values(judge, images(6, classes=(0, 3))[0])
   assert (whole["classes"], part["classes"]) == (4, 2)
+  assert (part["share_1"], part["share_2"]) == (0, 0) and whole["least"] > 0.5
+  assert (part["share_0"], part["share_3"]) == (pytest.approx(2, rel=0.3), pytest.approx(2, rel=0.3))
   assert part["recall"] < 0.7 * whole["recall"]
   assert part["precision"] == pytest.approx(whole["precision"], abs=0.1)
   assert {name for name in part if name.startswith("precision_")} == {"precision_0", "precision_3"}
