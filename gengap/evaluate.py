@@ -108,7 +108,7 @@ def colour(run: Run) -> bool:
   return run.spec.shape[-1] == 3
 
 
-def features(run: Run, test: Dataset) -> eyes.Eye:
+def features(run: Run, classifier: eyes.Eye | None) -> eyes.Eye:
   """Returns what the features of images are taken with.
 
   Raises:
@@ -122,13 +122,13 @@ def features(run: Run, test: Dataset) -> eyes.Eye:
         "with: python -m gengap.prepare inception --download --out=inception.safetensors"
       )
     return eyes.inception_eye(path, RESIZE.value)
-  if not CLASSIFIER.value:
+  if not classifier:
     data = run.config.dataset
     raise InputError(
       "--features=classifier needs a trained one: --classifier=DIR; train it with: python -m gengap.main "
       f"--config=configs/classifier.py:{data} --workdir=DIR"
     )
-  return eyes.classifier_eye(CLASSIFIER.value, run, test)
+  return classifier
 
 
 def eyes_of(run: Run, test: Dataset) -> eyes.Eyes:
@@ -144,7 +144,7 @@ def eyes_of(run: Run, test: Dataset) -> eyes.Eyes:
   asked = FEATURES.value or any(needs & {"moments", "features", "logits"} for needs in wanted)
   classifier = eyes.classifier_eye(CLASSIFIER.value, run, test) if CLASSIFIER.value else None
   try:
-    eye = features(run, test)
+    eye = features(run, classifier)
   except InputError as error:
     if asked:
       raise
