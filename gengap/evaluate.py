@@ -138,10 +138,11 @@ def eyes_of(run: Run, test: Dataset) -> eyes.Eyes:
     InputError: it was asked for, and is not there.
   """
   of_blobs = run.config.dataset.partition("/")[0] in blobs.COUNT
-  wanted = [score.METRICS[name].needs for name in METRICS.value if name in score.METRICS]
-  if not run.method.generate or (METRICS.value and not wanted):
+  needs = frozenset().union(*(score.METRICS[name].needs for name in METRICS.value if name in score.METRICS))
+  asked = FEATURES.value or needs & {"moments", "features", "logits"}
+  by_default = run.method.generate and not METRICS.value
+  if not (asked or by_default or CLASSIFIER.value):
     return eyes.Eyes(None, None, of_blobs)
-  asked = FEATURES.value or any(needs & {"moments", "features", "logits"} for needs in wanted)
   classifier = eyes.classifier_eye(CLASSIFIER.value, run, test) if CLASSIFIER.value else None
   try:
     eye = features(run, classifier)

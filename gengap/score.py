@@ -80,8 +80,6 @@ def classes(scene: Scene) -> Numbers:
   real, fake = scene.real.label, scene.fake.named.argmax(1)
   histogram = np.bincount(real, minlength=scene.fake.named.shape[1])
   found: Numbers = dict(metrics.class_coverage(scene.fake.named, histogram))
-  shares = np.bincount(fake, minlength=len(histogram)) / len(fake) / (histogram / len(real))
-  found |= {f"share_{c}": float(share) for c, share in enumerate(shares)}
   for c in range(len(histogram)):
     pair = scene.real.features[real == c], scene.fake.features[fake == c]
     if min(map(len, pair)) > NEIGHBOUR:

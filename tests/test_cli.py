@@ -91,7 +91,7 @@ SERVER.set_forkserver_preload(["gengap.train"])  # the imports that take seconds
 
 
 def command(args, said):
-  """The command, in a process of its own that what it imports comes with."""
+  """Runs the command here, in a fork that has its imports already; what it says goes to a file."""
   os.environ["TFDS_DATA_DIR"] = "/nonexistent"
   with open(said, "w") as file:
     os.dup2(file.fileno(), sys.stderr.fileno())

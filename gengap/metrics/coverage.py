@@ -19,7 +19,8 @@ def class_coverage(logits: np.ndarray, histogram: np.ndarray, sure: float = SURE
 
   Returns:
     classes: how many have at least REACHED of their share of the data.
-    least: the smallest share of a class over its share of the data.
+    share_0, share_1, ...: the share of each class over its share of the data.
+    least: the smallest of them.
     entropy: of the shares of the classes, in nats; at most log(classes).
     kl: KL(generated || data) of the shares, in nats (Metz et al. 2017, arXiv:1611.02163, section 3.3).
     unsure: share of the images.
@@ -36,9 +37,11 @@ def class_coverage(logits: np.ndarray, histogram: np.ndarray, sure: float = SURE
   counts = np.bincount(logits.argmax(1), minlength=classes)
   share, data = counts / n, histogram / histogram.sum()
   seen = share > 0
+  each = {f"share_{c}": float(ratio) for c, ratio in enumerate(share / data)}
   return {
     "classes": int((share >= REACHED * data).sum()),
-    "least": float((share / data).min()),
+    **each,
+    "least": min(each.values()),
     "entropy": float(-np.sum(share[seen] * np.log(share[seen]))),
     "kl": float(np.sum(share[seen] * np.log(share[seen] / data[seen]))),
     "unsure": float(np.mean(softmax(logits, 1).max(1) < sure)),

@@ -53,7 +53,7 @@ class Tensor(NamedTuple):
     """Returns the tensor as an array of its own.
 
     Raises:
-      ValueError: it reaches beyond its storage.
+      ValueError: it reaches beyond its storage, or asks for more numbers than that holds.
     """
     flat = np.frombuffer(data, np.dtype(self.storage.dtype).newbyteorder("<"), self.storage.numbers)
     if len(self.size) != len(self.stride) or min((self.offset, *self.size, *self.stride)) < 0:
