@@ -108,9 +108,9 @@ def one_line(error: BaseException) -> str:
 
 def usage() -> str:
   """Returns the help of the command that runs: its module's docstring and its flags."""
-  return "\n".join(
-    [str(sys.modules["__main__"].__doc__), flags.FLAGS.main_module_help(), flags.FLAGS.module_help(__name__)]
-  )
+  ours = [name for name in flags.FLAGS.flags_by_module_dict() if name.startswith("gengap")]
+  texts = [flags.FLAGS.main_module_help(), *map(flags.FLAGS.module_help, ours)]
+  return "\n".join([str(sys.modules["__main__"].__doc__), *texts])
 
 
 def hush_storage() -> None:

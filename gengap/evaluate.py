@@ -1,7 +1,8 @@
 """Judges a trained run: its samples beside real images, and an autoencoder by what it says of images.
 
   python -m gengap.evaluate --workdir=DIR [--step=last|best|all|N] [--metrics=a,b,...] [--num_samples=10000]
-    [--features=inception --inception=FILE | --features=classifier --classifier=DIR] [--outside=DATASET]
+    [--features=inception --inception=FILE | --features=classifier --classifier=DIR | --features=pixels]
+    [--outside=DATASET]
 
 Prints what it finds and writes it to eval/STEP.json, with all that is needed to take it again, and to
 TensorBoard. Of samples (`score`), each beside its floor, the same of real images:
@@ -25,9 +26,7 @@ Of what an autoencoder says (`diagnose`):
   reconstructions  a picture: images and, below them, what is decoded from their codes
 """
 
-import contextlib
 import json
-import os
 import pathlib
 from collections.abc import Callable, Mapping
 
@@ -38,14 +37,12 @@ from tensorboardX import SummaryWriter
 
 import gengap
 from gengap import cli, diagnose, eyes, log, score
-from gengap.checkpoint import Checkpoints
-from gengap.data import Dataset, blobs
+from gengap.data import Dataset
 from gengap.diagnose import Numbers
 from gengap.errors import InputError, suggest
 from gengap.method import Key
-from gengap.metrics.resize import PROTOCOLS
 from gengap.program import load_data
-from gengap.run import Run, load
+from gengap.run import Run, load, steps
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
 STEP = flags.DEFINE_string("step", "last", "Checkpoint: last, best, all that are there, or a number.")
@@ -53,12 +50,7 @@ METRICS = flags.DEFINE_list("metrics", [], "Which to take; by default all that t
 OUTSIDE = flags.DEFINE_string("outside", "", "Data set of images that the run was not trained on.")
 NUM_SAMPLES = flags.DEFINE_integer("num_samples", 10_000, "Samples to draw, and real images beside them.")
 SAMPLE_SEEDS = flags.DEFINE_list("sample_seeds", ["0", "1", "2"], "Of the samples: each draws its own.")
-FEATURES = flags.DEFINE_enum(
-  "features", None, ["inception", "classifier"], "Whose; by default Inception's of colour images."
-)
-INCEPTION = flags.DEFINE_string("inception", None, "File of Inception's weights; else $GENGAP_INCEPTION.")
-RESIZE = flags.DEFINE_enum("resize", "clean", list(PROTOCOLS), "How images are resized for Inception.")
-CLASSIFIER = flags.DEFINE_string("classifier", None, "Workdir of a classifier of the run's data set.")
+SIGHT = eyes.define_flags()
 NUM_IMAGES = flags.DEFINE_integer("num_images", 1000, "Test images that an autoencoder is asked about.")
 SAMPLES = flags.DEFINE_integer("samples", 500, "Importance samples of the likelihood.")
 SEED = flags.DEFINE_integer("seed", 0, "Of what is drawn while judging.")
@@ -103,57 +95,18 @@ MEASURES: Mapping[str, Callable[[Run, Key, np.ndarray, pathlib.Path], Numbers]] 
 }
 
 
-def colour(run: Run) -> bool:
-  """Whether images have three channels."""
-  return run.spec.shape[-1] == 3
-
-
-def features(run: Run, classifier: eyes.Eye | None) -> eyes.Eye:
-  """Returns what the features of images are taken with.
-
-  Raises:
-    InputError: it is not there; says what to do.
-  """
-  if (FEATURES.value or ("inception" if colour(run) else "classifier")) == "inception":
-    path = INCEPTION.value or os.environ.get("GENGAP_INCEPTION")
-    if not path:
-      raise InputError(
-        "--features=inception needs the network's weights: --inception=FILE, or $GENGAP_INCEPTION; get them "
-        "with: python -m gengap.prepare inception --download --out=inception.safetensors"
-      )
-    return eyes.inception_eye(path, RESIZE.value)
-  if not classifier:
-    data = run.config.dataset
-    raise InputError(
-      "--features=classifier needs a trained one: --classifier=DIR; train it with: python -m gengap.main "
-      f"--config=configs/classifier.py:{data} --workdir=DIR"
-    )
-  return classifier
-
-
 def eyes_of(run: Run, test: Dataset) -> eyes.Eyes:
   """Returns what looks at samples; says what is missing, unless it was asked for.
 
   Raises:
     InputError: it was asked for, and is not there.
   """
-  of_blobs = run.config.dataset.partition("/")[0] in blobs.COUNT
   needs = frozenset().union(*(score.METRICS[name].needs for name in METRICS.value if name in score.METRICS))
-  asked = FEATURES.value or needs & {"moments", "features", "logits"}
+  asked = bool(SIGHT.features.value or needs & {"moments", "features", "logits"})
   by_default = run.method.generate and not METRICS.value
-  if not (asked or by_default or CLASSIFIER.value):
-    return eyes.Eyes(None, None, of_blobs)
-  classifier = eyes.classifier_eye(CLASSIFIER.value, run, test) if CLASSIFIER.value else None
-  try:
-    eye = features(run, classifier)
-  except InputError as error:
-    if asked:
-      raise
-    eye = None
-    log.say(f"without features, since {error}")
-  if eye and not colour(run) and "resize" in eye.protocol:
-    log.say("Inception sees three channels: a grey image is shown three times")
-  return eyes.Eyes(eye, classifier, of_blobs)
+  if not (asked or by_default or SIGHT.classifier.value):
+    return eyes.Eyes(None, None, eyes.of_blobs(run))
+  return eyes.opened(SIGHT, run, test, asked)
 
 
 def answerable(run: Run, sight: eyes.Eyes) -> list[str]:
@@ -182,7 +135,7 @@ def chosen(run: Run, sight: eyes.Eyes) -> list[str]:
   for name in METRICS.value:
     if name == "outside" and not OUTSIDE.value:
       raise InputError("--metrics=outside needs --outside=DATASET")
-    if name == "classes" and run.method.generate and not CLASSIFIER.value:
+    if name == "classes" and run.method.generate and not SIGHT.classifier.value:
       raise InputError("--metrics=classes needs --classifier=DIR")
     if name not in can:
       raise InputError(f"--metrics={name}: a run of {method!r} has no answer; it has {', '.join(can)}")
@@ -214,19 +167,6 @@ def table(scores: Numbers) -> str:
     row = [("" if x is None else f"{x:.{digits}g}") for x, digits in zip(cells, (2, 4, 4), strict=True)]
     lines.append(f"{name:18} {seen['value']:10.5g} {row[0]:>9} {row[1]:>13} {row[2]:>10}")
   return "\n".join(lines)
-
-
-def steps() -> list[int | str]:
-  """Returns the checkpoints to judge.
-
-  Raises:
-    InputError: there is none.
-  """
-  if STEP.value != "all":
-    return [STEP.value]
-  load(str(WORKDIR.value))  # refuses what is no run
-  with contextlib.closing(Checkpoints(str(WORKDIR.value))) as checkpoints:
-    return list(checkpoints.steps())
 
 
 def whole(flag: str, values: list[str]) -> list[int]:
@@ -262,7 +202,7 @@ def main(rest: list[str]) -> None:
     if name not in known:
       raise InputError(f"--metrics={name} is none of {', '.join(known)}{suggest(name, known)}")
   seeds, judge = whole("sample_seeds", SAMPLE_SEEDS.value), None
-  wanted = steps()
+  wanted = steps(str(WORKDIR.value), STEP.value)
   run = load(str(WORKDIR.value), wanted[0])
   test = load_data(run.config, "test")
   names = chosen(run, sight := eyes_of(run, test))

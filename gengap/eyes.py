@@ -4,29 +4,59 @@ import contextlib
 import functools
 import hashlib
 import json
+import os
 import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from absl import flags
 
 from gengap import metrics
-from gengap.data import Dataset, cache
+from gengap.data import Dataset, blobs, cache
 from gengap.errors import InputError
+from gengap.log import say
 from gengap.metrics import features, inception, weights
+from gengap.metrics.resize import PROTOCOLS
 from gengap.run import Run, load
 
-Images: TypeAlias = np.ndarray  # [N, H, W, C] uint8
+Images: TypeAlias = np.ndarray  # [N, H, W, C] uint8, or float in [-1, 1]
+
+KINDS = ("inception", "classifier", "pixels")  # of features
+KINDS = ["inception", "classifier", "pixels"]  # of features
+THUMBNAIL = 16  # pixels a side, at most
 
 
 class Eye(NamedTuple):
-  """A network that looks at images."""
+  """What features of images are taken with."""
 
   protocol: dict[str, Any]  # what its features depend on
   see: Callable[[Images], np.ndarray]  # -> [N, D]
-  classify: Callable[[np.ndarray], np.ndarray]  # features [N, D] -> logits [N, classes]
+  classify: Callable[[np.ndarray], np.ndarray] | None  # features [N, D] -> logits; None: it knows no classes
+
+
+def pixel_eye() -> Eye:
+  """Returns what sees pixels in [-1, 1] themselves, in the mean over squares: 16 a side at most."""
+
+  def see(images: Images) -> np.ndarray:
+    return thumbnails(images).reshape(len(images), -1)
+
+  return Eye({"network": f"pixels {THUMBNAIL}"}, see, None)
+
+
+def thumbnails(images: Images) -> np.ndarray:
+  """Means over squares of images [N, H, W, C], the last pixels repeated where they are cut: float32."""
+  side = -(-max(images.shape[1:3]) // THUMBNAIL)
+  small = pixels(np.asarray(images))
+  small = np.pad(small, [(0, 0), *((0, -n % side) for n in images.shape[1:3]), (0, 0)], mode="edge")
+  n, height, width, channels = small.shape
+  return small.reshape(n, height // side, side, width // side, side, channels).mean((2, 4))
+
+
+def pixels(images: Any) -> Any:
+  """Images as float32 in [-1, 1]."""
+  return images.astype("float32") / 127.5 - 1 if images.dtype == "uint8" else images
 
 
 def inception_eye(path: str, resize: str = "clean") -> Eye:
@@ -62,9 +92,7 @@ def classifier_eye(workdir: str, run: Run, test: Dataset) -> Eye:
   def classify(x: np.ndarray) -> np.ndarray:
     return np.asarray(x, np.float64) @ kernel + bias
 
-  look = features.over_devices(
-    lambda nets, x: found.method.represent["features"](nets, x.astype(jnp.float32) / 127.5 - 1)
-  )
+  look = features.over_devices(lambda nets, x: found.method.represent["features"](nets, pixels(x)))
 
   def see(images: Images) -> np.ndarray:
     return look(found.nets, features.batches(images, 256))
@@ -89,14 +117,91 @@ class Eyes(NamedTuple):
 
   def can(self) -> frozenset[str]:
     """Returns what they can tell."""
-    of_features = ("moments", "features", "logits", "train") if self.features else ()
-    return frozenset((*of_features, *("named",) * bool(self.classifier), *("blobs",) * self.blobs))
+    of_features = ("moments", "features", "train") if self.features else ()
+    logits = ("logits",) if self.features and self.features.classify else ()
+    named = ("named",) if self.classifier else ()
+    return frozenset((*of_features, *logits, *named, *("blobs",) * self.blobs))
 
   def remembering(self) -> "Eyes":
     """Returns eyes that keep on disk what they saw: for real images, which are looked at again and again."""
     return self._replace(
       features=self.features and self.features._replace(see=functools.partial(recall, self.features))
     )
+
+
+class Sight(NamedTuple):
+  """The flags that say what looks at images."""
+
+  features: flags.FlagHolder
+  inception: flags.FlagHolder
+  resize: flags.FlagHolder
+  classifier: flags.FlagHolder
+
+
+def define_flags() -> Sight:
+  """Adds the flags that say what looks at images to those of a command."""
+  return Sight(
+    flags.DEFINE_enum("features", None, KINDS, "Whose; by default Inception's of colour images."),
+    flags.DEFINE_string("inception", None, "File of Inception's weights; else $GENGAP_INCEPTION."),
+    flags.DEFINE_enum("resize", "clean", list(PROTOCOLS), "How images are resized for Inception."),
+    flags.DEFINE_string("classifier", None, "Workdir of a classifier of the run's data set."),
+  )
+
+
+def opened(sight: Sight, run: Run, test: Dataset, asked: bool) -> Eyes:
+  """Returns what looks at a run's images; without features, and said so, where none can be taken.
+
+  Raises:
+    InputError: what is `asked` for, or named by a flag, is not there.
+  """
+  named = sight.classifier.value
+  classifier = classifier_eye(named, run, test) if named else None
+  try:
+    eye = chosen(sight, run, classifier)
+  except InputError as error:
+    if asked:
+      raise
+    eye = None
+    say(f"without features, since {error}")
+  if eye and not colour(run) and "resize" in eye.protocol:
+    say("Inception sees three channels: a grey image is shown three times")
+  return Eyes(eye, classifier, of_blobs(run))
+
+
+def chosen(sight: Sight, run: Run, classifier: Eye | None) -> Eye:
+  """Returns what features are taken with.
+
+  Raises:
+    InputError: it is not there; says what to do.
+  """
+  wanted = sight.features.value or ("inception" if colour(run) else "classifier")
+  if wanted == "pixels":
+    return pixel_eye()
+  if wanted == "inception":
+    path = sight.inception.value or os.environ.get("GENGAP_INCEPTION")
+    if not path:
+      raise InputError(
+        "--features=inception needs the network's weights: --inception=FILE, or $GENGAP_INCEPTION; get them "
+        "with: python -m gengap.prepare inception --download --out=inception.safetensors"
+      )
+    return inception_eye(path, sight.resize.value)
+  if not classifier:
+    data = run.config.dataset
+    raise InputError(
+      "--features=classifier needs a trained one: --classifier=DIR; train it with: python -m gengap.main "
+      f"--config=configs/classifier.py:{data} --workdir=DIR"
+    )
+  return classifier
+
+
+def colour(run: Run) -> bool:
+  """Whether images have three channels."""
+  return run.spec.shape[-1] == 3
+
+
+def of_blobs(run: Run) -> bool:
+  """Whether images are of blobs."""
+  return run.config.dataset.partition("/")[0] in blobs.COUNT
 
 
 def recall(eye: Eye, images: Images) -> np.ndarray:

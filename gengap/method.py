@@ -63,10 +63,12 @@ class Method(NamedTuple):
   latent_dim: int
   init: Callable[[Key, Batch], Nets]  # player -> Linen variables
   turns: tuple[Turn, ...]  # the last is the generator's (or decoder's): exactly one update per step
-  # z [B, latent_dim] ~ N(0, I), label [B] -> images; None: it makes no images, and looks at them only
+  # z [B, latent_dim] ~ N(0, I), label [B] (if conditional, also shares of classes [B, classes]) -> images;
+  # None: it makes no images, and looks at them only
   generate: Callable[[Nets, Array, Array], Array] | None
   represent: Mapping[str, Callable[[Nets, Array], Array]]  # name -> images -> features
   density: Density | None = None  # None: it says nothing of how likely an image is
+  conditional: bool = False  # whether `generate` looks at the label
 
 
 class State(NamedTuple):

@@ -63,8 +63,21 @@ def compile_program(config: Config, dataset: data.Dataset) -> Program:
   Raises:
     InputError: a method argument that does not suit the data.
   """
-  spec = Spec(dataset.image.shape[1:], len(dataset.classes), config.dtype)
-  method = methods.build(config, spec)
+  return compile_method(methods.build(config, spec_of(config, dataset)), config, dataset)
+
+
+def spec_of(config: Config, dataset: data.Dataset) -> Spec:
+  """Returns what a method must know of a data set."""
+  return Spec(dataset.image.shape[1:], len(dataset.classes), config.dtype)
+
+
+def compile_method(method: Method, config: Config, dataset: data.Dataset) -> Program:
+  """Compiles the training program of any method, whichever the config names.
+
+  Raises:
+    InputError: the run would draw too many images.
+  """
+  spec = spec_of(config, dataset)
   images = config.steps * step.batches_per_step(method) * config.batch_size
   if images >= 2**32:
     raise InputError(f"config.steps is {config.steps}: the run would draw {images} images, 2^32 at most")

@@ -17,6 +17,7 @@ from gengap import methods
 from gengap.checkpoint import Checkpoints
 from gengap.errors import InputError
 from gengap.method import Array, Batch, Config, Density, Key, Method, Nets, Spec
+from gengap.step import init
 
 CHUNK = 256  # images generated or encoded at a time
 
@@ -55,7 +56,16 @@ class Run(NamedTuple):
     return self.generate(z, label)
 
   def generate(self, z: Array, label=None) -> Array:
-    """Images [n, H, W, C] in [-1, 1] of latents [n, latent_dim] and a class, [n] or one for all (None: 0)."""
+    """Generates an image of every latent.
+
+    Args:
+      z: [n, latent_dim].
+      label: a class, [n] or one for all (None: 0); or shares of classes [n, classes], as of one between two.
+        Only conditional methods look at it.
+
+    Returns:
+      [n, H, W, C] float32 in [-1, 1].
+    """
     generate = self.generator()
     z = jnp.asarray(z, jnp.float32)
     if z.ndim != 2 or z.shape[1] != self.method.latent_dim:
@@ -74,12 +84,16 @@ class Run(NamedTuple):
     return self.method.generate
 
   def labels(self, label, n: int) -> Array:
-    """Returns a class, [n] or one for all, as [n] int32.
+    """Returns a class, [n] or one for all, as [n] int32; shares of classes [n, classes] as float32.
 
     Raises:
-      InputError: not as many classes as images, or one that the data do not have.
+      InputError: not as many classes as images, one that the data do not have, or shares that are none.
     """
     label = np.asarray(label)
+    if label.shape == (n, self.spec.num_classes) and label.dtype.kind == "f":
+      if not (label.min() >= 0 and np.allclose(label.sum(1), 1, atol=1e-5)):
+        raise InputError("label holds shares of classes that are negative, or do not sum to 1")
+      return jnp.asarray(label, jnp.float32)
     if label.shape not in ((), (n,)):
       raise InputError(f"label has shape {label.shape}; it must be one class, or [{n}]")
     if label.dtype.kind not in "iu" or label.min() < 0 or label.max() >= self.spec.num_classes:
@@ -179,26 +193,54 @@ def chunked(function, *arrays: Array) -> Any:
   return jax.tree.map(lambda *found: jnp.concatenate(found)[:n], *pieces)
 
 
+def steps(workdir: str | pathlib.Path, step: int | str = "all") -> list[int]:
+  """Returns the steps of a run's checkpoints that "all", "last", "best" or a number means, the newest first.
+
+  Raises:
+    InputError: no run there, or no such checkpoint.
+  """
+  workdir = folder(workdir)
+  with contextlib.closing(Checkpoints(workdir, best=settings.read(workdir)["best"])) as checkpoints:
+    if step != "all":
+      return [int(step) if str(step) == "0" else checkpoints.find(step)]
+    checkpoints.find("last")  # refuses where there is none
+    return checkpoints.steps()
+
+
+def folder(workdir: str | pathlib.Path) -> pathlib.Path:
+  """Returns a run's folder.
+
+  Raises:
+    InputError: no run there.
+  """
+  path = pathlib.Path(workdir).expanduser()
+  if not (path / "checkpoints").is_dir():
+    raise InputError(f"{path} holds no run: it has no folder checkpoints")
+  return path
+
+
 def load(workdir: str | pathlib.Path, step: int | str = "last") -> Run:
   """Reloads a checkpoint.
 
   Args:
     workdir: of the run.
-    step: "last", "best" or a number.
+    step: "last", "best" or a number; 0 for the weights before training, which are made again from the seed.
 
   Raises:
     InputError: no run there, no such checkpoint, or a damaged one.
   """
-  workdir = pathlib.Path(workdir).expanduser()
-  if not (workdir / "checkpoints").is_dir():
-    raise InputError(f"{workdir} holds no run: it has no folder checkpoints")
+  workdir = folder(workdir)
   config: Config = ConfigDict(settings.read(workdir))
   with contextlib.closing(Checkpoints(workdir, best=config.best)) as checkpoints:
-    number = checkpoints.find(step)
+    before = str(step) == "0"
+    number = checkpoints.find("last" if before else step)
     height, width, channels = (found := checkpoints.meta(number)["spec"])["shape"]
     spec = Spec(**found | {"shape": (height, width, channels)})
     method = methods.build(config, spec)
     example = Batch(jnp.zeros((1, *spec.shape)), jnp.zeros(1, jnp.int32))
+    if before:
+      nets = jax.jit(functools.partial(init, method, config.seed, ema=0))(example).nets
+      return Run(config, 0, spec, method, nets)
     here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     nets = jax.tree.map(
       lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here),

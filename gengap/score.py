@@ -135,9 +135,9 @@ def glance(images: Images, eyes: Eyes, needs: frozenset[str]) -> dict[str, np.nd
     found |= {f"blobs/{name}": value for name, value in blobs.describe(images).items()}
   if eyes.features and needs & {"moments", "features", "logits"}:
     found["features"] = eyes.features.see(images)
-    if "logits" in needs:
+    if "logits" in needs and eyes.features.classify:
       found["logits"] = eyes.features.classify(found["features"])
-  if eyes.classifier and "named" in needs:
+  if eyes.classifier and eyes.classifier.classify and "named" in needs:
     one = eyes.features and eyes.features.protocol == eyes.classifier.protocol and "features" in found
     seen = found["features"] if one else eyes.classifier.see(images)
     found["named"] = eyes.classifier.classify(seen)

@@ -1,14 +1,13 @@
 """What happens to bad input: one line that helps, status 2, and nothing changed on disk."""
 
 import json
-import multiprocessing
 import os
 import pathlib
-import runpy
 import shutil
 import subprocess
 import sys
 
+import forked
 import pytest
 import tiny
 from test_train import config
@@ -86,27 +85,11 @@ BAD = [
 ]
 
 
-SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["gengap.train"])  # the imports that take seconds
-
-
-def command(args, said):
-  """Runs the command here, in a fork that has its imports already; what it says goes to a file."""
-  os.environ["TFDS_DATA_DIR"] = "/nonexistent"
-  with open(said, "w") as file:
-    os.dup2(file.fileno(), sys.stderr.fileno())
-  sys.argv = ["gengap.main", *args]
-  runpy.run_module("gengap.main", run_name="__main__")
-
-
 @pytest.mark.parametrize(("args", "words"), BAD, ids=lambda x: " ".join(x)[:60])
 def test_bad_input_is_one_line_and_status_2(args, words, tmp_path, monkeypatch):
   workdir, said = tmp_path / "run", tmp_path / "said"
   monkeypatch.chdir(ROOT)
-  process = SERVER.Process(target=command, args=([*args, f"--workdir={workdir}"], said))
-  process.start()
-  process.join(timeout=120)
-  status, said = process.exitcode, said.read_text()
+  status, said = forked.call("gengap.main", [*args, f"--workdir={workdir}"], said)
   assert status == 2, said
   assert len(said.splitlines()) == 1, said
   for word in words:

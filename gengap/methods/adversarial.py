@@ -224,6 +224,7 @@ def build(
     ),
     generate=generate,
     represent={"critic": judge} if condition == "none" else {},
+    conditional=condition != "none",
   )
 
 

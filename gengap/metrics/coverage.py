@@ -44,8 +44,13 @@ def class_coverage(logits: np.ndarray, histogram: np.ndarray, sure: float = SURE
     "least": min(each.values()),
     "entropy": float(-np.sum(share[seen] * np.log(share[seen]))),
     "kl": float(np.sum(share[seen] * np.log(share[seen] / data[seen]))),
-    "unsure": float(np.mean(softmax(logits, 1).max(1) < sure)),
+    "unsure": float(np.mean(confidence(logits)[1] < sure)),
   }
+
+
+def confidence(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """The likeliest class and its probability: [..., classes] -> [...] int, [...]."""
+  return np.argmax(logits, -1), softmax(np.asarray(logits, np.float64), -1).max(-1)
 
 
 def calibration_error(logits: np.ndarray, label: np.ndarray, bins: int = 15) -> float:
@@ -59,7 +64,7 @@ def calibration_error(logits: np.ndarray, label: np.ndarray, bins: int = 15) -> 
     bins: of the probability of the likeliest class.
   """
   logits, label = np.asarray(logits, np.float64), np.asarray(label)
-  confidence, right = softmax(logits, 1).max(1), logits.argmax(1) == label
-  bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-  gaps = (abs(np.sum((right - confidence)[bin_of == b])) for b in range(bins))
+  named, sure = confidence(logits)
+  bin_of = np.minimum((sure * bins).astype(int), bins - 1)
+  gaps = (abs(np.sum(((named == label) - sure)[bin_of == b])) for b in range(bins))
   return float(sum(gaps) / len(label))

@@ -106,7 +106,8 @@ def features(
 
   Args:
     params: of `load` or `from_state_dict`.
-    images: [N, H, W, C] uint8, or a list of [H, W, C] of any sizes; a single channel is shown three times.
+    images: [N, H, W, C] uint8 or float in [-1, 1], which is not rounded; or a list of [H, W, C] of any sizes.
+      A single channel is shown three times.
     protocol: how images are resized and scaled (`resize.PROTOCOLS`): "pytorch_fid", "legacy" (as TensorFlow
       1 did) or "clean".
     layer: "64", "192", "768", "2048": mean over the map after the first and second max pool, after Mixed_6e
@@ -128,18 +129,20 @@ def scaled(images: np.ndarray | Sequence[np.ndarray], protocol: str) -> Array | 
   """Images as the network wants them: [N, 299, 299, 3] float32; on the device if all are of one size.
 
   Raises:
-    InputError: they are not [H, W, 1] or [H, W, 3], or not uint8.
+    InputError: they are not [H, W, 1] or [H, W, 3], or neither uint8 nor float in [-1, 1].
   """
   alike: dict[tuple[int, ...], list[int]] = {}
   for i, image in enumerate(images):
-    shape, dtype = np.shape(image), np.asarray(image).dtype
+    image = np.asarray(image)
+    shape, dtype = image.shape, image.dtype
     if len(shape) != 3 or shape[-1] not in (1, 3) or 0 in shape:
       raise InputError(f"image {i} has shape {shape}; Inception wants [H, W, 3], or a single channel")
-    if dtype != np.uint8:
-      raise InputError(f"image {i} is {dtype}; Inception wants uint8, from 0 to 255")
+    if dtype != np.uint8 and not (dtype.kind == "f" and abs(image).max() <= 1):
+      raise InputError(f"image {i} is {dtype}; Inception wants uint8, from 0 to 255, or float in [-1, 1]")
     alike.setdefault(shape, []).append(i)
+  images = [image if image.dtype == np.uint8 else (image + 1) * 127.5 for image in map(np.asarray, images)]
   if len(alike) == 1:
-    return resizer(protocol)(np.stack(list(images)))
+    return resizer(protocol)(np.stack(images))
   found = np.empty((len(images), SIDE, SIDE, 3), np.float32)
   for indices in alike.values():
     found[indices] = resizer(protocol)(np.stack([images[i] for i in indices]))
@@ -148,7 +151,7 @@ def scaled(images: np.ndarray | Sequence[np.ndarray], protocol: str) -> Array | 
 
 @functools.cache
 def resizer(protocol: str) -> Callable[[np.ndarray], Array]:
-  """Returns the compiled way from [N, H, W, C] uint8 to [N, 299, 299, 3]."""
+  """Returns the compiled way from [N, H, W, C] of 0 to 255 to [N, 299, 299, 3]."""
   scale = resize.PROTOCOLS[protocol]
   return jax.jit(lambda images: jnp.broadcast_to(scale(images), (len(images), SIDE, SIDE, 3)))
 

@@ -8,7 +8,10 @@ from gengap.method import Array, Keys
 
 
 class Generator(nn.Module):
-  """A decoder and tanh, told the class or not: z [B, D], label [B] -> [B, H, W, C] in [-1, 1]."""
+  """A decoder and tanh, told the class or not: z [B, D], label -> [B, H, W, C] in [-1, 1].
+
+  The label is a class, [B], or shares of classes, [B, classes], in place of its one-hot code.
+  """
 
   body: nn.Module
   condition: str
@@ -16,7 +19,8 @@ class Generator(nn.Module):
 
   def __call__(self, z: Array, label: Array, train: bool) -> Array:
     if self.condition != "none":
-      z = jnp.concatenate([z, jax.nn.one_hot(label, self.num_classes)], -1)
+      shares = label if label.ndim == 2 else jax.nn.one_hot(label, self.num_classes)
+      z = jnp.concatenate([z, shares], -1)
     return jnp.tanh(self.body(z, train=train))
 
 
