@@ -13,7 +13,7 @@ TOP = {"pyproject.toml", "README.md", "LICENSE", "gengap", "configs", "launch", 
 # Every floor may import from those below it, and from its own room; never from above.
 FLOORS = (
   {"main", "evaluate", "probe", "report", "bench", "prepare"},
-  {"train"},
+  {"train", "subject"},
   {"validate", "diagnose", "score"},
   {"eyes"},
   {"program", "run"},

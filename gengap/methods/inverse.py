@@ -1,0 +1,67 @@
+"""An encoder for a generator that has none, fitted while the generator stays as it is.
+
+Two losses on every batch, each as a share of what there is to explain, so that neither needs a weight:
+
+  E |E(G(z)) - z|^2 / E |z|^2           on generated images (Perarnau et al. 2016, arXiv:1611.06355)
+  E |G(E(x)) - x|^2 / E |x - mean x|^2  on real ones (Zhu et al. 2016, arXiv:1609.03552, equation 3)
+
+The first keeps codes where the prior is, the second makes them those of the images that will be asked for.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from gengap.method import Batch, Key, Keys, Method, Nets, Params, Spec, Turn
+from gengap.methods import parts
+
+PLAYER = "inverse"
+
+
+def build(
+  spec: Spec,
+  generator: Method,
+  nets: Nets,
+  network: str = "conv",
+  width: int = 16,
+  learning_rate: float = 1e-3,
+) -> Method:
+  """Builds the method; it represents images by "code" [B, latent_dim].
+
+  Args:
+    spec: of the data.
+    generator: the method whose `generate` is inverted.
+    nets: its trained variables, which are kept as they are.
+    network: family of the encoder.
+    width: of the encoder, in the family's own unit.
+    learning_rate: of Adam.
+  """
+  assert generator.generate, "there is nothing to invert"
+  generate, dim = generator.generate, generator.latent_dim
+  encoder: Any = parts.network(network, "encoder")(outputs=dim, width=width, dtype=spec.dtype)
+
+  def init(key: Key, batch: Batch) -> Nets:
+    return nets | {PLAYER: encoder.init(key, batch.image, train=False)}
+
+  def loss(params: Params, nets: Nets, batch: Batch, keys: Keys, step):
+    del step
+    variables, z = nets[PLAYER] | {"params": params}, parts.normal(keys, dim)
+    both = jnp.concatenate([generate(nets, z, batch.label), batch.image])
+    codes, changed = encoder.apply(variables, both, train=True, mutable=["batch_stats"])
+    of_made, of_real = jnp.split(codes, 2)
+    latent = jnp.mean((of_made - z) ** 2)
+    made = generate(nets, of_real, batch.label)
+    pixel = jnp.mean((made - batch.image) ** 2) / jnp.mean((batch.image - batch.image.mean(0)) ** 2)
+    return latent + pixel, ({PLAYER: changed}, {"latent": latent, "pixel": pixel})
+
+  def code(nets: Nets, x):
+    return encoder.apply(nets[PLAYER], x, train=False)
+
+  return Method(
+    latent_dim=dim,
+    init=init,
+    turns=(Turn(PLAYER, loss, parts.adam(learning_rate)),),
+    generate=generate,
+    represent={"code": code},
+    conditional=generator.conditional,
+  )

@@ -1,0 +1,89 @@
+"""Figures: rows of images with a name each, and curves beneath them."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
+
+INCH = 0.45  # of an image in a row
+COLOURS = matplotlib.colormaps["tab10"]
+
+
+def sheet(rows: int, columns: int, panels: int, title: str) -> tuple[Figure, list[SubplotSpec], list[Axes]]:
+  """Returns a figure with a place for rows of images each, and with panels beneath them.
+
+  Args:
+    rows: of images.
+    columns: images in the longest row.
+    panels: plots beside each other, below the images.
+    title: of all.
+  """
+  width = max(1.2 + INCH * columns, 2.5 * max(panels, 1))
+  height = INCH * rows + 0.5
+  figure = Figure(figsize=(width, height + (2.9 if panels else 0)), layout="constrained", dpi=150)
+  figure.suptitle(title, fontsize=10)
+  grid = figure.add_gridspec(2 if panels else 1, 1, height_ratios=[height, 2.7][: 2 if panels else 1])
+  strips = grid[0].subgridspec(rows, 1, hspace=0.04)
+  axes = list(grid[1].subgridspec(1, panels).subplots(squeeze=False)[0]) if panels else []
+  for axis in axes:
+    axis.tick_params(labelsize=7)
+  return figure, [strips[i, 0] for i in range(rows)], axes
+
+
+def plots(number: int, title: str) -> tuple[Figure, list[Axes]]:
+  """Returns a figure of plots beside each other."""
+  figure = Figure(figsize=(3.6 * number, 3.8), layout="constrained", dpi=150)
+  figure.suptitle(title, fontsize=10)
+  axes = list(figure.subplots(1, number, squeeze=False)[0])
+  for axis in axes:
+    axis.tick_params(labelsize=7)
+  return figure, axes
+
+
+def pixels(images: np.ndarray) -> np.ndarray:
+  """Returns images [..., H, W, C] in [-1, 1] as colours [..., H, W, 3] in [0, 1]."""
+  shown = (np.clip(images, -1, 1) + 1) / 2
+  return np.broadcast_to(shown, (*shown.shape[:-1], 3)) if shown.shape[-1] == 1 else shown
+
+
+def mosaic(images: np.ndarray, margin: int = 1) -> np.ndarray:
+  """Arranges images [R, C, H, W, channels] in rows: [h, w, 3] in [0, 1], white between them."""
+  rows, columns, height, width, _ = images.shape
+  whole = np.ones((rows * (height + margin) + margin, columns * (width + margin) + margin, 3))
+  for r in range(rows):
+    for c in range(columns):
+      y, x = r * (height + margin) + margin, c * (width + margin) + margin
+      whole[y : y + height, x : x + width] = pixels(images[r, c])
+  return whole
+
+
+def show(axis: Axes, picture: np.ndarray) -> None:
+  """Draws a picture [h, w, 3] without axes."""
+  axis.imshow(picture, interpolation="nearest", aspect="equal")
+  axis.set_xticks([])
+  axis.set_yticks([])
+  for side in axis.spines.values():
+    side.set_visible(False)
+
+
+def strip(figure: Figure, place: SubplotSpec, images: np.ndarray, name: str) -> None:
+  """Draws a row of images [N, H, W, C] with its name at the left."""
+  axis = figure.add_subplot(place)
+  show(axis, mosaic(images[None]))
+  axis.set_anchor("W")
+  axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=7)
+
+
+def curves(
+  axis: Axes, x: Sequence[float] | np.ndarray, lines: Mapping[str, np.ndarray], xlabel: str, ylabel: str
+) -> None:
+  """Draws named lines."""
+  for name, y in lines.items():
+    axis.plot(x, y, marker=".", markersize=3, linewidth=1, label=name)
+  axis.set_xlabel(xlabel, fontsize=8)
+  axis.set_ylabel(ylabel, fontsize=8)
+  if len(lines) > 1:
+    axis.legend(fontsize=6)

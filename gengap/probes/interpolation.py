@@ -1,0 +1,247 @@
+"""Is the latent space continuous? Paths between latents, and what their images do on the way.
+
+Paths lead between random latents, between two of one class, and between two of different classes. For a
+model with its own encoder the ends are codes of real images; for another one they are latents whose images a
+classifier is sure of; a conditional model is told the class, so that its paths across classes keep the
+latent and change the shares of the classes alone.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gengap.metrics import neighbours
+from gengap.metrics.coverage import SURE, confidence
+from gengap.probes import estimate, figure
+from gengap.probes.subject import Array, Found, Options, Subject
+
+STEPS = 16  # of a path; even, so that one point is its middle
+EPSILON = 1e-4  # of the perceptual path length
+CERTAIN = 0.9  # probability of the likeliest class at an end
+POOL = 20  # latents to choose the ends of a path among
+SHOWN = 3  # paths of a kind in the picture
+
+
+class Ends(NamedTuple):
+  """Where paths begin and end."""
+
+  a: Array  # [P, D]
+  b: Array  # [P, D]
+  from_class: Array  # [P]
+  to_class: Array  # [P]
+
+
+def linear(a: Array, b: Array, t: Array) -> Array:
+  """(1 - t) a + t b: [P, D], [P, D], t [T] or [P, T] -> [P, T, D]."""
+  t = np.broadcast_to(t, (len(a), np.shape(t)[-1]))[..., None]
+  return (1 - t) * a[:, None] + t * b[:, None]
+
+
+def spherical(a: Array, b: Array, t: Array) -> Array:
+  """Along the arc: (sin((1 - t) w) a + sin(t w) b) / sin w, w the angle between a and b (Shoemake 1985).
+
+  Shapes as in `linear`, which it is where a and b lie on one line.
+  """
+  t = np.broadcast_to(t, (len(a), np.shape(t)[-1]))
+  norms = np.maximum(np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1), 1e-12)
+  angle = np.arccos(np.clip(np.sum(a * b, 1) / norms, -1, 1))[:, None]
+  straight = np.sin(angle) < 1e-6
+  sine = np.where(straight, 1, np.sin(angle))
+  first = np.where(straight, 1 - t, np.sin((1 - t) * angle) / sine)
+  second = np.where(straight, t, np.sin(t * angle) / sine)
+  return first[..., None] * a[:, None] + second[..., None] * b[:, None]
+
+
+def step_lengths(features: Array) -> Array:
+  """Distances of points in a row on paths: [P, T + 1, F] -> [P, T]."""
+  return np.linalg.norm(np.diff(np.asarray(features, np.float64), axis=1), axis=2)
+
+
+def abruptness(lengths: Array) -> Array:
+  """Longest step of each path over its mean step: [P, T] -> [P]; 1: all alike, T: one jump, NaN: no step."""
+  total = lengths.mean(1)
+  return np.where(total > 0, lengths.max(1) / np.where(total > 0, total, 1), np.nan)
+
+
+def detour(features: Array) -> Array:
+  """Length of each path over the distance of its ends: [P, T + 1, F] -> [P]; 1: straight, NaN: none."""
+  features = np.asarray(features, np.float64)
+  across = np.linalg.norm(features[:, -1] - features[:, 0], axis=1)
+  return np.where(across > 0, step_lengths(features).sum(1) / np.where(across > 0, across, 1), np.nan)
+
+
+def path_length(here: Array, there: Array, epsilon: float) -> Array:
+  """|f(t + e) - f(t)|^2 / e^2 of each path: [P, F] -> [P] (Karras et al. 2019, arXiv:1812.04948, eq. 2)."""
+  return np.sum((np.asarray(there, np.float64) - here) ** 2, 1) / epsilon**2
+
+
+def off_data(features: Array, real: Array) -> Array:
+  """Distance to the nearest real image, over the median of real images' own to others: [N, F] -> [N].
+
+  Raises:
+    InputError: there are fewer than two real images.
+  """
+  own = np.sqrt(np.median(neighbours.kth(real, 1)[0]))
+  return np.sqrt(neighbours.kth(features, 1, real)[0]) / max(own, np.finfo(float).tiny)
+
+
+def pairs(label: Array, wanted: tuple[int, ...], across: bool, number: int, rng) -> Array:
+  """Draws pairs of items by their classes [N] (-1: none): [number, 2], every class as often as it can be.
+
+  Args:
+    label: of the items.
+    wanted: classes to be drawn; () are all.
+    across: whether the two are of different classes, or of one.
+    number: of pairs.
+    rng: random numbers.
+
+  Returns:
+    Empty where there are no such pairs.
+  """
+  there = [c for c in np.unique(label) if c >= 0 and (not wanted or c in wanted)]
+  there = [c for c in there if across or np.sum(label == c) > 1]
+  if len(there) < 1 + across:
+    return np.empty((0, 2), int)
+  found = []
+  for _ in range(number):
+    first, second = rng.permutation(there)[:2] if across else (rng.choice(there),) * 2
+    if across:
+      found.append([rng.choice(np.flatnonzero(label == c)) for c in (first, second)])
+    else:
+      found.append(rng.choice(np.flatnonzero(label == first), 2, replace=False))
+  return np.array(found)
+
+
+def ends(subject: Subject, options: Options, across: bool, number: int) -> Ends | str:
+  """Chooses the ends of paths by their classes; a text says why there are none."""
+  rng, dim = options.rng(1, across), subject.latent_dim
+  kind = "across classes" if across else "within a class"
+  if subject.conditional:
+    classes = options.classes or tuple(range(len(subject.classes)))
+    label = np.repeat(classes, 2)
+    chosen = pairs(label, classes, across, number, rng)
+    a = rng.standard_normal((number, dim))
+    b = a if across else rng.standard_normal((number, dim))
+    return Ends(a, b, *label[chosen].T) if len(chosen) else f"no paths {kind}: one class is asked for"
+  if subject.own_encoder and subject.encode:
+    label = subject.test.label
+    z = subject.encode(subject.test.image, label)
+  elif subject.name:
+    z = rng.standard_normal((POOL * number, dim))
+    label, sure = confidence(subject.name(subject.generate(z, np.zeros(len(z), int))))
+    label = np.where(sure >= CERTAIN, label, -1)
+  else:
+    return f"no paths {kind}: a classifier has to find their ends"
+  chosen = pairs(label, options.classes, across, number, rng)
+  if not len(chosen):
+    seen = ", ".join(subject.classes[c] for c in np.unique(label) if c >= 0) or "none"
+    return f"no paths {kind}: the classes there are among {len(z)} images are {seen}"
+  return Ends(z[chosen[:, 0]], z[chosen[:, 1]], label[chosen[:, 0]], label[chosen[:, 1]])
+
+
+class Walk(NamedTuple):
+  """Paths of one kind, and what was seen on them."""
+
+  images: Array  # [P, STEPS + 1, H, W, C]
+  features: Array  # [P, STEPS + 1, F]
+  named: Array | None  # [P, STEPS + 1, classes]
+  length: Array  # [P], the perceptual path length
+  away: Array  # [P, STEPS + 1], see off_data
+  of: Ends
+
+
+def walk(subject: Subject, of: Ends, path, rng, real: Array) -> Walk:
+  """Goes along paths."""
+  p, codes = len(of.a), np.eye(len(subject.classes))
+
+  def look(t: Array) -> tuple[Array, Array]:
+    z, shares = path(of.a, of.b, t), linear(codes[of.from_class], codes[of.to_class], t)
+    images = subject.generate(*(x.reshape(-1, x.shape[2]) for x in (z, shares)))
+    return images.reshape(p, -1, *images.shape[1:]), subject.see(images).reshape(p, z.shape[1], -1)
+
+  t = np.linspace(0, 1, STEPS + 1)
+  images, features = look(t)
+  at = rng.uniform(0, 1 - EPSILON, (p, 1))
+  _, near = look(np.concatenate([at, at + EPSILON], 1))
+  flat = images.reshape(-1, *images.shape[2:])
+  named = subject.name(flat).reshape(p, STEPS + 1, -1) if subject.name else None
+  away = off_data(features.reshape(len(flat), -1), real).reshape(p, -1)
+  return Walk(images, features, named, path_length(near[:, 0], near[:, 1], EPSILON), away, of)
+
+
+def score(seen: Walk) -> dict[str, estimate.Estimate]:
+  """Returns what paths of one kind are like."""
+  middle = STEPS // 2
+  found = {
+    "path_length": estimate.mean(seen.length),
+    "detour": estimate.median(detour(seen.features)),
+    "abruptness": estimate.mean(abruptness(step_lengths(seen.features))),
+    "off_data": estimate.median(seen.away[:, middle]),
+    "off_data_ends": estimate.median(seen.away[:, [0, -1]].mean(1)),
+  }
+  if seen.named is not None:
+    label, sure = confidence(seen.named)
+    found["unsure"] = estimate.share(sure[:, middle] < SURE)
+    found["elsewhere"] = estimate.share(
+      (label[:, middle] != label[:, 0]) & (label[:, middle] != label[:, -1])
+    )
+  return found
+
+
+def probe(subject: Subject, options: Options) -> Found:
+  """Goes along paths of every kind.
+
+  Returns: Of each kind: path_length, the perceptual path length of float images with e = 1e-4; detour, median
+    length over the distance of the ends; abruptness, mean of the longest step over the mean step, of 16;
+    off_data, how far the middle is from the test images (`off_data`: median), and off_data_ends, the same of
+    the ends; unsure, share of middles that the classifier is not sure of; elsewhere, share of middles of
+    neither end's class. Intervals are over paths.
+  """
+  number, rng = max(2, options.number // 10), options.rng(0)
+  real = subject.see(subject.test.image)
+  label = rng.integers(0, len(subject.classes), number)
+  a, b = rng.standard_normal((2, number, subject.latent_dim))
+  random = Ends(a, b, label, label)
+  kinds: dict[str, Ends | str] = {"random": random}
+  if len(subject.classes) > 1:
+    kinds |= {"within": ends(subject, options, False, number), "across": ends(subject, options, True, number)}
+  walks, numbers, notes = {}, {}, []
+  for i, (kind, of) in enumerate(kinds.items()):
+    if isinstance(of, str):
+      notes.append(of)
+      continue
+    still = kind == "across" and subject.conditional  # the latent stays, so every path is the same
+    for path in (linear,) if still else (linear, spherical):
+      name = f"{kind} {path.__name__}"
+      walks[name] = walk(subject, of, path, options.rng(2, i), real)
+      numbers |= {f"{name}/{score_}": value for score_, value in score(walks[name]).items()}
+  return Found(
+    numbers, draw(subject, walks), {"steps": STEPS, "epsilon": EPSILON, "paths": number}, tuple(notes)
+  )
+
+
+def draw(subject: Subject, walks: dict[str, Walk]):
+  """Draws some paths of every kind, and what happens along them."""
+  chosen = {kind: seen for kind, seen in walks.items() if "spherical" in kind or subject.conditional}
+  rows = [(kind, seen, i) for kind, seen in chosen.items() for i in range(min(SHOWN, len(seen.images)))]
+  sheet, places, (steps, away) = figure.sheet(len(rows), STEPS + 1, 2, "paths between latents")
+  for (kind, seen, i), place in zip(rows, places, strict=True):
+    known = kind != "random spherical"
+    tell = (
+      f"\n{subject.classes[seen.of.from_class[i]]} to {subject.classes[seen.of.to_class[i]]}" if known else ""
+    )
+    figure.strip(sheet, place, seen.images[i], kind + tell)
+  middle = (np.arange(STEPS) + 0.5) / STEPS
+  lengths = {kind: step_lengths(seen.features) for kind, seen in chosen.items()}
+  moving = {kind: x[x.mean(1) > 0] for kind, x in lengths.items()}
+  even = {kind: (x / x.mean(1, keepdims=True)).mean(0) for kind, x in moving.items() if len(x)}
+  figure.curves(steps, middle, even, "along the path", "step, over the mean step")
+  t = np.linspace(0, 1, STEPS + 1)
+  figure.curves(
+    away,
+    t,
+    {kind: np.median(seen.away, 0) for kind, seen in chosen.items()},
+    "along the path",
+    "distance to the data",
+  )
+  return sheet

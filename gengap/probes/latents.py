@@ -1,0 +1,136 @@
+"""Where are the classes, and are the codes where the prior is? Encodings of test images.
+
+Codes are those of the model's own encoder, or of one that was fitted to a frozen generator.
+"""
+
+import warnings
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.spatial.distance import cdist
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.manifold import TSNE
+from sklearn.metrics import silhouette_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from gengap.metrics import aggregate
+from gengap.probes import estimate, figure
+from gengap.probes.subject import Array, Found, Options, Subject
+
+NEIGHBOURS = 5
+PERMUTATIONS = 500
+ACTIVE = 0.01  # variance of its mean over the data above which a unit is active (Burda et al. 2016)
+
+
+def separation(z: Array, label: Array) -> dict[str, estimate.Estimate]:
+  """How far classes [N] lie apart among codes [N, D], which are in random order.
+
+  Returns: linear_probe and knn, the accuracy of a logistic regression and of 5 nearest neighbours, both
+    taught half of the codes and asked about the other; chance, of always naming the most frequent class;
+    silhouette.
+  """
+  half, found = len(z) // 2, {}
+  teach, ask = (z[:half], label[:half]), (z[half:], label[half:])
+  models = {
+    "linear_probe": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+    "knn": KNeighborsClassifier(min(NEIGHBOURS, half)),
+  }
+  with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of fits that stop early: their accuracy is what it is
+    for name, model in models.items():
+      found[name] = estimate.share(model.fit(*teach).predict(ask[0]) == ask[1])
+  found["chance"] = estimate.Estimate(float(np.mean(ask[1] == np.bincount(teach[1]).argmax())))
+  found["silhouette"] = estimate.jackknife(silhouette_score, z, label)
+  return found
+
+
+def two_sample(x: Array, y: Array, rng: np.random.Generator) -> tuple[float, float]:
+  """Energy distance of two samples [N, D] and [M, D], and how often chance alone gives as large a one.
+
+  2 E|X - Y| - E|X - X'| - E|Y - Y'| (Szekely and Rizzo 2013), with the p value of a permutation test.
+  """
+  n, both = len(x), np.concatenate([x, y])
+  distance = cdist(both, both)
+
+  def energy(first: Array) -> float:
+    """The distance, `first` [N + M] telling who is in the first sample."""
+    a, b = first / n, (1 - first) / (len(both) - n)
+    within = a @ distance @ a * n / (n - 1) + b @ distance @ b * (len(both) - n) / (len(both) - n - 1)
+    return float(2 * a @ distance @ b - within)
+
+  member = (np.arange(len(both)) < n).astype(float)
+  seen = energy(member)
+  chance = [energy(rng.permutation(member)) for _ in range(PERMUTATIONS)]
+  return seen, (1 + sum(value >= seen for value in chance)) / (1 + PERMUTATIONS)
+
+
+def units(mean: Array, log_std: Array) -> Array:
+  """KL of every latent's q(z | x) from the prior, in nats, in the mean over images: [N, D], [N, D] -> [D]."""
+  return np.mean(0.5 * (mean**2 + np.exp(2 * log_std) - 1) - log_std, 0)
+
+
+def plane(z: Array, seed: int) -> tuple[Array, str]:
+  """Returns codes [N, D] in two dimensions, and by what: as they are, or by t-SNE (van der Maaten 2008)."""
+  if z.shape[1] == 2:
+    return z, "the latents"
+  if z.shape[1] == 1:
+    return np.column_stack([z[:, 0], np.random.default_rng(seed).uniform(size=len(z))]), "the latent, spread"
+  if not np.ptp(z, 0).any():
+    return np.zeros((len(z), 2)), "all codes are one"
+  few = PCA(min(50, *z.shape), random_state=seed).fit_transform(z)
+  near = min(30, (len(z) - 1) / 3)
+  return TSNE(2, perplexity=near, init="pca", random_state=seed).fit_transform(few), "t-SNE"
+
+
+def probe(subject: Subject, options: Options) -> Found:
+  """Looks at the codes of test images.
+
+  Returns: See `separation`. Of a VAE, kl in nats and active_units; of all, the aggregate posterior against
+    the prior: mean_norm and variance of its codes, energy distance and p_value of a two-sample test.
+  """
+  assert subject.encode
+  image, label = subject.test
+  z = subject.encode(image, label)
+  numbers, detail, notes = {}, {"images": len(z), "encoder": "own" if subject.own_encoder else "fitted"}, []
+  if len(np.unique(label)) > 1:
+    numbers |= separation(z, label)
+  else:
+    notes.append("no separation of classes: the data have one")
+  drawn, rng = z, options.rng(0)
+  if subject.posterior:
+    mean, log_std = subject.posterior(image)
+    told = units(mean, log_std)
+    numbers["kl"] = estimate.mean(np.sum(0.5 * (mean**2 + np.exp(2 * log_std) - 1) - log_std, 1))
+    numbers["active_units"] = estimate.bootstrap(lambda m: (m.var(0) > ACTIVE).sum(), mean, resamples=200)
+    detail["kl_per_unit"] = told.round(4).tolist()
+    drawn = mean + np.exp(log_std) * rng.standard_normal(mean.shape) if mean.shape == z.shape else z
+  numbers["variance"] = estimate.bootstrap(lambda x: x.var(0).mean(), drawn, resamples=200)
+  numbers["mean_norm"] = estimate.jackknife(lambda x: np.linalg.norm(x.mean(0)), drawn)
+  energy, p = two_sample(drawn, rng.standard_normal(drawn.shape), rng)
+  numbers |= {"energy_distance": estimate.Estimate(energy), "p_value": estimate.Estimate(p)}
+  if len(drawn) > drawn.shape[1]:
+    detail["aggregate"] = aggregate(drawn)
+  return Found(numbers, draw(subject, z, drawn, options.seed), detail, tuple(notes))
+
+
+def draw(subject: Subject, z: Array, drawn: Array, seed: int) -> Figure:
+  """Draws the codes by class, in two principal components and by t-SNE, and their moments."""
+  pictures = [plane(z, seed)]
+  if z.shape[1] > 2 and np.ptp(z, 0).any():
+    pictures.append((PCA(2).fit_transform(z), "principal components"))
+  sheet, (*scatters, moments) = figure.plots(len(pictures) + 1, "codes of test images")
+  for axis, (points, how) in zip(scatters, pictures, strict=True):
+    for c, name in enumerate(subject.classes):
+      mine = points[subject.test.label == c]
+      axis.scatter(*mine.T, s=4, color=figure.COLOURS(c % 10), label=name, linewidths=0)
+    axis.set_title(how, fontsize=8)
+  if len(subject.classes) > 1:
+    scatters[0].legend(fontsize=5, markerscale=2, ncols=2)
+  lines = {"mean": np.sort(drawn.mean(0))[::-1], "standard deviation": np.sort(drawn.std(0))[::-1]}
+  figure.curves(moments, np.arange(drawn.shape[1]), lines, "latents, sorted", "of the aggregate posterior")
+  for level in (0, 1):
+    moments.axhline(level, color="grey", linewidth=0.5)
+  return sheet

@@ -1,0 +1,219 @@
+"""What do the dimensions of a latent space do? One latent at a time, two at a time, and the best directions.
+
+The effect of a latent is its total Sobol index: the share of the variance of what is looked at that goes
+when all other latents are held and it is not,
+
+  T_d = E |f(z) - f(z')|^2 / (2 Var f),    z' being z with its d-th number drawn again
+
+(Jansen 1999). For a linear generator G(z) = A z it is |a_d|^2 / sum |a|^2; where latents act together, the
+sum over d exceeds 1. f is the image itself and, beside it, its sharpness; for classes it is how often they
+change.
+
+The metric E J^T J, J being the generator's Jacobian, has principal directions along which images change
+most (Wang and Ponce 2021, arXiv:2101.06006). Where its largest eigenvalue is no larger than its largest
+diagonal entry, no direction does more than a raw axis.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.stats import norm
+
+from gengap.metrics import sharpness
+from gengap.metrics.coverage import confidence
+from gengap.probes import disentangle, estimate, figure
+from gengap.probes.subject import Array, Found, Options, Subject
+
+STEP = 0.01  # half of the difference that a derivative is taken by
+REACH = 3.0  # how far a traversal goes
+SHOWN = 6  # latents, and half as many directions, in the picture
+COLUMNS = 15
+GRID = 10  # images a side
+ACTIVE = 0.01  # effect above which a latent counts
+
+
+class Effects(NamedTuple):
+  """Halves of squared differences that drawing a latent again makes, and the variance they are a share of."""
+
+  image: Array  # [N, D]
+  sharpness: Array  # [N, D]
+  changed: Array | None  # [N, D] bool: whether the class is another one
+  image_variance: float
+  sharpness_variance: float
+
+
+def variance(values: Array) -> float:
+  """Total variance of outputs [N, ...]."""
+  return float(np.var(values.reshape(len(values), -1).astype(np.float64), 0).sum())
+
+
+def half_square(before: Array, after: Array) -> Array:
+  """|after - before|^2 / 2 of outputs [N, ...]: [N]."""
+  gap = after.reshape(len(after), -1).astype(np.float64) - before.reshape(len(before), -1)
+  return 0.5 * np.sum(gap**2, 1)
+
+
+def effective(weights: Array) -> float:
+  """How many of weights [D] matter: (sum w)^2 / sum w^2, from 1 (one of them) to D (all alike); NaN: none."""
+  square = np.sum(weights**2)
+  return float(np.sum(weights) ** 2 / square) if square > 0 else float("nan")
+
+
+def effects(subject: Subject, z: Array, again: Array, label: Array) -> Effects:
+  """Measures what every latent does to images of z [N, D], when it becomes that of `again` [N, D]."""
+  before, other = subject.generate(z, label), subject.generate(again, label)
+  both = np.concatenate([before, other])
+  sharp, classes = sharpness(before), confidence(subject.name(before))[0] if subject.name else None
+  image, edges, changed = [], [], []
+  for d in range(z.shape[1]):
+    moved = z.copy()
+    moved[:, d] = again[:, d]
+    after = subject.generate(moved, label)
+    image.append(half_square(before, after))
+    edges.append(half_square(sharp, sharpness(after)))
+    if subject.name:
+      changed.append(confidence(subject.name(after))[0] != classes)
+  return Effects(
+    np.stack(image, 1),
+    np.stack(edges, 1),
+    np.stack(changed, 1) if changed else None,
+    variance(both),
+    variance(sharpness(both)),
+  )
+
+
+def jacobian(subject: Subject, z: Array, label: Array) -> Array:
+  """Jacobians of images at z [M, D], by central differences: [M, pixels, D] float64."""
+  m, d = z.shape
+  moves = STEP * np.concatenate([np.eye(d), -np.eye(d)])
+  found = []
+  for point, c in zip(z, label, strict=True):
+    images = subject.generate(point + moves, np.repeat(c, 2 * d)).reshape(2, d, -1).astype(np.float64)
+    found.append((images[0] - images[1]).T / (2 * STEP))
+  return np.stack(found) if m else np.empty((0, 0, d))
+
+
+def directions(metric: Array) -> tuple[Array, Array]:
+  """Eigenvalues, the largest first, and eigenvectors, by columns, of metrics [..., D, D]."""
+  values, vectors = np.linalg.eigh(metric)
+  return np.maximum(values[..., ::-1], 0), vectors[..., ::-1]
+
+
+def geometry(metric: Array) -> dict[str, estimate.Estimate]:
+  """Compares the principal directions of metrics [M, D, D] with the raw axes.
+
+  Returns: The means over places of effective_directions and effective_axes, how many of each matter
+    (`effective`), and of top_directions and top_axes, the share of all change that the best of each makes.
+  """
+  metric = metric[np.trace(metric, axis1=1, axis2=2) > 0]  # elsewhere nothing changes at all
+  along, axes = directions(metric)[0], np.diagonal(metric, axis1=1, axis2=2)
+  found = {}
+  for name, weights in (("directions", along), ("axes", axes)):
+    found[f"effective_{name}"] = estimate.mean([effective(w) for w in weights])
+    found[f"top_{name}"] = estimate.mean(weights.max(1) / weights.sum(1))
+  return found
+
+
+def probe(subject: Subject, options: Options) -> Found:
+  """Ranks latents by what they do, and draws them.
+
+  Returns: effective_dims, how many latents matter to the image (see `effective`); active_dims, how many
+    have an effect above 0.01; interaction, the sum of effects (1: each acts by itself); of the latent of
+    most effect, top_dim: its effect on the image, top_dim_sharpness: on sharpness, top_dim_class: how often
+    the class changes; mean_dim..., the same in the mean over latents; sharpest_dim, the largest effect on
+    sharpness of all; see `geometry` and, where a blob's centre is known, `disentangle`. Intervals are over
+    base latents.
+  """
+  dim, rng = subject.latent_dim, options.rng(0)
+  n = int(np.clip(10 * options.number // dim, 8, options.number))
+  z, again = rng.standard_normal((2, n, dim))
+  label = rng.integers(0, len(subject.classes), n)
+  seen = effects(subject, z, again, label)
+  ranks, numbers = rank(seen)
+  places = int(np.clip(2 * options.number // dim, 4, 64))
+  here, kinds = rng.standard_normal((places, dim)), rng.integers(0, len(subject.classes), places)
+  jac = jacobian(subject, here, kinds)
+  metric = jac.swapaxes(1, 2) @ jac
+  numbers |= geometry(metric)
+  notes = () if seen.changed is not None else ("no classes of traversals: a classifier has to name them",)
+  if subject.centre:
+    z = options.rng(1).standard_normal((2 * options.number, dim))
+    centres = subject.centre(subject.generate(z, np.zeros(len(z), int)))
+    found, why = disentangle.probe(z, centres, options.seed)
+    numbers, notes = numbers | found, (*notes, *why)
+  detail = {
+    "base_latents": n,
+    "jacobians": places,
+    "dims": np.argsort(-ranks["image"]).tolist(),
+    **{name: values.round(6).tolist() for name, values in ranks.items()},
+  }
+  base = options.rng(2).standard_normal(dim)
+  picture = draw(subject, options, base, ranks, directions(metric.mean(0))[1])
+  return Found(numbers, picture, detail, notes)
+
+
+def rank(seen: Effects) -> tuple[dict[str, Array], dict[str, estimate.Estimate]]:
+  """Returns the effects of every latent, [D] by what they are on, and what is to be said of them all."""
+  parts = {"image": seen.image / max(seen.image_variance, np.finfo(float).tiny)}
+  parts["sharpness"] = seen.sharpness / max(seen.sharpness_variance, np.finfo(float).tiny)
+  if seen.changed is not None:
+    parts["class"] = seen.changed
+  ranks = {name: part.mean(0) for name, part in parts.items()}
+  image, top = parts["image"], int(np.argmax(ranks["image"]))
+  numbers = {
+    "effective_dims": estimate.bootstrap(lambda x: effective(x.mean(0)), image),
+    "active_dims": estimate.bootstrap(lambda x: (x.mean(0) > ACTIVE).sum(), image),
+    "interaction": estimate.mean(image.sum(1)),
+    "top_dim": estimate.mean(image[:, top]),
+    "mean_dim": estimate.mean(image.mean(1)),
+  }
+  for name, part in list(parts.items())[1:]:
+    numbers[f"top_dim_{name}"] = estimate.mean(part[:, top])
+    numbers[f"mean_dim_{name}"] = estimate.mean(part.mean(1))
+  return ranks, numbers
+
+
+def draw(subject: Subject, options: Options, base: Array, ranks: dict[str, Array], axes: Array) -> Figure:
+  """Draws latents and directions one at a time, two latents against each other, and the effects of all."""
+  order = np.argsort(-ranks["image"])
+  dims = options.dims or tuple(int(d) for d in order[:SHOWN])
+  along = axes.T[: max(1, SHOWN // 2)]
+  t = np.linspace(-REACH, REACH, COLUMNS)
+  sheet, places, panels = figure.sheet(
+    len(dims) + len(along), COLUMNS, 3, f"one latent at a time, -{REACH:g} to {REACH:g}"
+  )
+  for place, d in zip(places, dims, strict=False):
+    z = np.repeat(base[None], COLUMNS, 0)
+    z[:, d] = t
+    name = f"latent {d} ({100 * ranks['image'][d]:.1f} %)"
+    figure.strip(sheet, place, subject.generate(z, np.zeros(COLUMNS, int)), name)
+  for i, (place, v) in enumerate(zip(places[len(dims) :], along, strict=True)):
+    z = base + (t - base @ v)[:, None] * v
+    figure.strip(sheet, place, subject.generate(z, np.zeros(COLUMNS, int)), f"direction {i}")
+  pair = options.grid or tuple(int(d) for d in np.sort(order[:2]))
+  quantiles = norm.ppf((np.arange(GRID) + 0.5) / GRID)
+  for panel, (what, two, t) in zip(
+    panels,
+    (("-1 to 1", options.grid or (0, 1), np.linspace(-1, 1, GRID)), ("quantiles", pair, quantiles)),
+    strict=False,
+  ):
+    if subject.latent_dim > 1:
+      figure.show(panel, grid(subject, two, t))
+    panel.set_title(f"{what}, the rest 0", fontsize=7)
+    panel.set_xlabel(f"latent {two[0]}", fontsize=7)
+    panel.set_ylabel(f"latent {two[-1]}", fontsize=7)
+  shown = {f"of the {name}": values[order] for name, values in ranks.items()}
+  figure.curves(
+    panels[2], np.arange(len(order)), shown, "latents, by effect on the image", "share of the variance"
+  )
+  return sheet
+
+
+def grid(subject: Subject, pair: tuple[int, ...], t: Array) -> Array:
+  """Images over two latents, the first to the right and the second upwards, the others 0: [h, w, 3]."""
+  z = np.zeros((len(t), len(t), subject.latent_dim))
+  z[..., pair[0]] = t
+  z[..., pair[1]] = t[::-1, None]
+  images = subject.generate(z.reshape(-1, subject.latent_dim), np.zeros(len(t) ** 2, int))
+  return figure.mosaic(images.reshape(len(t), len(t), *images.shape[1:]))

@@ -1,0 +1,234 @@
+"""Probing trained runs: the command, and what it may ask of a run."""
+
+import json
+
+import forked
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import tiny
+from PIL import Image
+from test_train import config
+
+import gengap
+from gengap import eyes, program, run, subject, train
+from gengap.errors import InputError
+from gengap.method import Batch
+from gengap.methods import inverse
+from gengap.probes import NEED_AN_ENCODER, PROBES, Options
+
+FEW = ["--num_samples=40", "--encoder_steps=3"]
+
+
+@pytest.fixture(scope="module")
+def workdirs(tmp_path_factory):
+  """A GAN and a VAE of blobs, a conditional GAN, and a classifier of the same."""
+  folder = tmp_path_factory.mktemp("probed")
+  for name in ("wgan_gp", "cgan", "vae", "classifier"):
+    best = {"vae": "valid/vae/loss", "classifier": "valid/classifier/loss"}.get(name, "valid/energy_distance")
+    c = config(name, steps=4, best=best, eval_every=2, checkpoint_every=2)
+    c.dataset_args.num_train = c.dataset_args.num_test = 128
+    if name not in ("classifier", "vae"):
+      c.method_args.network = "dense"
+    train.train(c, folder / name)
+  return folder
+
+
+def sets(who):
+  return [program.load_data(who.config, split) for split in ("train", "test")]
+
+
+@pytest.fixture(scope="module")
+def asked(workdirs):
+  """Subjects by name."""
+  runs = {name: gengap.load(workdirs / name) for name in ("wgan_gp", "cgan", "vae")}
+  sight = eyes.Eyes(None, None, True)
+  return {
+    name: subject.build(r, *sets(r), sight, 40, updates=3, workdir=workdirs / name)
+    for name, r in runs.items()
+  }
+
+
+def probed(workdir, tmp_path, *args):
+  """The command; returns what it said and what it wrote."""
+  status, said = forked.call("gengap.probe", [f"--workdir={workdir}", *args], tmp_path / "said")
+  assert status == 0, said
+  return said, {p: json.loads(p.read_text()) for p in (workdir / "probes").rglob("*.json")}
+
+
+def test_a_gan_is_probed_by_one_command(workdirs, tmp_path):
+  folder = workdirs / "wgan_gp"
+  said, found = probed(
+    folder, tmp_path, *FEW, f"--classifier={workdirs / 'classifier'}", "--features=classifier"
+  )
+  assert {p.stem for p in found} == set(PROBES)
+  assert {p.parent.name for p in found} == {"4"}
+  for path, seen in found.items():
+    assert path.stem in said
+    assert seen["numbers"], path
+    assert seen["protocol"]["encoder"] == "fitted in 3 updates"
+    assert seen["protocol"]["classifier"] == seen["protocol"]["features"]
+    for number in seen["numbers"].values():
+      assert set(number) == {"value", "low", "high"}
+    assert min(Image.open(path.with_suffix(".png")).size) > 300
+  numbers = {name: seen["numbers"] for path, seen in found.items() for name in [path.stem]}
+  assert "random linear/unsure" in numbers["interpolation"]
+  assert "top_dim_class" in numbers["traversal"]
+  assert "valid" in numbers["traversal"]  # a blob's centre is known
+  assert {f"step {n}/diversity" for n in (0, 2, 4)} <= set(numbers["dynamics"])
+
+
+def test_one_probe_of_a_vae_at_every_checkpoint(workdirs, tmp_path):
+  args = ("--probes=traversal", "--step=all", "--num_samples=40", "--dims=2,0", "--grid=1,3")
+  said, found = probed(workdirs / "vae", tmp_path, *args)
+  assert {str(p.relative_to(workdirs / "vae" / "probes")) for p in found} == {
+    "2/traversal.json",
+    "4/traversal.json",
+  }
+  assert "features are pixels" in said
+  for seen in found.values():
+    assert seen["protocol"]["options"]["dims"] == [2, 0]
+    assert seen["protocol"]["options"]["grid"] == [1, 3]
+    assert seen["protocol"]["encoder"] == "own"
+
+
+BAD = [
+  ("wgan_gp", ["--probes=interpolate"], ["interpolate", "did you mean 'interpolation'"]),
+  ("wgan_gp", ["--probes=latents", "--encoder_steps=0"], ["needs an encoder", "--encoder_steps=1000"]),
+  ("wgan_gp", ["--dims=4"], ["--dims", "'4' is no latent", "0 to 3"]),
+  ("wgan_gp", ["--dims=-1"], ["'-1' is no latent"]),
+  ("wgan_gp", ["--grid=1"], ["--grid=1", "two latents"]),
+  ("wgan_gp", ["--grid=1,1"], ["names one twice"]),
+  ("wgan_gp", ["--classes=uper_left,lower_left"], ["no class 'uper_left'", "did you mean 'upper_left'"]),
+  ("wgan_gp", ["--classes=0,9"], ["no class '9'"]),
+  ("wgan_gp", ["--classes=2"], ["two different classes"]),
+  ("wgan_gp", ["--outside=blobs_multi"], ["--outside", "'wgan_gp' has no encoder"]),
+  ("wgan_gp", ["--num_samples=3"], ["--num_samples is 3"]),
+  ("wgan_gp", ["--step=3"], ["step '3' is none of last, best, 2, 4"]),
+  ("wgan_gp", ["--features=classifier"], ["--classifier=DIR"]),
+  ("classifier", [], ["'classifier' makes no images"]),
+  ("empty", [], ["holds no run"]),
+]
+
+
+@pytest.mark.parametrize(("name", "args", "words"), BAD, ids=lambda x: " ".join(x)[:60])
+def test_bad_input_is_one_line(workdirs, tmp_path, name, args, words):
+  (workdirs / "empty").mkdir(exist_ok=True)
+  before = set(workdirs.rglob("*"))
+  status, said = forked.call("gengap.probe", [f"--workdir={workdirs / name}", *args], tmp_path / "said")
+  assert status == 2, said
+  assert len(said.splitlines()) == 1, said
+  for word in words:
+    assert word in said
+  assert set(workdirs.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["interpolation", "traversal", "ood"])
+def test_results_do_not_depend_on_the_batch(asked, monkeypatch, name):
+  how = Options(number=40)
+  found = []
+  for size in (256, 7):
+    monkeypatch.setattr(run, "CHUNK", size)
+    found.append(PROBES[name](asked["wgan_gp"], how).numbers)
+  for key, value in found[0].items():
+    if "path_length" not in key:  # a difference over 1e-4, of numbers that are known to 1e-7
+      np.testing.assert_allclose(value, found[1][key], rtol=1e-3, atol=1e-5, err_msg=key)
+
+
+def test_a_conditional_run_is_led_from_class_to_class(asked):
+  seen = PROBES["interpolation"](asked["cgan"], Options(number=40, classes=(1, 3)))
+  assert "across linear/path_length" in seen.numbers
+  assert not seen.notes
+
+
+def test_shares_of_classes_are_between_them(workdirs):
+  gan = gengap.load(workdirs / "cgan")
+  z = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)
+  codes = np.eye(4, dtype=np.float32)
+  np.testing.assert_allclose(gan.generate(z, codes[[2, 2, 2]]), gan.generate(z, 2), atol=1e-6)
+  mixed = np.asarray(gan.generate(z, (codes[[0] * 3] + codes[[2] * 3]) / 2))
+  for label in (0, 2):
+    assert np.abs(mixed - gan.generate(z, label)).max() > 1e-4
+  for shares in (codes[[0, 1, 2]] * 2, codes[[0, 1, 2]] - np.roll(codes, 1, 0)[[0, 1, 2]] + codes[[3, 3, 3]]):
+    with pytest.raises(InputError, match="shares of classes"):
+      gan.generate(z, shares)
+  with pytest.raises(InputError, match="label has shape"):
+    gan.generate(z, codes[:2])
+
+
+@pytest.mark.parametrize("name", ["wgan_gp", "vae"])
+def test_step_0_is_where_training_began(workdirs, name):
+  begun = gengap.load(workdirs / name, 0)
+  dataset = program.load_data(begun.config, "train")
+  state = program.start(program.compile_program(begun.config, dataset), begun.config)
+  tiny.assert_identical(begun.nets, state.nets)
+  assert begun.step == 0
+  who = subject.build(begun, *sets(begun), eyes.Eyes(None, None, True), workdir=workdirs / name)
+  assert [step for step, _ in who.history()] == [0, 2, 4]
+
+
+def test_an_encoder_is_fitted_to_a_generator_that_stays_as_it_is(workdirs):
+  gan = gengap.load(workdirs / "wgan_gp")
+  fitted = {updates: subject.fit(gan, sets(gan)[0], updates, seed=0) for updates in (1, 200)}
+  z = np.random.default_rng(0).standard_normal((200, 4)).astype(np.float32)
+  lost = {}
+  for updates, r in fitted.items():
+    tiny.assert_identical({k: v for k, v in r.nets.items() if k != inverse.PLAYER}, gan.nets)
+    images = r.generate(z)
+    lost[updates] = float(np.mean((r.represent("code", images) - z) ** 2))
+  assert lost[200] < 0.6 * lost[1]
+  with pytest.raises(InputError, match="cannot reconstruct"):
+    gan.reconstruct(images)
+  assert fitted[200].reconstruct(images).shape == images.shape
+
+
+def test_the_loss_of_the_fit_is_the_sum_of_both_shares():
+  """Of a generator of one grey value and an encoder that says 0: no latent and no pixel is explained."""
+  m = tiny.method("wgan_gp")
+  nets = jax.jit(m.init)(jax.random.key(0), Batch(*tiny.data(8))._replace(image=jnp.zeros((8, 8, 8, 1))))
+  method = inverse.build(
+    tiny.SPEC, m._replace(generate=lambda nets, z, label: jnp.zeros((len(z), 8, 8, 1))), nets, width=4
+  )
+  image = jax.random.uniform(jax.random.key(1), (512, 8, 8, 1), minval=-1)
+  image = image - image.mean(0)
+  batch = Batch(image, jnp.zeros(512, jnp.int32))
+  nets = method.init(jax.random.key(0), batch)
+  params = jax.tree.map(jnp.zeros_like, nets[inverse.PLAYER]["params"])
+  loss, (_, seen) = method.turns[0].loss(params, nets, batch, jax.random.split(jax.random.key(2), 512), 0)
+  assert float(seen["latent"]) == pytest.approx(1, abs=0.1)
+  assert float(seen["pixel"]) == pytest.approx(1, rel=1e-5)
+  assert float(loss) == pytest.approx(float(seen["latent"] + seen["pixel"]), rel=1e-6)
+
+
+def test_refined_latents_are_nearer_and_each_is_by_itself(workdirs):
+  r = gengap.load(workdirs / "wgan_gp")
+  rng = np.random.default_rng(0)
+  z = rng.standard_normal((6, 4)).astype(np.float32)
+  image, label = np.asarray(r.generate(z)), np.zeros(6, int)
+  start = z + 0.5 * rng.standard_normal(z.shape).astype(np.float32)
+
+  def left(z):
+    return np.mean((np.asarray(r.generate(z)) - image) ** 2, (1, 2, 3))
+
+  best = subject.refine(r, image, label, start)
+  assert (left(best) < 0.2 * left(start)).all()
+  np.testing.assert_allclose(subject.refine(r, image[:2], label[:2], start[:2]), best[:2], atol=1e-2)
+  np.testing.assert_allclose(
+    left(subject.refine(r, image, label, z)), 0, atol=1e-6
+  )  # never farther than at first
+
+
+def test_a_generator_without_features_is_looked_at_in_thumbnails():
+  images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), np.uint8)
+  floats = images / np.float32(127.5) - 1
+  seen = eyes.pixel_eye().see(images)
+  assert seen.shape == (3, 14 * 14)
+  np.testing.assert_allclose(seen[:, 0], floats[:, :2, :2].mean((1, 2, 3)), atol=1e-6)
+  np.testing.assert_allclose(eyes.pixel_eye().see(floats), seen, atol=1e-6)
+  assert eyes.pixel_eye().see(np.zeros((2, 17, 17, 3), np.uint8)).shape == (2, 9 * 9 * 3)
+  assert eyes.pixel_eye().see(np.zeros((2, 8, 8, 1), np.uint8)).shape == (2, 64)
+
+
+def test_encoders_are_needed_by_probes_that_there_are():
+  assert set(PROBES) > NEED_AN_ENCODER

@@ -1,0 +1,521 @@
+"""Probes of generators whose answers are known in closed form, and of small trained runs."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from gengap.errors import InputError
+from gengap.probes import (
+  Examples,
+  Options,
+  Subject,
+  disentangle,
+  dynamics,
+  estimate,
+  interpolation,
+  inversion,
+  latents,
+  ood,
+  traversal,
+)
+
+SIDE, DIM = 4, 3
+RNG = np.random.default_rng(0)
+MATRIX = RNG.standard_normal((SIDE * SIDE, DIM)) / 40  # of a linear generator whose images stay in [-1, 1]
+HOW = Options(number=200)
+
+
+def linear_subject(matrix=MATRIX, shift=0.0, **rest):
+  """G(z) = A z + shift, seen as pixels; its encoder is the pseudo-inverse, its classes are signs of z_0."""
+  dim = matrix.shape[1]
+  inverse = np.linalg.pinv(matrix)
+
+  def generate(z, label):
+    del label
+    return (z @ matrix.T + shift).reshape(-1, SIDE, SIDE, 1)
+
+  def flat(images):
+    return images.reshape(len(images), -1)
+
+  def encode(images, label):
+    del label
+    return (flat(images) - shift) @ inverse.T
+
+  def examples(seed):
+    z = np.random.default_rng(seed).standard_normal((300, dim))
+    return Examples(generate(z, None), (z[:, 0] > 0).astype(int))
+
+  fields = dict(
+    latent_dim=dim,
+    classes=("low", "high"),
+    conditional=False,
+    generate=generate,
+    see=flat,
+    name=lambda images: 20 * encode(images, None)[:, :1] * np.array([-1.0, 1.0]),
+    shares=np.array([0.5, 0.5]),
+    test=examples(1),
+    train=examples(2),
+    own_encoder=True,
+    encode=encode,
+    refine=lambda image, label, z: encode(image, label),
+    history=lambda: iter([(0, generate)]),
+  )
+  return Subject(**fields | rest)
+
+
+def linear_in(value, within):
+  """Whether a closed form lies in an interval."""
+  return within.low <= value <= within.high
+
+
+# Intervals
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say():
+  rng, held = np.random.default_rng(1), {"mean": 0, "median": 0, "share": 0, "jackknife": 0}
+  for _ in range(200):
+    x = rng.exponential(size=60)
+    found = {
+      "mean": (estimate.bootstrap(np.mean, x, resamples=200), 1.0),
+      "median": (estimate.bootstrap(np.median, x, resamples=200), math.log(2)),
+      "share": (estimate.share(x < 0.1), 1 - math.exp(-0.1)),
+      "jackknife": (estimate.jackknife(np.mean, x), 1.0),
+    }
+    for name, (seen, truth) in found.items():
+      held[name] += linear_in(truth, seen)
+  assert all(175 <= n <= 200 for n in held.values()), held
+
+
+def test_corners_of_intervals():
+  assert estimate.share(np.zeros(20, bool)).high == pytest.approx(0.161, abs=0.001)  # Wilson's for 0 of 20
+  assert np.isnan(estimate.mean([np.nan, np.inf])[0])
+  assert estimate.mean([np.nan, 2.0]).value == 2
+  assert np.isnan(estimate.share([])[0])
+  x = np.arange(40.0)
+  seen = estimate.jackknife(np.mean, x, groups=20)  # of means it is the standard error of groups' means
+  wanted = stats.t.ppf(0.975, 19) * stats.sem(x.reshape(2, 20).mean(0))
+  assert seen.high - seen.value == pytest.approx(wanted)
+  assert str(estimate.Estimate(1.5, 1.0, 2.0)) == "1.5 [1, 2]"
+
+
+# Interpolation
+
+
+def test_paths_lead_from_end_to_end():
+  a, b = RNG.standard_normal((2, 5, 7))
+  t = np.linspace(0, 1, 9)
+  for path in (interpolation.linear, interpolation.spherical):
+    z = path(a, b, t)
+    np.testing.assert_allclose(z[:, 0], a, atol=1e-12)
+    np.testing.assert_allclose(z[:, -1], b, atol=1e-12)
+  np.testing.assert_allclose(interpolation.linear(a, b, t)[:, 4], (a + b) / 2)
+
+
+def test_spherical_paths_keep_the_radius_and_the_angular_speed():
+  a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in RNG.standard_normal((2, 5, 7)))
+  z = interpolation.spherical(a, b, np.linspace(0, 1, 9))
+  np.testing.assert_allclose(np.linalg.norm(z, axis=2), 1)
+  steps = np.arccos(np.clip(np.sum(z[:, 1:] * z[:, :-1], 2), -1, 1))
+  np.testing.assert_allclose(steps, steps.mean(1, keepdims=True).repeat(8, 1), rtol=1e-6)
+  still = interpolation.spherical(a, 2 * a, np.array([0.25]))  # on one line
+  np.testing.assert_allclose(still[:, 0], 1.25 * a)
+
+
+def test_a_straight_path_is_even_and_a_jump_is_not():
+  straight = interpolation.linear(np.zeros((1, 4)), np.ones((1, 4)), np.linspace(0, 1, 9))
+  assert interpolation.abruptness(interpolation.step_lengths(straight)) == pytest.approx(1)
+  assert interpolation.detour(straight) == pytest.approx(1)
+  jump = np.zeros((1, 9, 4))
+  jump[:, 5:] = 1
+  assert interpolation.abruptness(interpolation.step_lengths(jump)) == pytest.approx(8)
+  there_and_back = np.concatenate([straight, straight[:, -2:2:-1]], 1)
+  assert interpolation.detour(there_and_back)[0] > 2
+  still = np.zeros((1, 9, 4))
+  assert np.isnan(interpolation.abruptness(interpolation.step_lengths(still)))
+  assert np.isnan(interpolation.detour(still))
+
+
+def test_a_linear_generator_has_the_path_length_of_its_matrix():
+  """|A (b - a)|^2 of every path, and 2 |A|_F^2 in the mean over the prior."""
+  found = interpolation.probe(linear_subject(), HOW._replace(number=6000)).numbers
+  assert linear_in(2 * np.sum(MATRIX**2), found["random linear/path_length"])
+  assert found["random linear/detour"].value == pytest.approx(1, abs=1e-6)
+  assert found["random linear/abruptness"].value == pytest.approx(1, abs=1e-6)
+  assert found["random spherical/detour"].value > 1.05
+
+
+def test_the_classifier_is_unsure_between_two_classes_only():
+  who = linear_subject()
+  two = who.name
+  named = lambda images: np.pad(two(images), [(0, 0), (0, 1)])  # noqa: E731, with a third class
+  who = who._replace(classes=("low", "high", "neither"), name=named, shares=np.array([0.4, 0.4, 0.2]))
+  found = interpolation.probe(who, HOW._replace(number=2000)).numbers
+  assert found["across linear/unsure"].low > found["within linear/unsure"].high
+  between = found["across linear/elsewhere"].value
+  assert 0 < between <= found["across linear/unsure"].value + 0.1
+
+
+def test_distance_to_the_data_is_relative_to_real_images():
+  real = RNG.standard_normal((500, 3))
+  own = interpolation.off_data(RNG.standard_normal((500, 3)), real)
+  assert np.median(own) == pytest.approx(1, rel=0.15)
+  far = interpolation.off_data(np.array([[100.0, 0, 0]]), real)
+  assert far[0] > 100
+
+
+def test_ends_are_of_the_classes_that_are_asked_for():
+  label = np.repeat([0, 1, 2, -1], 10)
+  for across in (False, True):
+    chosen = label[interpolation.pairs(label, (0, 2), across, 50, np.random.default_rng(0))]
+    assert set(chosen.ravel()) == {0, 2}
+    assert ((chosen[:, 0] != chosen[:, 1]) == across).all()
+  assert not len(interpolation.pairs(label[:10], (), True, 5, np.random.default_rng(0)))
+
+
+def test_a_generator_of_one_class_has_no_paths_across():
+  one = linear_subject(own_encoder=False, name=lambda images: np.tile([9.0, -9.0], (len(images), 1)))
+  found = interpolation.probe(one, HOW)
+  assert not [name for name in found.numbers if name.startswith("across")]
+  assert any("across classes" in note and "low" in note for note in found.notes)
+  blind = interpolation.probe(one._replace(name=None), HOW)
+  assert any("a classifier" in note for note in blind.notes)
+  assert "random linear/path_length" in blind.numbers
+  assert "random linear/unsure" not in blind.numbers
+
+
+def test_a_conditional_generator_changes_class_at_one_latent():
+  """G(z, y) = z_0 + 3 y_1 at every pixel: across, only the class moves, and by the same each step."""
+  asked = []
+
+  def generate(z, label):
+    asked.append((z, label))
+    return np.broadcast_to((z[:, 0] + 3 * label[:, 1])[:, None, None, None] / 10, (len(z), SIDE, SIDE, 1))
+
+  who = linear_subject(conditional=True, generate=generate)
+  found = interpolation.probe(who, HOW).numbers
+  assert {name.partition("/")[0] for name in found} >= {"across linear", "within spherical"}
+  assert "across spherical/path_length" not in found
+  assert found["across linear/path_length"].value == pytest.approx(16 * 0.3**2, rel=1e-3)
+  assert found["across linear/path_length"].low == pytest.approx(found["across linear/path_length"].high)
+  for _, label in asked[:-1]:
+    np.testing.assert_allclose(label.sum(1), 1)
+
+
+# Traversal
+
+
+def test_effects_on_a_linear_generator_are_shares_of_its_columns():
+  who = linear_subject()
+  z, again = np.random.default_rng(3).standard_normal((2, 6000, DIM))
+  seen = traversal.effects(who, z, again, np.zeros(len(z), int))
+  ranks, numbers = traversal.rank(seen)
+  columns = np.sum(MATRIX**2, 0)
+  np.testing.assert_allclose(ranks["image"], columns / columns.sum(), atol=0.02)
+  assert numbers["interaction"].value == pytest.approx(1, abs=0.04)
+  assert ranks["class"][0] == pytest.approx(0.5, abs=0.03)  # the sign of z_0, drawn again
+  assert ranks["class"][1:].max() == 0
+
+
+def test_latents_that_do_nothing_are_counted_out():
+  ignored = np.concatenate([MATRIX, np.zeros_like(MATRIX)], 1)
+  found = traversal.probe(linear_subject(ignored), HOW)
+  assert found.numbers["active_dims"].value == DIM
+  assert found.numbers["effective_dims"].value <= DIM
+  assert set(found.detail["dims"][:DIM]) == set(range(DIM))
+  assert found.detail["image"][DIM:] == [0] * DIM
+
+
+def test_a_generator_that_ignores_its_latent_has_no_dimensions():
+  found = traversal.probe(linear_subject(0 * MATRIX), HOW).numbers
+  assert np.isnan(found["effective_dims"].value)
+  assert found["active_dims"].value == 0
+  assert np.isnan(found["effective_directions"].value)
+
+
+def test_products_of_latents_interact():
+  """f = z_0 z_1: each latent alone explains nothing, and either of them all: the effects sum to 2."""
+  image = lambda z, label: np.broadcast_to((z[:, 0] * z[:, 1])[:, None, None, None], (len(z), SIDE, SIDE, 1))  # noqa: E731
+  z, again = np.random.default_rng(3).standard_normal((2, 6000, DIM))
+  seen = traversal.effects(linear_subject(generate=image), z, again, np.zeros(len(z), int))
+  assert traversal.rank(seen)[1]["interaction"].value == pytest.approx(2, abs=0.25)
+
+
+def test_the_jacobian_and_its_directions():
+  jac = traversal.jacobian(linear_subject(), RNG.standard_normal((4, DIM)), np.zeros(4, int))
+  np.testing.assert_allclose(jac, np.broadcast_to(MATRIX, (4, *MATRIX.shape)), atol=1e-6)
+  values, vectors = traversal.directions(MATRIX.T @ MATRIX)
+  np.testing.assert_allclose(values, np.linalg.svd(MATRIX)[1] ** 2)
+  np.testing.assert_allclose(MATRIX.T @ MATRIX @ vectors, vectors * values, atol=1e-12)
+
+
+def test_turned_axes_are_told_from_straight_ones():
+  """Strengths 3 and 1 along the axes, and turned by 45 degrees, where both axes have (9 + 1) / 2."""
+  straight = np.diag([9.0, 1.0])
+  turn = np.array([[1, -1], [1, 1]]) / np.sqrt(2)
+  turned = turn @ straight @ turn.T
+  found = {
+    name: traversal.geometry(np.stack([m, m])) for name, m in (("straight", straight), ("turned", turned))
+  }
+  effective = 10**2 / 82
+  for name, axes, top in (("straight", effective, 0.9), ("turned", 2, 0.5)):
+    assert found[name]["effective_directions"].value == pytest.approx(effective)
+    assert found[name]["effective_axes"].value == pytest.approx(axes)
+    assert found[name]["top_directions"].value == pytest.approx(0.9)
+    assert found[name]["top_axes"].value == pytest.approx(top)
+
+
+def test_a_grid_has_the_first_latent_to_the_right_and_the_second_upwards():
+  """G(z) = z_0 / 4 + z_1 / 2: pixels of the mosaic rise to the right, and twice as much upwards."""
+  bright = np.tile([[0.25, 0.5, 0.0]], (SIDE * SIDE, 1))
+  shown = traversal.grid(linear_subject(bright), (0, 1), np.array([-1.0, 1.0]))
+  low_left, low_right, high_left = shown[-2, 1, 0], shown[-2, -2, 0], shown[1, 1, 0]
+  assert low_right - low_left == pytest.approx(0.25)
+  assert high_left - low_left == pytest.approx(0.5)
+
+
+# Disentanglement
+
+
+def test_scores_of_importances_by_hand():
+  one_to_one = np.eye(3)
+  assert disentangle.disentanglement(one_to_one) == pytest.approx(1)
+  assert disentangle.completeness(one_to_one) == pytest.approx(1)
+  even = np.ones((3, 3))
+  assert disentangle.disentanglement(even) == pytest.approx(0, abs=1e-12)
+  assert disentangle.completeness(even) == pytest.approx(0, abs=1e-12)
+  split = np.array([[1.0, 0], [1, 0], [0, 2]])  # two latents for a fact: still one fact for each latent
+  assert disentangle.disentanglement(split) == pytest.approx(1)
+  assert disentangle.completeness(split) == pytest.approx((1 - math.log(2) / math.log(3) + 1) / 2)
+
+
+def test_straight_latents_are_disentangled_and_turned_ones_are_not():
+  z = np.random.default_rng(4).standard_normal((2000, 2))
+  turn = np.array([[1, -1], [1, 1]]) / np.sqrt(2)
+  straight, _ = disentangle.probe(z, z[:, ::-1], 0)
+  turned, _ = disentangle.probe(z, z @ turn, 0)
+  for found in (straight, turned):
+    assert found["linear_r2"].value == pytest.approx(1)
+    assert found["informativeness"].value > 0.85
+  for name, high, low in (("disentanglement", 0.9, 0.2), ("completeness", 0.9, 0.2), ("mig", 0.8, 0.2)):
+    assert straight[name].value > high, name
+    assert turned[name].value < low, name
+
+
+def test_facts_that_latents_tell_in_part():
+  """Fact = z_0 + noise of the same variance: half of its variance can be explained."""
+  rng = np.random.default_rng(5)
+  z = rng.standard_normal((4000, 2))
+  found, _ = disentangle.probe(z, (z[:, 0] + rng.standard_normal(4000))[:, None], 0)
+  assert linear_in(0.5, found["linear_r2"])
+
+
+def test_few_images_with_facts_are_said_to_be_few():
+  facts = np.full((500, 2), np.nan)
+  facts[:20] = 0.5
+  found, notes = disentangle.probe(np.zeros((500, 2)), facts, 0)
+  assert set(found) == {"valid"}
+  assert "20 of 500" in notes[0]
+
+
+# Other priors
+
+
+def test_priors_are_what_they_are_called():
+  rng, n, d = np.random.default_rng(6), 20_000, 4
+  for name, draw in ood.PRIORS.items():
+    z = draw(rng, n, d)
+    scale = float(name.partition("_")[2]) if name.startswith("normal_") else 1
+    assert z.std() == pytest.approx(scale, rel=0.03), name
+    assert z.mean() == pytest.approx(1 if name == "exponential" else 0, abs=0.05), name
+  assert ood.PRIORS["exponential"](rng, n, d).min() >= 0
+  norms = np.linalg.norm(ood.sphere(1.5)(rng, 10, 16), axis=1)
+  np.testing.assert_allclose(norms, 1.5 * 4)
+
+
+def test_the_prior_is_nearest_and_what_is_beyond_it_is_farther():
+  found = ood.probe(linear_subject(), HOW._replace(number=600)).numbers
+  distance = {name: found[f"{name}/frechet"] for name in ("normal", "exponential", "normal_2", "radius_0")}
+  assert distance["normal"].value == min(x.value for x in distance.values())
+  assert distance["normal_2"].low > distance["normal"].high
+  assert distance["exponential"].low > distance["normal"].high
+  assert found["radius_0/contrast"].value == pytest.approx(0)
+  assert found["radius_3/off_data"].value > 2 * found["radius_1/off_data"].value
+
+
+def test_images_of_other_data_are_told_from_those_of_the_model():
+  who = linear_subject(
+    outside=np.random.default_rng(7).uniform(-1, 1, (100, SIDE, SIDE, 1)),
+    elbo=lambda images: -np.mean((images - who.generate(who.encode(images, None), None)) ** 2, (1, 2, 3)),
+  )
+  found = ood.abroad(who)
+  assert found["auroc"].value == found["auroc_error"].value == 1
+  assert found["pixel_error_inside"].value == pytest.approx(0, abs=1e-12)
+  noise = np.random.default_rng(12)
+  alike = ood.abroad(
+    who._replace(outside=who.train.image, elbo=lambda images: noise.standard_normal(len(images)))
+  )
+  assert linear_in(0.5, alike["auroc"])
+  without = ood.probe(who._replace(own_encoder=False), HOW)
+  assert not [name for name in without.numbers if name.startswith("images")]
+  assert any("no encoder of its own" in note for note in without.notes)
+
+
+# Codes
+
+
+def gaussians(apart, n=400):
+  label = np.arange(n) % 2
+  return np.random.default_rng(8).standard_normal((n, 3)) + apart * label[:, None], label
+
+
+def test_separable_gaussians_are_separated():
+  found = latents.separation(*gaussians(6.0))
+  assert found["linear_probe"].value == found["knn"].value == 1
+  assert found["silhouette"].low > 0.6
+  mixed = latents.separation(*gaussians(0.0))
+  for name in ("linear_probe", "knn"):
+    assert linear_in(0.5, mixed[name]), name
+  assert linear_in(0, mixed["silhouette"])
+  overlapping = latents.separation(*gaussians(1.0, 4000))
+  assert linear_in(stats.norm.cdf(math.sqrt(3) / 2), overlapping["linear_probe"])  # Bayes: Phi(|shift| / 2)
+
+
+def test_samples_of_one_distribution_are_not_told_apart():
+  rng = np.random.default_rng(9)
+  chance = [latents.two_sample(*rng.standard_normal((2, 60, 2)), rng)[1] for _ in range(20)]
+  assert stats.kstest(chance, "uniform").pvalue > 0.01
+  energy, p = latents.two_sample(rng.standard_normal((60, 2)) + 1, rng.standard_normal((60, 2)), rng)
+  assert p == pytest.approx(1 / (1 + latents.PERMUTATIONS))
+  assert energy > 0.3
+  x, y = np.array([[0.0], [1.0]]), np.array([[3.0], [5.0]])  # 2 * 3.5 - 1 - 2
+  assert latents.two_sample(x, y, rng)[0] == pytest.approx(4)
+
+
+def test_kl_of_units_is_the_closed_form():
+  mean, log_std = np.array([[1.0, 0.0], [-1.0, 0.0]]), np.log(np.array([[0.5, 1.0], [0.5, 1.0]]))
+  wanted = 0.5 * (1 + 0.25 - 1) - math.log(0.5)
+  np.testing.assert_allclose(latents.units(mean, log_std), [wanted, 0])
+
+
+def test_codes_of_the_prior_are_where_it_is():
+  found = latents.probe(linear_subject(), HOW).numbers
+  assert found["p_value"].value > 0.01
+  assert linear_in(1, found["variance"])
+  assert found["linear_probe"].low > 0.9
+  away = latents.probe(
+    linear_subject(
+      encode=lambda images, label: 3 + 0 * label[:, None] + RNG.standard_normal((len(images), DIM))
+    ),
+    HOW,
+  )
+  assert away.numbers["p_value"].value < 0.01
+
+
+def test_a_vae_tells_its_kl_and_its_active_units():
+  def posterior(images):
+    mean = np.concatenate([images.reshape(len(images), -1)[:, :1] * 100, np.zeros((len(images), 2))], 1)
+    return mean, np.zeros_like(mean)
+
+  found = latents.probe(linear_subject(posterior=posterior), HOW)
+  assert found.numbers["active_units"].value == 1
+  assert found.detail["kl_per_unit"][1:] == [0, 0]
+  assert found.numbers["kl"].value == pytest.approx(found.detail["kl_per_unit"][0], abs=1e-3)
+
+
+# Inversion
+
+
+def test_what_is_out_of_reach_is_the_part_outside_of_the_image_of_the_generator():
+  who = linear_subject()
+  image = np.random.default_rng(10).uniform(-1, 1, (300, SIDE, SIDE, 1))
+  flat = image.reshape(len(image), -1)
+  left = flat - flat @ np.linalg.pinv(MATRIX).T @ MATRIX.T
+  other = Examples(image, who.test.label)
+  found = inversion.probe(who._replace(train=other), HOW._replace(number=1500)).numbers
+  assert found["test/reached"].value == pytest.approx(0, abs=1e-12)
+  wanted = np.mean(left**2) / np.mean(flat.var(0))
+  assert found["train/reached"].value == pytest.approx(wanted, rel=1e-2)
+  assert found["test/size"].value == pytest.approx(math.sqrt(1) * 0.92, abs=0.06)  # mean of |z| / sqrt(3)
+
+
+def test_a_class_that_cannot_be_made_shows():
+  who = linear_subject()
+  image, label = who.test.image.copy(), who.test.label
+  image[label == 1] += np.random.default_rng(11).standard_normal(image[label == 1].shape)
+  found = inversion.probe(who._replace(test=Examples(image, label)), HOW).numbers
+  assert found["class low/reached"].value == pytest.approx(0, abs=1e-9)
+  assert found["class high/reached"].low > 0.5
+
+
+def test_classes_are_balanced():
+  label = np.array([0] * 50 + [1] * 3 + [2] * 9)
+  chosen = label[inversion.balanced(label, 15)]
+  assert np.bincount(chosen).tolist() == [5, 3, 5]
+
+
+# Through training
+
+
+def test_onsets_by_hand():
+  steps = [0, 10, 20, 30, 40]
+  assert dynamics.onset(steps, [True, False, True, True, True]) == 20
+  assert np.isnan(dynamics.onset(steps, [True, True, True, True, False]))
+  assert dynamics.onset(steps, [True] * 5) == 0
+  assert dynamics.dropping(steps, [1, 5, 10, 9, 9]) == 30
+  assert np.isnan(dynamics.dropping(steps, [1, 5, 10, 9, 10]))
+  assert np.isnan(dynamics.dropping(steps, [1, 5, 10, 10, 10]))
+  assert dynamics.dropping(steps, [9, 8, 7, 8, 8]) == 10
+
+
+def test_a_collapse_is_found_where_it_begins():
+  def at(scale):
+    who = linear_subject()
+    return lambda z, label: who.generate(np.concatenate([scale * z[:, :1], z[:, 1:] * scale], 1) + 1, label)
+
+  stages = {0: at(0.1), 10: at(1.0), 20: at(0.9), 30: at(0.3), 40: at(0.05)}
+  found = dynamics.probe(linear_subject(history=lambda: iter(stages.items())), HOW)
+  assert found.numbers["collapse"].value == 30
+  assert found.numbers["step 10/classes"].value == 2
+  assert found.numbers["step 40/classes"].value == 1
+  assert found.numbers["dropping"].value == 30 or found.numbers["dropping"].value == 40
+  assert found.numbers["step 10/diversity"].value == pytest.approx(1, abs=0.1)
+  assert json.dumps(found.detail)
+
+
+def test_a_run_with_few_checkpoints_is_told_so():
+  found = dynamics.probe(linear_subject(), HOW)
+  assert any("keep_checkpoints" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("probe", [interpolation, traversal, ood, latents, inversion, dynamics])
+def test_every_probe_answers_of_a_collapsed_generator(probe):
+  """One image whatever the latent: no error, and a picture."""
+
+  def generate(z, label):
+    del label
+    return np.full((len(z), SIDE, SIDE, 1), 0.5)
+
+  def encode(images, label):
+    del label
+    return np.zeros((len(images), DIM))
+
+  still = {"generate": generate, "encode": encode, "history": lambda: iter([(0, generate), (1, generate)])}
+  found = probe.probe(linear_subject(**still), HOW)
+  assert found.numbers
+  assert found.figure.get_size_inches().min() > 0
+
+
+@pytest.mark.parametrize("probe", [interpolation, traversal, ood, latents, inversion, dynamics])
+def test_every_probe_is_a_function_of_its_seed(probe):
+  first, same, other = (probe.probe(linear_subject(), HOW._replace(seed=seed)).numbers for seed in (0, 0, 1))
+  assert str(first) == str(same)
+  if probe is not inversion:  # which draws nothing
+    assert str(first) != str(other)
+
+
+def test_off_data_needs_real_images():
+  with pytest.raises(InputError):
+    interpolation.off_data(np.zeros((3, 2)), np.zeros((1, 2)))
