@@ -1,6 +1,10 @@
 """Probing trained runs: the command, and what it may ask of a run."""
 
 import json
+import pathlib
+import re
+import subprocess
+import sys
 
 import forked
 import jax
@@ -228,6 +232,15 @@ def test_a_generator_without_features_is_looked_at_in_thumbnails():
   np.testing.assert_allclose(eyes.pixel_eye().see(floats), seen, atol=1e-6)
   assert eyes.pixel_eye().see(np.zeros((2, 17, 17, 3), np.uint8)).shape == (2, 9 * 9 * 3)
   assert eyes.pixel_eye().see(np.zeros((2, 8, 8, 1), np.uint8)).shape == (2, 64)
+
+
+def test_the_readmes_own_probe_runs(workdirs):
+  readme = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
+  (code,) = [block for block in re.findall(r"```python\n(.*?)```", readme, re.S) if "brightness.py" in block]
+  assert len(code.splitlines()) <= 15
+  done = subprocess.run([sys.executable, "-c", code, workdirs / "wgan_gp"], capture_output=True, text=True)
+  assert done.returncode == 0, done.stderr
+  assert re.findall(r"radius (\S+): -?0\.\d+ \+- 0\.\d+", done.stdout) == ["0.5", "1.0", "1.5", "2.0"]
 
 
 def test_encoders_are_needed_by_probes_that_there_are():
