@@ -17,7 +17,7 @@ from gengap.errors import InputError, NonFiniteError
 from gengap.eyes import Eye, Eyes, pixel_eye
 from gengap.methods import inverse
 from gengap.metrics import blobs
-from gengap.probes.subject import Array, Examples, Subject
+from gengap.probes.vocabulary import Array, Examples, Subject
 from gengap.program import compile_method, start
 from gengap.run import Run, chunked, load, steps
 
@@ -116,6 +116,7 @@ def build(
   run.generator()  # refuses
   eye, own = sight.features or pixel_eye(), "code" in run.method.represent
   density = run.method.density
+  gaussian = {"mean", "log_std"} <= set(run.method.represent) and not (density and not density.posterior)
 
   @functools.cache
   def encoding() -> Run:
@@ -129,9 +130,16 @@ def build(
     mean, log_std = run.encode(image)
     return np.asarray(mean), np.asarray(log_std)
 
-  def elbo(image: Array) -> Array:
+  def noisy(image: Array) -> Array:
+    mean, log_std = posterior(image)
+    return mean + np.exp(log_std) * np.random.default_rng(seed).standard_normal(mean.shape)
+
+  def look(image: Array, draws: int) -> tuple[Array, Array, Array]:
     key = jax.random.key(seed)
-    log_p, log_ratio, _ = diagnose.look(run, key, diagnose.observe(run, key, image), 8)
+    return diagnose.look(run, key, diagnose.observe(run, key, image), draws)
+
+  def elbo(image: Array) -> Array:
+    log_p, log_ratio, _ = look(image, 8)
     return np.asarray(log_p + log_ratio)
 
   def history() -> Iterator[tuple[int, Callable[[Array, Array], Array]]]:
@@ -153,7 +161,8 @@ def build(
     own_encoder=own,
     encode=encode if own or updates else None,
     refine=functools.partial(refine, run),
-    posterior=posterior if {"mean", "log_std"} <= set(run.method.represent) else None,
+    draw=(lambda image: look(image, 1)[2]) if density else noisy if gaussian else None,
+    posterior=posterior if gaussian else None,
     elbo=elbo if density else None,
     outside=outside,
     centre=(lambda images: blobs.describe(images)["centre"]) if single else None,

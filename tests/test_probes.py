@@ -397,7 +397,7 @@ def test_samples_of_one_distribution_are_not_told_apart():
 def test_kl_of_units_is_the_closed_form():
   mean, log_std = np.array([[1.0, 0.0], [-1.0, 0.0]]), np.log(np.array([[0.5, 1.0], [0.5, 1.0]]))
   wanted = 0.5 * (1 + 0.25 - 1) - math.log(0.5)
-  np.testing.assert_allclose(latents.units(mean, log_std), [wanted, 0])
+  np.testing.assert_allclose(latents.units(mean, log_std), [[wanted, 0]] * 2)
 
 
 def test_codes_of_the_prior_are_where_it_is():

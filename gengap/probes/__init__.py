@@ -7,7 +7,7 @@ A probe is a function of a `Subject`, what may be asked of a model, and of `Opti
 from collections.abc import Callable, Mapping
 
 from gengap.probes import dynamics, interpolation, inversion, latents, ood, traversal
-from gengap.probes.subject import Examples, Found, Options, Subject
+from gengap.probes.vocabulary import Examples, Found, Options, Subject
 
 PROBES: Mapping[str, Callable[[Subject, Options], Found]] = {
   "interpolation": interpolation.probe,

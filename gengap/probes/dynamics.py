@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from gengap.metrics import class_coverage, prdc
 from gengap.probes import estimate, figure
-from gengap.probes.subject import Array, Found, Options, Subject
+from gengap.probes.vocabulary import Array, Found, Options, Subject
 
 SHOWN = 18  # latents in the picture
 ROWS = 14  # checkpoints in it, at most
@@ -56,10 +56,12 @@ def probe(subject: Subject, options: Options) -> Found:
   for step, generate in subject.history():
     images = generate(z, label)
     pictures[step] = images[:SHOWN]
-    numbers = {"diversity": estimate.bootstrap(lambda x: diversity(x) / apart, images, resamples=50)}
+    numbers = {"diversity": estimate.jackknife(lambda x: diversity(x) / apart, images)}
     features = subject.see(images)
     numbers |= {
-      name: estimate.jackknife(lambda x, name=name: prdc(real, x, NEIGHBOUR)[name], features, groups=5)
+      name: estimate.jackknife(lambda x, of=name: prdc(real, x, NEIGHBOUR)[of], features, groups=5).within(
+        0, 1
+      )
       for name in ("precision", "coverage")
     }
     if subject.name:

@@ -17,6 +17,10 @@ class Estimate(NamedTuple):
   low: float = np.nan
   high: float = np.nan
 
+  def within(self, low: float, high: float) -> "Estimate":
+    """Returns it with an interval that does not leave the range of its value."""
+    return self._replace(low=max(self.low, low), high=min(self.high, high))
+
   def __str__(self) -> str:
     return f"{self.value:.4g}" + (f" [{self.low:.3g}, {self.high:.3g}]" if np.isfinite(self.low) else "")
 

@@ -13,7 +13,7 @@ import numpy as np
 from gengap.metrics import neighbours
 from gengap.metrics.coverage import SURE, confidence
 from gengap.probes import estimate, figure
-from gengap.probes.subject import Array, Found, Options, Subject
+from gengap.probes.vocabulary import Array, Found, Options, Subject
 
 STEPS = 16  # of a path; even, so that one point is its middle
 EPSILON = 1e-4  # of the perceptual path length

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gengap.probes import estimate, figure
-from gengap.probes.subject import Array, Found, Options, Subject
+from gengap.probes.vocabulary import Array, Found, Options, Subject
 
 SHOWN = 12  # images in the picture
 

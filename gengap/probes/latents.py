@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from gengap.metrics import aggregate
 from gengap.probes import estimate, figure
-from gengap.probes.subject import Array, Found, Options, Subject
+from gengap.probes.vocabulary import Array, Found, Options, Subject
 
 NEIGHBOURS = 5
 PERMUTATIONS = 500
@@ -68,8 +68,8 @@ def two_sample(x: Array, y: Array, rng: np.random.Generator) -> tuple[float, flo
 
 
 def units(mean: Array, log_std: Array) -> Array:
-  """KL of every latent's q(z | x) from the prior, in nats, in the mean over images: [N, D], [N, D] -> [D]."""
-  return np.mean(0.5 * (mean**2 + np.exp(2 * log_std) - 1) - log_std, 0)
+  """KL of every latent's Gaussian q(z | x) from the prior, in nats: [N, D], [N, D] -> [N, D]."""
+  return 0.5 * (mean**2 + np.exp(2 * log_std) - 1) - log_std
 
 
 def plane(z: Array, seed: int) -> tuple[Array, str]:
@@ -99,15 +99,16 @@ def probe(subject: Subject, options: Options) -> Found:
     numbers |= separation(z, label)
   else:
     notes.append("no separation of classes: the data have one")
-  drawn, rng = z, options.rng(0)
+  drawn, rng = subject.draw(image) if subject.draw else z, options.rng(0)
   if subject.posterior:
     mean, log_std = subject.posterior(image)
     told = units(mean, log_std)
-    numbers["kl"] = estimate.mean(np.sum(0.5 * (mean**2 + np.exp(2 * log_std) - 1) - log_std, 1))
+    numbers["kl"] = estimate.mean(told.sum(1))
     numbers["active_units"] = estimate.bootstrap(lambda m: (m.var(0) > ACTIVE).sum(), mean, resamples=200)
-    detail["kl_per_unit"] = told.round(4).tolist()
-    drawn = mean + np.exp(log_std) * rng.standard_normal(mean.shape) if mean.shape == z.shape else z
-  numbers["variance"] = estimate.bootstrap(lambda x: x.var(0).mean(), drawn, resamples=200)
+    detail["kl_per_unit"] = told.mean(0).round(4).tolist()
+  elif subject.draw:
+    notes.append("no KL of each latent: q(z | x) is no Gaussian")
+  numbers["variance"] = estimate.jackknife(lambda x: x.var(0, ddof=1).mean(), drawn)
   numbers["mean_norm"] = estimate.jackknife(lambda x: np.linalg.norm(x.mean(0)), drawn)
   energy, p = two_sample(drawn, rng.standard_normal(drawn.shape), rng)
   numbers |= {"energy_distance": estimate.Estimate(energy), "p_value": estimate.Estimate(p)}

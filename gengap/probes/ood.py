@@ -13,7 +13,7 @@ from gengap.metrics import auroc, frechet_from_features, sharpness
 from gengap.metrics.coverage import SURE, confidence
 from gengap.probes import estimate, figure
 from gengap.probes.interpolation import off_data
-from gengap.probes.subject import Array, Found, Options, Subject
+from gengap.probes.vocabulary import Array, Found, Options, Subject
 
 Draw = Callable[[np.random.Generator, int, int], Array]  # random numbers, N, D -> [N, D]
 

@@ -23,7 +23,7 @@ from scipy.stats import norm
 from gengap.metrics import sharpness
 from gengap.metrics.coverage import confidence
 from gengap.probes import disentangle, estimate, figure
-from gengap.probes.subject import Array, Found, Options, Subject
+from gengap.probes.vocabulary import Array, Found, Options, Subject
 
 STEP = 0.01  # half of the difference that a derivative is taken by
 REACH = 3.0  # how far a traversal goes

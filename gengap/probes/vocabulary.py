@@ -41,7 +41,10 @@ class Subject(NamedTuple):
   encode: Callable[[Array, Array], Array] | None  # images, label -> z
   refine: Callable[[Array, Array, Array], Array]  # images, label, z -> z whose images are nearer to them
   history: Callable[[], Iterable[tuple[int, Generate]]]  # steps of training, and what it was at each
-  posterior: Callable[[Array], tuple[Array, Array]] | None = None  # images -> mean, log std of q(z | x)
+  draw: Callable[[Array], Array] | None = None  # images -> z ~ q(z | x)
+  posterior: Callable[[Array], tuple[Array, Array]] | None = (
+    None  # images -> its mean and log std, if Gaussian
+  )
   elbo: Callable[[Array], Array] | None = None  # images -> [N] nats
   outside: Array | None = None  # images of other data
   centre: Callable[[Array], Array] | None = None  # images -> [N, 2], of the only blob; NaN without one

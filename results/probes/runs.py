@@ -1,0 +1,42 @@
+"""The trainings of this folder; all together they take an hour of two CPU cores.
+
+python -m results.probes.runs --out=runs/probes [--seeds 0 1 2] [--dry] [NAME ...]
+
+Of one data set all runs have the same generator (decoder), dcgan, and as many updates of it.
+"""
+
+from typing import Any
+
+from results import trainings
+
+SAME = {"network": "dcgan", "width": 32}
+CLOTHES, DIGITS, BLOBS = (3000, 28, SAME), (5000, 28, SAME), (5000, 32, SAME | {"width": 16})
+VAE = {"likelihood": "gaussian_global"}
+CRITIC = {"latent_dim": 100, "n_critic": 5, "decay_steps": 0, "critic_decay_steps": 0}
+BLOBBY = {"n_critic": 3, "learning_rate": 5e-4, "critic_learning_rate": 5e-4}
+
+# name -> config and data set, (updates, image size, network), method arguments that differ from the config's
+RUNS: dict[str, tuple[str, tuple[int, int, dict[str, Any]], dict[str, Any]]] = {
+  "vae_10": ("conv_vae:fashion_mnist", CLOTHES, VAE | {"latent_dim": 10}),
+  "gan": ("non_saturating_gan:fashion_mnist", CLOTHES, {}),
+  "wgan_gp": ("wgan_gp:fashion_mnist", CLOTHES, CRITIC),
+  "vae_2": ("conv_vae:mnist", DIGITS, VAE | {"latent_dim": 2}),
+  "cgan": ("cgan:mnist", DIGITS, {}),
+  "vae_blob": ("conv_vae:blobs_single", BLOBS, VAE | {"latent_dim": 4}),
+  "wgan_gp_blob": ("wgan_gp:blobs_single", BLOBS, CRITIC | BLOBBY | {"latent_dim": 32}),
+  "vae_blobs": ("conv_vae:blobs_multi", BLOBS, VAE | {"latent_dim": 40}),
+  "wgan_gp_blobs": ("wgan_gp:blobs_multi", BLOBS, CRITIC | BLOBBY | {"latent_dim": 64}),
+}
+
+
+def describe(name: str) -> tuple[str, dict[str, Any]]:
+  """Returns a run's config and the fields that differ from it."""
+  config, (steps, size, network), args = RUNS[name]
+  fields: dict[str, Any] = {"steps": steps, "batch_size": 64, "image_size": size, "ema": 0.99}
+  every = steps // 10
+  fields |= {"sample_every": every, "eval_every": every, "checkpoint_every": every, "keep_checkpoints": 100}
+  return config, fields | {f"method_args.{key}": value for key, value in (network | args).items()}
+
+
+if __name__ == "__main__":
+  trainings.main(list(RUNS), describe)
