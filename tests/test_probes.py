@@ -154,7 +154,7 @@ def test_the_classifier_is_unsure_between_two_classes_only():
   who = who._replace(classes=("low", "high", "neither"), name=named, shares=np.array([0.4, 0.4, 0.2]))
   found = interpolation.probe(who, HOW._replace(number=2000)).numbers
   assert found["across linear/unsure"].low > found["within linear/unsure"].high
-  assert found["across linear/elsewhere"].low > found["within linear/elsewhere"].high
+  assert found["within linear/elsewhere"].high < found["across linear/elsewhere"].low < 0.7
 
 
 def test_distance_to_the_data_is_relative_to_real_images():
@@ -285,6 +285,8 @@ def test_scores_of_importances_by_hand():
   even = np.ones((3, 3))
   assert disentangle.disentanglement(even) == pytest.approx(0, abs=1e-12)
   assert disentangle.completeness(even) == pytest.approx(0, abs=1e-12)
+  uneven = np.array([[1.0, 1], [6, 0]])  # one latent tells both facts alike, and has 2 of the 8 parts
+  assert disentangle.disentanglement(uneven) == pytest.approx(0.75)
   split = np.array([[1.0, 0], [1, 0], [0, 2]])  # two latents for a fact: still one fact for each latent
   assert disentangle.disentanglement(split) == pytest.approx(1)
   assert disentangle.completeness(split) == pytest.approx((1 - math.log(2) / math.log(3) + 1) / 2)
@@ -298,7 +300,7 @@ def test_straight_latents_are_disentangled_and_turned_ones_are_not():
   for found in (straight, turned):
     assert found["linear_r2"].value == pytest.approx(1)
     assert found["informativeness"].value > 0.85
-  for name, high, low in (("disentanglement", 0.9, 0.2), ("completeness", 0.9, 0.2), ("mig", 0.8, 0.2)):
+  for name, high, low in (("disentanglement", 0.9, 0.2), ("completeness", 0.9, 0.2), ("mig", 0.8, 0.05)):
     assert straight[name].value > high, name
     assert turned[name].value < low, name
 
@@ -341,6 +343,7 @@ def test_the_prior_is_nearest_and_what_is_beyond_it_is_farther():
   assert distance["normal_2"].low > distance["normal"].high
   assert distance["exponential"].low > distance["normal"].high
   assert found["radius_0/contrast"].value == pytest.approx(0)
+  assert found["normal/contrast"].value == pytest.approx(found["real/contrast"].value, rel=0.15)
   assert found["radius_3/off_data"].value > 2 * found["radius_1/off_data"].value
 
 
