@@ -432,7 +432,8 @@ def test_a_vae_tells_its_kl_and_its_active_units():
 
 def test_what_is_out_of_reach_is_the_part_outside_of_the_image_of_the_generator():
   who = linear_subject()
-  image = np.random.default_rng(10).uniform(-1, 1, (300, SIDE, SIDE, 1))
+  image = np.random.default_rng(10).uniform(-0.5, 0.5, (300, SIDE, SIDE, 1))
+  image += np.linspace(-0.5, 0.5, SIDE)[:, None, None]
   flat = image.reshape(len(image), -1)
   left = flat - flat @ np.linalg.pinv(MATRIX).T @ MATRIX.T
   other = Examples(image, who.test.label)
@@ -470,6 +471,12 @@ def test_onsets_by_hand():
   assert np.isnan(dynamics.dropping(steps, [1, 5, 10, 9, 10]))
   assert np.isnan(dynamics.dropping(steps, [1, 5, 10, 10, 10]))
   assert dynamics.dropping(steps, [9, 8, 7, 8, 8]) == 10
+
+
+def test_diversity_is_the_distance_of_two_images():
+  images = np.zeros((2, SIDE, SIDE, 1))
+  images[0, 0, 0], images[1, 1, 1] = 3, 4
+  assert dynamics.diversity(images) == pytest.approx(5)
 
 
 def test_a_collapse_is_found_where_it_begins():

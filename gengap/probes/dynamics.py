@@ -30,8 +30,7 @@ def onset(steps: Sequence[int], bad: Sequence[bool]) -> float:
 
 def dropping(steps: Sequence[int], classes: Sequence[int]) -> float:
   """Returns the step from which on fewer classes are reached than were before; NaN: at the last it is not."""
-  most = np.maximum.accumulate(classes)
-  return onset(steps, list(np.asarray(classes) < most))
+  return onset(steps, [now < max(classes) for now in classes])
 
 
 def diversity(images: Array) -> float:
