@@ -131,6 +131,17 @@ def test_a_single_channel_is_shown_three_times(params):
   np.testing.assert_array_equal(one, three)
 
 
+def test_float_images_are_taken_as_they_are(params):
+  """In [-1, 1], and not rounded to the 256 values of uint8."""
+  images = np.random.default_rng(0).integers(0, 256, (2, 28, 28, 3), dtype=np.uint8)
+  floats = images.astype(np.float32) / 127.5 - 1
+  wanted = inception.scaled(images, "clean")
+  np.testing.assert_allclose(inception.scaled(floats, "clean"), wanted, atol=1e-5)
+  assert 0 < np.abs(inception.scaled(floats * np.float32(0.9999), "clean") - wanted).max() < 1e-3
+  with pytest.raises(InputError, match=r"float in \[-1, 1\]"):
+    inception.scaled(floats * 127, "clean")
+
+
 def test_batches_are_padded_and_nothing_is_dropped():
   """Every number of images, against the function itself; the images are told apart by what is in them."""
   see = features.over_devices(lambda weights, x: weights * x[:, :2])
