@@ -153,7 +153,9 @@ def test_batches_are_padded_and_nothing_is_dropped():
 @pytest.mark.parametrize(
   ("images", "options", "words"),
   [
-    (np.zeros((2, 8, 8, 3), np.float32), {}, "float32"),
+    (np.full((2, 8, 8, 3), 127, np.float32), {}, "float32"),
+    (np.full((2, 8, 8, 3), np.nan, np.float32), {}, "float32"),
+    (np.zeros((2, 8, 8, 3), np.int32), {}, "int32"),
     (np.zeros((2, 8, 8, 4), np.uint8), {}, "shape"),
     (np.zeros((8, 8, 3), np.uint8), {}, "shape"),
     (np.zeros((0, 8, 8, 3), np.uint8), {}, "no images"),
