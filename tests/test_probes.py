@@ -269,7 +269,8 @@ def test_turned_axes_are_told_from_straight_ones():
 def test_a_grid_has_the_first_latent_to_the_right_and_the_second_upwards():
   """G(z) = z_0 / 4 + z_1 / 2: pixels of the mosaic rise to the right, and twice as much upwards."""
   bright = np.tile([[0.25, 0.5, 0.0]], (SIDE * SIDE, 1))
-  shown = traversal.grid(linear_subject(bright), (0, 1), np.array([-1.0, 1.0]))
+  who = linear_subject(bright)
+  shown = traversal.grid(lambda z: who.generate(z, None), DIM, (0, 1), np.array([-1.0, 1.0]))
   low_left, low_right, high_left = shown[-2, 1, 0], shown[-2, -2, 0], shown[1, 1, 0]
   assert low_right - low_left == pytest.approx(0.25)
   assert high_left - low_left == pytest.approx(0.5)

@@ -6,9 +6,11 @@ classifier is sure of; a conditional model is told the class, so that its paths 
 latent and change the shares of the classes alone.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from gengap.metrics import neighbours
 from gengap.metrics.coverage import SURE, confidence
@@ -20,6 +22,9 @@ EPSILON = 1e-4  # of the perceptual path length
 CERTAIN = 0.9  # probability of the likeliest class at an end
 POOL = 20  # latents to choose the ends of a path among
 SHOWN = 3  # paths of a kind in the picture
+
+
+Path: TypeAlias = Callable[[Array, Array, Array], Array]  # of two ends, at t
 
 
 class Ends(NamedTuple):
@@ -85,7 +90,9 @@ def off_data(features: Array, real: Array) -> Array:
   return np.sqrt(neighbours.kth(features, 1, real)[0]) / max(own, np.finfo(float).tiny)
 
 
-def pairs(label: Array, wanted: tuple[int, ...], across: bool, number: int, rng) -> Array:
+def pairs(
+  label: Array, wanted: tuple[int, ...], across: bool, number: int, rng: np.random.Generator
+) -> Array:
   """Draws pairs of items by their classes [N] (-1: none): [number, 2], every class as often as it can be.
 
   Args:
@@ -150,8 +157,8 @@ class Walk(NamedTuple):
   of: Ends
 
 
-def walk(subject: Subject, of: Ends, path, rng, real: Array) -> Walk:
-  """Goes along paths."""
+def walk(subject: Subject, of: Ends, path: Path, rng: np.random.Generator, real: Array) -> Walk:
+  """Goes along paths; the shares of the classes move in a straight line."""
   p, codes = len(of.a), np.eye(len(subject.classes))
 
   def look(t: Array) -> tuple[Array, Array]:
@@ -214,34 +221,25 @@ def probe(subject: Subject, options: Options) -> Found:
     for path in (linear,) if still else (linear, spherical):
       name = f"{kind} {path.__name__}"
       walks[name] = walk(subject, of, path, options.rng(2, i), real)
-      numbers |= {f"{name}/{score_}": value for score_, value in score(walks[name]).items()}
-  return Found(
-    numbers, draw(subject, walks), {"steps": STEPS, "epsilon": EPSILON, "paths": number}, tuple(notes)
-  )
+      numbers |= {f"{name}/{what}": value for what, value in score(walks[name]).items()}
+  detail = {"steps": STEPS, "epsilon": EPSILON, "paths": number}
+  return Found(numbers, draw(subject, walks), detail, tuple(notes))
 
 
-def draw(subject: Subject, walks: dict[str, Walk]):
+def draw(subject: Subject, walks: dict[str, Walk]) -> Figure:
   """Draws some paths of every kind, and what happens along them."""
   chosen = {kind: seen for kind, seen in walks.items() if "spherical" in kind or subject.conditional}
   rows = [(kind, seen, i) for kind, seen in chosen.items() for i in range(min(SHOWN, len(seen.images)))]
   sheet, places, (steps, away) = figure.sheet(len(rows), STEPS + 1, 2, "paths between latents")
   for (kind, seen, i), place in zip(rows, places, strict=True):
-    known = kind != "random spherical"
-    tell = (
-      f"\n{subject.classes[seen.of.from_class[i]]} to {subject.classes[seen.of.to_class[i]]}" if known else ""
-    )
-    figure.strip(sheet, place, seen.images[i], kind + tell)
-  middle = (np.arange(STEPS) + 0.5) / STEPS
+    a, b = (subject.classes[c[i]] for c in (seen.of.from_class, seen.of.to_class))
+    known = subject.conditional or not kind.startswith("random")
+    figure.strip(sheet, place, seen.images[i], f"{kind}\n{a} to {b}" if known else kind)
+  t = np.linspace(0, 1, STEPS + 1)
   lengths = {kind: step_lengths(seen.features) for kind, seen in chosen.items()}
   moving = {kind: x[x.mean(1) > 0] for kind, x in lengths.items()}
   even = {kind: (x / x.mean(1, keepdims=True)).mean(0) for kind, x in moving.items() if len(x)}
-  figure.curves(steps, middle, even, "along the path", "step, over the mean step")
-  t = np.linspace(0, 1, STEPS + 1)
-  figure.curves(
-    away,
-    t,
-    {kind: np.median(seen.away, 0) for kind, seen in chosen.items()},
-    "along the path",
-    "distance to the data",
-  )
+  figure.curves(steps, (t[1:] + t[:-1]) / 2, even, "along the path", "step, over the mean step")
+  far = {kind: np.median(seen.away, 0) for kind, seen in chosen.items()}
+  figure.curves(away, t, far, "along the path", "distance to the data")
   return sheet

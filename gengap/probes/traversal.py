@@ -14,9 +14,11 @@ most (Wang and Ponce 2021, arXiv:2101.06006). Where its largest eigenvalue is no
 diagonal entry, no direction does more than a raw axis.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
@@ -121,9 +123,8 @@ def probe(subject: Subject, options: Options) -> Found:
   Returns: effective_dims, how many latents matter to the image (see `effective`); active_dims, how many
     have an effect above 0.01; interaction, the sum of effects (1: each acts by itself); of the latent of
     most effect, top_dim: its effect on the image, top_dim_sharpness: on sharpness, top_dim_class: how often
-    the class changes; mean_dim..., the same in the mean over latents; sharpest_dim, the largest effect on
-    sharpness of all; see `geometry` and, where a blob's centre is known, `disentangle`. Intervals are over
-    base latents.
+    the class changes; mean_dim..., the same in the mean over latents; see `geometry` and, where a blob's
+    centre is known, `disentangle`. Intervals are over base latents.
   """
   dim, rng = subject.latent_dim, options.rng(0)
   n = int(np.clip(10 * options.number // dim, 8, options.number))
@@ -177,43 +178,44 @@ def rank(seen: Effects) -> tuple[dict[str, Array], dict[str, estimate.Estimate]]
 def draw(subject: Subject, options: Options, base: Array, ranks: dict[str, Array], axes: Array) -> Figure:
   """Draws latents and directions one at a time, two latents against each other, and the effects of all."""
   order = np.argsort(-ranks["image"])
-  dims = options.dims or tuple(int(d) for d in order[:SHOWN])
-  along = axes.T[: max(1, SHOWN // 2)]
   t = np.linspace(-REACH, REACH, COLUMNS)
-  sheet, places, panels = figure.sheet(
-    len(dims) + len(along), COLUMNS, 3, f"one latent at a time, -{REACH:g} to {REACH:g}"
-  )
-  for place, d in zip(places, dims, strict=False):
-    z = np.repeat(base[None], COLUMNS, 0)
-    z[:, d] = t
-    name = f"latent {d} ({100 * ranks['image'][d]:.1f} %)"
-    figure.strip(sheet, place, subject.generate(z, np.zeros(COLUMNS, int)), name)
-  for i, (place, v) in enumerate(zip(places[len(dims) :], along, strict=True)):
-    z = base + (t - base @ v)[:, None] * v
-    figure.strip(sheet, place, subject.generate(z, np.zeros(COLUMNS, int)), f"direction {i}")
-  pair = options.grid or tuple(int(d) for d in np.sort(order[:2]))
+  rows = {}
+  for d in options.dims or order[:SHOWN]:
+    rows[f"latent {d} ({100 * ranks['image'][d]:.1f} %)"] = np.where(
+      np.arange(len(base)) == d, t[:, None], base
+    )
+  for i, v in enumerate(axes.T[: SHOWN // 2]):
+    rows[f"direction {i}"] = base + (t - base @ v)[:, None] * v
+  title = f"one latent at a time, from {-REACH:g} to {REACH:g}"
+  sheet, places, (straight, even, panel) = figure.sheet(len(rows), COLUMNS, 3, title)
+  for place, (name, z) in zip(places, rows.items(), strict=True):
+    figure.strip(sheet, place, paint(subject, options, z), name)
   quantiles = norm.ppf((np.arange(GRID) + 0.5) / GRID)
-  for panel, (what, two, t) in zip(
-    panels,
-    (("-1 to 1", options.grid or (0, 1), np.linspace(-1, 1, GRID)), ("quantiles", pair, quantiles)),
-    strict=False,
-  ):
-    if subject.latent_dim > 1:
-      figure.show(panel, grid(subject, two, t))
-    panel.set_title(f"{what}, the rest 0", fontsize=7)
-    panel.set_xlabel(f"latent {two[0]}", fontsize=7)
-    panel.set_ylabel(f"latent {two[-1]}", fontsize=7)
+  chart(straight, subject, options, options.grid or (0, 1), np.linspace(-1, 1, GRID), "from -1 to 1")
+  chart(even, subject, options, options.grid or tuple(np.sort(order[:2])), quantiles, "by quantiles")
   shown = {f"of the {name}": values[order] for name, values in ranks.items()}
-  figure.curves(
-    panels[2], np.arange(len(order)), shown, "latents, by effect on the image", "share of the variance"
-  )
+  figure.curves(panel, np.arange(len(order)), shown, "latents, by effect on the image", "effect")
   return sheet
 
 
-def grid(subject: Subject, pair: tuple[int, ...], t: Array) -> Array:
+def paint(subject: Subject, options: Options, z: Array) -> Array:
+  """Returns images of latents [N, D], of the first class that is asked for."""
+  return subject.generate(z, np.full(len(z), options.classes[0] if options.classes else 0))
+
+
+def chart(axis: Axes, subject: Subject, options: Options, pair: tuple[int, ...], t: Array, how: str) -> None:
+  """Draws images over two latents, the others 0; one latent alone has none."""
+  if subject.latent_dim > 1:
+    figure.show(axis, grid(lambda z: paint(subject, options, z), subject.latent_dim, pair, t))
+    axis.set_xlabel(f"latent {pair[0]}", fontsize=7)
+    axis.set_ylabel(f"latent {pair[1]}", fontsize=7)
+  axis.set_title(f"{how}, the rest 0", fontsize=7)
+
+
+def grid(images_of: Callable[[Array], Array], dim: int, pair: tuple[int, ...], t: Array) -> Array:
   """Images over two latents, the first to the right and the second upwards, the others 0: [h, w, 3]."""
-  z = np.zeros((len(t), len(t), subject.latent_dim))
+  z = np.zeros((len(t), len(t), dim))
   z[..., pair[0]] = t
   z[..., pair[1]] = t[::-1, None]
-  images = subject.generate(z.reshape(-1, subject.latent_dim), np.zeros(len(t) ** 2, int))
+  images = images_of(z.reshape(-1, dim))
   return figure.mosaic(images.reshape(len(t), len(t), *images.shape[1:]))
