@@ -1,5 +1,6 @@
 """Probing trained runs: the command, and what it may ask of a run."""
 
+import itertools
 import json
 import pathlib
 import re
@@ -151,9 +152,11 @@ def test_shares_of_classes_are_between_them(workdirs):
   z = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)
   codes = np.eye(4, dtype=np.float32)
   np.testing.assert_allclose(gan.generate(z, codes[[2, 2, 2]]), gan.generate(z, 2), atol=1e-6)
-  mixed = np.asarray(gan.generate(z, (codes[[0] * 3] + codes[[2] * 3]) / 2))
-  for label in (0, 2):
-    assert np.abs(mixed - gan.generate(z, label)).max() > 1e-4
+  path = [
+    np.asarray(gan.generate(z, (1 - t) * codes[[0] * 3] + t * codes[[2] * 3])) for t in np.linspace(0, 1, 9)
+  ]
+  steps = [np.abs(b - a).max() for a, b in itertools.pairwise(path)]
+  assert 0 < min(steps) and max(steps) < 0.3 * sum(steps)
   for shares in (codes[[0, 1, 2]] * 2, codes[[0, 1, 2]] - np.roll(codes, 1, 0)[[0, 1, 2]] + codes[[3, 3, 3]]):
     with pytest.raises(InputError, match="shares of classes"):
       gan.generate(z, shares)
