@@ -156,7 +156,7 @@ def test_shares_of_classes_are_between_them(workdirs):
     np.asarray(gan.generate(z, (1 - t) * codes[[0] * 3] + t * codes[[2] * 3])) for t in np.linspace(0, 1, 9)
   ]
   steps = [np.abs(b - a).max() for a, b in itertools.pairwise(path)]
-  assert 0 < min(steps) and max(steps) < 0.3 * sum(steps)
+  assert min(steps) > 0 and max(steps) < 0.3 * sum(steps)
   for shares in (codes[[0, 1, 2]] * 2, codes[[0, 1, 2]] - np.roll(codes, 1, 0)[[0, 1, 2]] + codes[[3, 3, 3]]):
     with pytest.raises(InputError, match="shares of classes"):
       gan.generate(z, shares)
