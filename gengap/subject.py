@@ -73,7 +73,7 @@ def refine(run: Run, image: Array, label: Array, z: Array) -> Array:
     grads, each = jax.grad(error, has_aux=True)(z)
     nearer = each < best[1]
     best = jnp.where(nearer[:, None], z, best[0]), jnp.where(nearer, each, best[1])
-    updates, opt = tx.update(len(z) * grads, opt)
+    updates, opt = tx.update(grads, opt)
     return optax.apply_updates(z, updates), opt, best
 
   def search(image, label, z):
