@@ -2,7 +2,7 @@
 
   python -m results.autoencoders.scores --runs=DIR [--torch=DIR] [--only PART ...]
 
-What is not among the runs is left as scores.json has it.
+What scores.json has of a run is left as it is; delete it there to measure the run again.
 """
 
 import argparse
@@ -109,11 +109,13 @@ def main() -> None:
   scores = json.loads(path.read_text()) if path.exists() else {}
   for part in args.only:
     for name in runs.PARTS[part]:
+      known = scores.setdefault(part, {}).setdefault(name, {})
       for seed, run in found(args.runs, name).items():
-        seen = MEASURES[part](run) | {"steps": run.step}
-        scores.setdefault(part, {}).setdefault(name, {})[seed] = seen
-        print(part, name, seed, seen, flush=True)
-  if "collapse" in args.only:
+        if seed not in known:
+          known[seed] = MEASURES[part](run) | {"steps": run.step}
+          print(part, name, seed, known[seed], flush=True)
+          path.write_text(json.dumps(scores, indent=2) + "\n")
+  if "collapse" in args.only and "linear" not in scores:
     scores["linear"] = linear()
   for file in sorted(args.torch.glob("*.json")) if args.torch else ():
     scores.setdefault("torch", {})[file.stem] = json.loads(file.read_text())
