@@ -84,7 +84,8 @@ def classifier_eye(workdir: str, run: Run, test: Dataset) -> Eye:
   if (found.config.dataset, found.spec.shape) != (run.config.dataset, run.spec.shape):
     raise InputError(
       f"{workdir} classifies {found.config.dataset} {found.spec.shape}, and the images are of "
-      f"{run.config.dataset} {run.spec.shape}; train one with configs/classifier.py:{run.config.dataset}"
+      f"{run.config.dataset} {run.spec.shape}; train one with configs/classifier.py:{run.config.dataset} "
+      f"--config.image_size={run.spec.shape[0]}"
     )
   head = found.nets["classifier"]["params"]["head"]
   kernel, bias = (np.asarray(head[name], np.float64) for name in ("kernel", "bias"))
@@ -189,7 +190,7 @@ def chosen(sight: Sight, run: Run, classifier: Eye | None) -> Eye:
     data = run.config.dataset
     raise InputError(
       "--features=classifier needs a trained one: --classifier=DIR; train it with: python -m gengap.main "
-      f"--config=configs/classifier.py:{data} --workdir=DIR"
+      f"--config=configs/classifier.py:{data} --config.image_size={run.spec.shape[0]} --workdir=DIR"
     )
   return classifier
 

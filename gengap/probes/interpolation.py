@@ -184,7 +184,7 @@ def score(seen: Walk) -> dict[str, estimate.Estimate]:
     "detour": estimate.median(detour(seen.features)),
     "abruptness": estimate.mean(abruptness(step_lengths(seen.features))),
     "off_data": estimate.median(seen.away[:, middle]),
-    "off_data_ends": estimate.median(seen.away[:, [0, -1]].mean(1)),
+    "off_data_ends": estimate.bootstrap(np.median, seen.away[:, [0, -1]]),
   }
   if seen.named is not None:
     label, sure = confidence(seen.named)

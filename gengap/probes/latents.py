@@ -29,8 +29,8 @@ def separation(z: Array, label: Array) -> dict[str, estimate.Estimate]:
   """How far classes [N] lie apart among codes [N, D], which are in random order.
 
   Returns: linear_probe and knn, the accuracy of a logistic regression and of 5 nearest neighbours, both
-    taught half of the codes and asked about the other; chance, of always naming the most frequent class;
-    silhouette.
+    taught half of the codes and asked about the other; chance, of always naming the most frequent class of
+    those; silhouette.
   """
   half, found = len(z) // 2, {}
   teach, ask = (z[:half], label[:half]), (z[half:], label[half:])
@@ -42,7 +42,7 @@ def separation(z: Array, label: Array) -> dict[str, estimate.Estimate]:
     warnings.simplefilter("ignore")  # of fits that stop early: their accuracy is what it is
     for name, model in models.items():
       found[name] = estimate.share(model.fit(*teach).predict(ask[0]) == ask[1])
-  found["chance"] = estimate.Estimate(float(np.mean(ask[1] == np.bincount(teach[1]).argmax())))
+  found["chance"] = estimate.Estimate(float(np.bincount(ask[1]).max() / len(ask[1])))
   found["silhouette"] = estimate.jackknife(silhouette_score, z, label)
   return found
 
