@@ -165,12 +165,13 @@ def test_distance_to_the_data_is_relative_to_real_images():
   assert far[0] > 100
 
 
-def test_the_ends_and_the_middle_of_random_paths_are_as_far_from_the_data_where_paths_keep_the_prior():
-  """Spherical paths do, of many dimensions; both are medians over single points."""
-  who = linear_subject(np.random.default_rng(13).standard_normal((SIDE * SIDE, 12)) / 40)
-  found = interpolation.probe(who, HOW._replace(number=4000)).numbers
-  middle, ends = found["random spherical/off_data"], found["random spherical/off_data_ends"]
-  assert middle.low < ends.high and ends.low < middle.high
+def test_ends_and_middles_are_medians_over_single_points():
+  """Of distances that are exponential at every point, so that the median of a mean of two would be larger."""
+  away = np.random.default_rng(13).exponential(size=(2000, interpolation.STEPS + 1))
+  features = RNG.standard_normal((2000, interpolation.STEPS + 1, 2))
+  seen = interpolation.Walk(features, features, None, away[:, 0], away, None)
+  for name in ("off_data", "off_data_ends"):
+    assert linear_in(math.log(2), interpolation.score(seen)[name]), name
 
 
 def test_ends_are_of_the_classes_that_are_asked_for():
