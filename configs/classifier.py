@@ -14,8 +14,9 @@ THINGS = ("fashion_mnist", "cifar10", "cub200")  # same in a mirror; harder than
 def get_config(dataset=""):
   """Returns the config: some ten epochs."""
   things = dataset.partition("/")[0] in THINGS
+  shift = 2 if dataset and not dataset.startswith("blobs") else 0  # the class of a blob is its place
   width, steps = (32, 12_000) if things else (16, 9000)
-  config = base("classifier", dataset, width=width, shift=2, flip=things, decay_steps=steps)
+  config = base("classifier", dataset, width=width, shift=shift, flip=things, decay_steps=steps)
   config.update(image_size=28 if dataset.endswith("mnist") else 32, batch_size=64, steps=steps, ema=0.999)
   config.update(best="valid/classifier/loss", eval_images=5000)
   return config
