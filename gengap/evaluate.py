@@ -37,7 +37,7 @@ from tensorboardX import SummaryWriter
 
 import gengap
 from gengap import cli, diagnose, eyes, log, score
-from gengap.data import Dataset
+from gengap.data import Dataset, pixels
 from gengap.diagnose import Numbers
 from gengap.errors import InputError, suggest
 from gengap.method import Key
@@ -63,7 +63,7 @@ def picture(run: Run, images: np.ndarray, path: pathlib.Path) -> None:
   columns, rows = min(ROW, len(images)), []
   for i in range(0, min(4, len(images) // columns) * columns, columns):
     rows += [images[i : i + columns], run.reconstruct(images[i : i + columns])]
-  log.save_png(path, log.tile(np.concatenate(rows), columns=columns))
+  log.save_png(path, pixels.tile(np.concatenate(rows), columns=columns))
 
 
 def likelihood(run: Run, key: Key, images: np.ndarray, path: pathlib.Path) -> Numbers:

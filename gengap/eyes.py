@@ -23,7 +23,6 @@ from gengap.run import Run, load
 
 Images: TypeAlias = np.ndarray  # [N, H, W, C] uint8, or float in [-1, 1]
 
-KINDS = ("inception", "classifier", "pixels")  # of features
 KINDS = ["inception", "classifier", "pixels"]  # of features
 THUMBNAIL = 16  # pixels a side, at most
 

@@ -11,6 +11,8 @@ from PIL import Image
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
+from gengap.data.pixels import tile
+
 
 def say(text: str) -> None:
   """Prints a line, beside the progress bar where there is one."""
@@ -90,19 +92,6 @@ def forget_after(path: pathlib.Path, step: int) -> None:
   scratch = path.with_suffix(".jsonl.tmp")
   scratch.write_text("".join(kept))
   scratch.replace(path)
-
-
-def tile(images: np.ndarray, margin: int = 2, columns: int = 0) -> np.ndarray:
-  """Arranges images [n, H, W, C] in [-1, 1] in rows: [h, w, 3] uint8, without `columns` about square."""
-  n, height, width, channels = images.shape
-  columns = columns or math.ceil(math.sqrt(n))
-  rows = math.ceil(n / columns)
-  pixels = np.rint((np.clip(images, -1, 1) + 1) * 127.5).astype(np.uint8)
-  grid = np.full((rows * (height + margin) + margin, columns * (width + margin) + margin, 3), 255, np.uint8)
-  for i, image in enumerate(np.broadcast_to(pixels, (n, height, width, max(3, channels)))):
-    y, x = (i // columns) * (height + margin) + margin, (i % columns) * (width + margin) + margin
-    grid[y : y + height, x : x + width] = image
-  return grid
 
 
 def save_png(path: pathlib.Path, grid: np.ndarray, scale: int = 2) -> None:

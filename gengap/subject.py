@@ -15,7 +15,7 @@ from gengap.data import Dataset
 from gengap.data.tfds import progress
 from gengap.errors import InputError, NonFiniteError
 from gengap.eyes import Eye, Eyes, pixel_eye
-from gengap.methods import inverse
+from gengap.methods import inverse, kl
 from gengap.metrics import blobs
 from gengap.probes.vocabulary import Array, Examples, Subject
 from gengap.program import compile_method, start
@@ -126,12 +126,12 @@ def build(
     del label
     return np.asarray(encoding().represent("code", image))
 
-  def posterior(image: Array) -> tuple[Array, Array]:
+  def told(image: Array) -> tuple[Array, Array]:
     mean, log_std = run.encode(image)
-    return np.asarray(mean), np.asarray(log_std)
+    return np.asarray(mean), np.asarray(kl.to_prior(mean, log_std))
 
   def noisy(image: Array) -> Array:
-    mean, log_std = posterior(image)
+    mean, log_std = map(np.asarray, run.encode(image))
     return mean + np.exp(log_std) * np.random.default_rng(seed).standard_normal(mean.shape)
 
   def look(image: Array, draws: int) -> tuple[Array, Array, Array]:
@@ -162,7 +162,7 @@ def build(
     encode=encode if own or updates else None,
     refine=functools.partial(refine, run),
     draw=(lambda image: look(image, 1)[2]) if density else noisy if gaussian else None,
-    posterior=posterior if gaussian else None,
+    told=told if gaussian else None,
     elbo=elbo if density else None,
     outside=outside,
     centre=(lambda images: blobs.describe(images)["centre"]) if single else None,

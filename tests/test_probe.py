@@ -230,6 +230,15 @@ def test_refined_latents_are_nearer_and_each_is_by_itself(workdirs, monkeypatch)
   assert (left(subject.refine(r, image, label, start)) <= left(start)).all()
 
 
+def test_the_kl_of_every_latent_is_the_closed_form(workdirs, asked):
+  vae, image = gengap.load(workdirs / "vae"), asked["vae"].test.image
+  mean, log_std = (np.asarray(x, np.float64) for x in vae.encode(image))
+  seen, told = asked["vae"].told(image)
+  np.testing.assert_allclose(seen, mean, atol=1e-6)
+  np.testing.assert_allclose(told, 0.5 * (mean**2 + np.exp(2 * log_std) - 1) - log_std, atol=1e-5)
+  assert asked["wgan_gp"].told is None
+
+
 def test_a_generator_without_features_is_looked_at_in_thumbnails():
   images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), np.uint8)
   floats = images / np.float32(127.5) - 1

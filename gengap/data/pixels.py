@@ -1,4 +1,4 @@
-"""From image files to pixels and back.
+"""From image files to pixels and back, and many images in one.
 
 Images become square, of one size and of one or three channels: converted to grayscale (ITU-R 601 luma) or
 RGB, cropped to the central square, resized with Pillow's bilinear filter, which averages over the area of a
@@ -6,6 +6,7 @@ pixel when it shrinks (antialiasing) and does nothing when the size is right.
 """
 
 import io
+import math
 
 import numpy as np
 from PIL import Image
@@ -34,3 +35,16 @@ def png(image: Image.Image | np.ndarray) -> bytes:
   file = io.BytesIO()
   image.save(file, "PNG")
   return file.getvalue()
+
+
+def tile(images: np.ndarray, margin: int = 2, columns: int = 0) -> np.ndarray:
+  """Arranges images [n, H, W, C] in [-1, 1] in rows: [h, w, 3] uint8, without `columns` about square."""
+  n, height, width, channels = images.shape
+  columns = columns or math.ceil(math.sqrt(n))
+  rows = math.ceil(n / columns)
+  pixels = np.rint((np.clip(images, -1, 1) + 1) * 127.5).astype(np.uint8)
+  grid = np.full((rows * (height + margin) + margin, columns * (width + margin) + margin, 3), 255, np.uint8)
+  for i, image in enumerate(np.broadcast_to(pixels, (n, height, width, max(3, channels)))):
+    y, x = (i // columns) * (height + margin) + margin, (i % columns) * (width + margin) + margin
+    grid[y : y + height, x : x + width] = image
+  return grid

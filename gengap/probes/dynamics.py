@@ -43,9 +43,9 @@ def probe(subject: Subject, options: Options) -> Found:
   """Goes through a run's checkpoints, and the weights before training.
 
   Returns: Of each step: diversity, root mean square distance of two images over that of real ones; precision
-    and coverage of the features; classes reached and their least share. collapse, the step from which on
-    diversity stays below 0.4 to the end; dropping, the step from which on fewer classes are reached than were
-    before, to the end. NaN: it did not happen.
+    and coverage of the features; classes reached, their least share and entropy. collapse, the step from
+    which on diversity stays below 0.4 to the end; dropping, the step from which on fewer classes are
+    reached than were before, to the end. NaN: it did not happen.
   """
   n, rng = max(NEIGHBOUR + 1, options.number // 2), options.rng(0)
   z, label = rng.standard_normal((n, subject.latent_dim)), rng.integers(0, len(subject.classes), n)
@@ -57,12 +57,9 @@ def probe(subject: Subject, options: Options) -> Found:
     pictures[step] = images[:SHOWN]
     numbers = {"diversity": estimate.jackknife(lambda x: diversity(x) / apart, images)}
     features = subject.see(images)
-    numbers |= {
-      name: estimate.jackknife(lambda x, of=name: prdc(real, x, NEIGHBOUR)[of], features, groups=5).within(
-        0, 1
-      )
-      for name in ("precision", "coverage")
-    }
+    for name in ("precision", "coverage"):
+      found = estimate.jackknife(lambda x, of=name: prdc(real, x, NEIGHBOUR)[of], features, groups=5)
+      numbers[name] = found.within(0, 1)
     if subject.name:
       named = class_coverage(subject.name(images), subject.shares)
       numbers |= {name: estimate.Estimate(float(named[name])) for name in ("classes", "least", "entropy")}

@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
+from gengap.data.pixels import tile
+
 INCH = 0.45  # of an image in a row
 COLOURS = matplotlib.colormaps["tab10"]
 
@@ -43,25 +45,8 @@ def plots(number: int, title: str) -> tuple[Figure, list[Axes]]:
   return figure, axes
 
 
-def pixels(images: np.ndarray) -> np.ndarray:
-  """Returns images [..., H, W, C] in [-1, 1] as colours [..., H, W, 3] in [0, 1]."""
-  shown = (np.clip(images, -1, 1) + 1) / 2
-  return np.broadcast_to(shown, (*shown.shape[:-1], 3)) if shown.shape[-1] == 1 else shown
-
-
-def mosaic(images: np.ndarray, margin: int = 1) -> np.ndarray:
-  """Arranges images [R, C, H, W, channels] in rows: [h, w, 3] in [0, 1], white between them."""
-  rows, columns, height, width, _ = images.shape
-  whole = np.ones((rows * (height + margin) + margin, columns * (width + margin) + margin, 3))
-  for r in range(rows):
-    for c in range(columns):
-      y, x = r * (height + margin) + margin, c * (width + margin) + margin
-      whole[y : y + height, x : x + width] = pixels(images[r, c])
-  return whole
-
-
 def show(axis: Axes, picture: np.ndarray) -> None:
-  """Draws a picture [h, w, 3] without axes."""
+  """Draws a picture [h, w, 3] uint8 without axes."""
   axis.imshow(picture, interpolation="nearest", aspect="equal")
   axis.set_xticks([])
   axis.set_yticks([])
@@ -72,7 +57,7 @@ def show(axis: Axes, picture: np.ndarray) -> None:
 def strip(figure: Figure, place: SubplotSpec, images: np.ndarray, name: str) -> None:
   """Draws a row of images [N, H, W, C] with its name at the left."""
   axis = figure.add_subplot(place)
-  show(axis, mosaic(images[None]))
+  show(axis, tile(images, margin=1, columns=len(images)))
   axis.set_anchor("W")
   axis.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=7)
 

@@ -119,31 +119,37 @@ def pairs(
   return np.array(found)
 
 
-def ends(subject: Subject, options: Options, across: bool, number: int) -> Ends | str:
-  """Chooses the ends of paths by their classes; a text says why there are none."""
-  rng, dim = options.rng(1, across), subject.latent_dim
-  kind = "across classes" if across else "within a class"
-  if subject.conditional:
-    classes = options.classes or tuple(range(len(subject.classes)))
-    label = np.repeat(classes, 2)
-    chosen = pairs(label, classes, across, number, rng)
-    a = rng.standard_normal((number, dim))
-    b = a if across else rng.standard_normal((number, dim))
-    return Ends(a, b, *label[chosen].T) if len(chosen) else f"no paths {kind}: one class is asked for"
+def candidates(subject: Subject, options: Options, number: int) -> tuple[Array, Array] | None:
+  """Latents and the class of the image of each, -1: not sure; None: nothing tells the classes."""
   if subject.own_encoder and subject.encode:
-    label = subject.test.label
-    z = subject.encode(subject.test.image, label)
-  elif subject.name:
-    z = rng.standard_normal((POOL * number, dim))
-    label, sure = confidence(subject.name(subject.generate(z, np.zeros(len(z), int))))
-    label = np.where(sure >= CERTAIN, label, -1)
-  else:
-    return f"no paths {kind}: a classifier has to find their ends"
-  chosen = pairs(label, options.classes, across, number, rng)
-  if not len(chosen):
-    seen = ", ".join(subject.classes[c] for c in np.unique(label) if c >= 0) or "none"
-    return f"no paths {kind}: the classes there are among {len(z)} images are {seen}"
-  return Ends(z[chosen[:, 0]], z[chosen[:, 1]], label[chosen[:, 0]], label[chosen[:, 1]])
+    return subject.encode(subject.test.image, subject.test.label), subject.test.label
+  if not subject.name:
+    return None
+  z = options.rng(1).standard_normal((POOL * number, subject.latent_dim))
+  label, sure = confidence(subject.name(subject.generate(z, np.zeros(len(z), int))))
+  return z, np.where(sure >= CERTAIN, label, -1)
+
+
+def ends(subject: Subject, options: Options, number: int) -> dict[str, Ends | str]:
+  """Chooses the ends of paths within a class and across classes; a text says why there are none."""
+  found: dict[str, Ends | str] = {}
+  codes = None if subject.conditional else candidates(subject, options, number)
+  for across, kind, words in ((False, "within", "within a class"), (True, "across", "across classes")):
+    rng = options.rng(2, across)
+    if subject.conditional:
+      classes = np.repeat(options.classes or range(len(subject.classes)), 2)
+      label = classes[pairs(classes, (), across, number, rng)]
+      a, b = rng.standard_normal((2, number, subject.latent_dim))
+      found[kind] = Ends(a, a if across else b, *label.T)
+    elif codes is None:
+      found[kind] = f"no paths {words}: a classifier has to find their ends"
+    elif len(chosen := pairs(codes[1], options.classes, across, number, rng)):
+      z, label = (x[chosen] for x in codes)
+      found[kind] = Ends(z[:, 0], z[:, 1], *label.T)
+    else:
+      seen = ", ".join(subject.classes[c] for c in np.unique(codes[1]) if c >= 0) or "none"
+      found[kind] = f"no paths {words}: the classes there are among {len(codes[0])} images are {seen}"
+  return found
 
 
 class Walk(NamedTuple):
@@ -211,7 +217,7 @@ def probe(subject: Subject, options: Options) -> Found:
   random = Ends(a, b, label, label)
   kinds: dict[str, Ends | str] = {"random": random}
   if len(subject.classes) > 1:
-    kinds |= {"within": ends(subject, options, False, number), "across": ends(subject, options, True, number)}
+    kinds |= ends(subject, options, number)
   walks, numbers, notes = {}, {}, []
   for i, (kind, of) in enumerate(kinds.items()):
     if isinstance(of, str):
@@ -220,7 +226,7 @@ def probe(subject: Subject, options: Options) -> Found:
     still = kind == "across" and subject.conditional  # the latent stays, so every path is the same
     for path in (linear,) if still else (linear, spherical):
       name = f"{kind} {path.__name__}"
-      walks[name] = walk(subject, of, path, options.rng(2, i), real)
+      walks[name] = walk(subject, of, path, options.rng(3, i), real)
       numbers |= {f"{name}/{what}": value for what, value in score(walks[name]).items()}
   detail = {"steps": STEPS, "epsilon": EPSILON, "paths": number}
   return Found(numbers, draw(subject, walks), detail, tuple(notes))

@@ -1,8 +1,9 @@
-"""Can it reach a given image? What is left of real images when the nearest latent is generated.
+"""Can it reach a given image? What is left of real images when the nearest latent that is found is generated.
 
 A latent is first guessed by the encoder (the model's own, or one fitted to the frozen generator), then moved
-until its image is as near as it gets (Zhu et al. 2016, arXiv:1609.03552, section 3). What remains is what the
-generator cannot make: by class it shows modes that it has dropped.
+until its image is as near as it gets (Zhu et al. 2016, arXiv:1609.03552, section 3). What remains bounds
+what the generator cannot make from above, since another start may lead nearer: by class it shows modes that
+may be missing.
 """
 
 import numpy as np
@@ -35,8 +36,8 @@ def probe(subject: Subject, options: Options) -> Found:
   """Looks for training and test images among what the generator can make.
 
   Returns: Of train and of test images: guessed and reached, the unexplained share of the pixels' variance by
-    the encoder's latent and by the nearest one; size, the root mean square of that one's numbers, 1 in the
-    prior; and reached by class, of test images. Intervals are over images.
+    the encoder's latent and by the nearest one found from there; size, the root mean square of that one's
+    numbers, 1 in the prior; and reached by class, of test images. Intervals are over images.
   """
   assert subject.encode
   numbers, rows = {}, {}
@@ -61,9 +62,7 @@ def draw(subject: Subject, seen, numbers: dict[str, estimate.Estimate]) -> Figur
   """Draws real images above what was guessed and reached, and what is left of each class."""
   image, label, made, _ = seen
   chosen = balanced(label, SHOWN)
-  sheet, places, (panel,) = figure.sheet(
-    3, len(chosen), 1, "test images and the nearest that can be generated"
-  )
+  sheet, places, (panel,) = figure.sheet(3, len(chosen), 1, "test images and the nearest that were found")
   for place, (name, row) in zip(places, ({"real": image} | made).items(), strict=True):
     figure.strip(sheet, place, row[chosen], name)
   classes = {c: numbers[f"class {subject.classes[c]}/reached"] for c in np.unique(label)}

@@ -67,11 +67,6 @@ def two_sample(x: Array, y: Array, rng: np.random.Generator) -> tuple[float, flo
   return seen, (1 + sum(value >= seen for value in chance)) / (1 + PERMUTATIONS)
 
 
-def units(mean: Array, log_std: Array) -> Array:
-  """KL of every latent's Gaussian q(z | x) from the prior, in nats: [N, D], [N, D] -> [N, D]."""
-  return 0.5 * (mean**2 + np.exp(2 * log_std) - 1) - log_std
-
-
 def plane(z: Array, seed: int) -> tuple[Array, str]:
   """Returns codes [N, D] in two dimensions, and by what: as they are, or by t-SNE (van der Maaten 2008)."""
   if z.shape[1] == 2:
@@ -100,9 +95,8 @@ def probe(subject: Subject, options: Options) -> Found:
   else:
     notes.append("no separation of classes: the data have one")
   drawn, rng = subject.draw(image) if subject.draw else z, options.rng(0)
-  if subject.posterior:
-    mean, log_std = subject.posterior(image)
-    told = units(mean, log_std)
+  if subject.told:
+    mean, told = subject.told(image)
     numbers["kl"] = estimate.mean(told.sum(1))
     numbers["active_units"] = estimate.bootstrap(lambda m: (m.var(0) > ACTIVE).sum(), mean, resamples=200)
     detail["kl_per_unit"] = told.mean(0).round(4).tolist()

@@ -22,6 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
+from gengap.data.pixels import tile
 from gengap.metrics import sharpness
 from gengap.metrics.coverage import confidence
 from gengap.probes import disentangle, estimate, figure
@@ -213,9 +214,8 @@ def chart(axis: Axes, subject: Subject, options: Options, pair: tuple[int, ...],
 
 
 def grid(images_of: Callable[[Array], Array], dim: int, pair: tuple[int, ...], t: Array) -> Array:
-  """Images over two latents, the first to the right and the second upwards, the others 0: [h, w, 3]."""
+  """Images over two latents, the first to the right and the second upwards, the others 0: [h, w, 3] uint8."""
   z = np.zeros((len(t), len(t), dim))
   z[..., pair[0]] = t
   z[..., pair[1]] = t[::-1, None]
-  images = images_of(z.reshape(-1, dim))
-  return figure.mosaic(images.reshape(len(t), len(t), *images.shape[1:]))
+  return tile(images_of(z.reshape(-1, dim)), margin=1, columns=len(t))

@@ -42,9 +42,7 @@ class Subject(NamedTuple):
   refine: Callable[[Array, Array, Array], Array]  # images, label, z -> z whose images are nearer to them
   history: Callable[[], Iterable[tuple[int, Generate]]]  # steps of training, and what it was at each
   draw: Callable[[Array], Array] | None = None  # images -> z ~ q(z | x)
-  posterior: Callable[[Array], tuple[Array, Array]] | None = (
-    None  # images -> its mean and log std, if Gaussian
-  )
+  told: Callable[[Array], tuple[Array, Array]] | None = None  # images -> its mean and KLs [N, D], if Gaussian
   elbo: Callable[[Array], Array] | None = None  # images -> [N] nats
   outside: Array | None = None  # images of other data
   centre: Callable[[Array], Array] | None = None  # images -> [N, 2], of the only blob; NaN without one

@@ -19,7 +19,8 @@ matplotlib.use("agg")
 from matplotlib import pyplot as plt
 
 import gengap
-from gengap import diagnose, log
+from gengap import diagnose
+from gengap.data import pixels
 from results.autoencoders import runs
 from results.trainings import numbers
 
@@ -100,7 +101,7 @@ def sharpness(folder: pathlib.Path, scores: dict) -> None:
   what = ("test images", "VAE", "VAE-GAN", "VAE, sampled", "VAE-GAN, sampled")
   figure, axes = plt.subplots(len(rows), 1, figsize=(8, 4.4))
   for axis, row, name in zip(axes, rows, what, strict=True):
-    axis.imshow(log.tile(row, margin=1, columns=ROW))
+    axis.imshow(pixels.tile(row, margin=1, columns=ROW))
     axis.set_axis_off()
     axis.text(-6, row.shape[1] / 2, name, ha="right", va="center", fontsize=9)
   save(figure, "vae_gan")

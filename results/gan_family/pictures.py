@@ -21,6 +21,7 @@ from PIL import Image
 
 import gengap
 from gengap import log
+from gengap.data import pixels
 from results.trainings import numbers
 
 HERE = pathlib.Path(__file__).parent
@@ -80,7 +81,7 @@ def classes(runs: pathlib.Path, name: str) -> None:
   run = gengap.load(seeds(runs, name)[0])
   z = jax.random.normal(jax.random.key(0), (10, run.method.latent_dim))
   images = [run.generate(z, label=digit) for digit in range(10)]
-  log.save_png(HERE / f"{name}.png", log.tile(np.concatenate(images)))
+  log.save_png(HERE / f"{name}.png", pixels.tile(np.concatenate(images)))
 
 
 def dynamics(runs: pathlib.Path) -> None:
