@@ -16,6 +16,12 @@ from gengap.errors import InputError, NonFiniteError, suggest
 
 flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 
+KINDS = {  # of config fields, and what they take on a command line
+  "bool": "true or false",
+  "int": "a whole number",
+  "float": "a number; what else may stand here, such as a mapping, is set in a config file",
+}
+
 
 def keep_memory() -> None:
   """Tells glibc's malloc to keep what is freed.
@@ -59,11 +65,10 @@ def parse(argv: Sequence[str]) -> list[str]:
       flags.FLAGS["config"].value.keys()  # a file that could not be read is told of only when it is used
     return rest
   except flags.Error as error:
-    raise InputError(one_line(error)) from error
-  except (AttributeError, KeyError) as error:
-    raise InputError(unknown_field(argv) or one_line(error)) from error
+    raise InputError(flag_error(error, argv)) from error
   except Exception as error:  # whatever the code of a config file raises
-    raise InputError(f"--config={path}: {type(error).__name__}: {one_line(error)}") from error
+    said = f"--config={path}: {type(error).__name__}: {one_line(error)}"
+    raise InputError(unknown_field(argv) or said) from error
 
 
 def given(argv: Sequence[str]) -> list[tuple[str, str]]:
@@ -77,10 +82,25 @@ def config_path(argv: Sequence[str]) -> str:
   return dict(given(argv)).get("config", "").partition(":")[0]
 
 
+def flag_error(error: flags.Error, argv: Sequence[str]) -> str:
+  """Describes why the flags cannot be parsed."""
+  message = one_line(error)
+  name = message.removeprefix("flag --").partition("=")[0]
+  kind = flags.FLAGS[name].flag_type() if message.startswith("flag --config.") else ""
+  if kind in KINDS:
+    return f"{name} is {dict(given(argv))[name]!r}; it takes {KINDS[kind]}"
+  if "before a value for --config was specified" in message:
+    return "--config=FILE must stand before the --config.FIELD=VALUE that change it"
+  return message
+
+
 def unknown_field(argv: Sequence[str]) -> str:
   """Describes the first --config.FIELD that the config does not have; empty if there is none."""
-  path, _, dataset = dict(given(argv))["config"].partition(":")
-  config = runpy.run_path(path)["get_config"](*([dataset] if dataset else []))
+  path, _, dataset = dict(given(argv)).get("config", "").partition(":")
+  try:
+    config = runpy.run_path(path)["get_config"](*([dataset] if dataset else []))
+  except Exception:  # the fault is the file's
+    return ""
   for name in (name for name, _ in given(argv) if name.startswith("config.")):
     node: Any = config
     for depth, part in enumerate(parts := name.split(".")[1:]):
