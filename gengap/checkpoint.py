@@ -121,7 +121,7 @@ class Checkpoints:
     if step == "best":
       return self.manager.best_step() or steps[0]
     if not str(step).isdigit() or int(step) not in steps:
-      raise InputError(f"step {step!r} is none of last, best, {', '.join(map(str, reversed(steps)))}")
+      raise InputError(f"step {step!r} is none of last, best, 0, {', '.join(map(str, reversed(steps)))}")
     return int(step)
 
   def meta(self, step: int) -> Meta:

@@ -14,6 +14,7 @@ import numpy as np
 import optax
 from ml_collections import ConfigDict
 
+from gengap.data import Dataset
 from gengap.errors import InputError
 from gengap.method import Array, Density, Key
 from gengap.methods import kl
@@ -25,22 +26,32 @@ Numbers: TypeAlias = dict[str, Any]
 Images: TypeAlias = Array | np.ndarray
 
 
-def test_images(run: Run, num_images: int, seed: int, dataset: str = "") -> np.ndarray:
-  """Returns test images, drawn by a seed, of the run's data set or as it sees those of another: [n, H, W, C].
+def test_data(run: Run, dataset: str = "") -> Dataset:
+  """Returns the test images of the run's data set, or of another as the run sees them.
 
   Raises:
-    InputError: the data set is not there, or has fewer images.
+    InputError: the data set is not there.
   """
   config, (size, _, channels) = ConfigDict(run.config), run.spec.shape
   config.update(image_size=size, channels=channels)
   if dataset not in ("", config.dataset):
     config.update(dataset=dataset)
     config.dataset_args = ConfigDict()
-  found = load_data(config, "test")
+  return load_data(config, "test")
+
+
+def test_images(run: Run, num_images: int, seed: int, dataset: str = "") -> np.ndarray:
+  """Returns images of `test_data`, drawn by a seed: [n, H, W, C].
+
+  Raises:
+    InputError: the data set is not there, or has fewer images.
+  """
+  found = test_data(run, dataset)
   there = len(found.image)
   if not 1 < num_images <= there:
     raise InputError(
-      f"num_images is {num_images}; it must be from 2 to {there}, the test images of {config.dataset}"
+      f"num_images is {num_images}; it must be from 2 to {there}, the test images of "
+      f"{dataset or run.config.dataset}"
     )
   chosen = np.sort(np.random.default_rng(seed).permutation(there)[:num_images])
   return found.image[chosen].astype(np.float32) / 127.5 - 1

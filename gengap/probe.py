@@ -37,7 +37,7 @@ from gengap.run import Run, load, steps
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
 STEP = flags.DEFINE_string("step", "last", "Checkpoint: last, best, all, a number, or 0: before training.")
 NAMES = flags.DEFINE_list("probes", [], "Which to take; by default all that the run has an answer to.")
-NUM_SAMPLES = flags.DEFINE_integer("num_samples", 1000, "Images in a set.")
+NUM_SAMPLES = flags.DEFINE_integer("num_samples", 1000, "Images in a set; a probe may take a part of it.")
 SEED = flags.DEFINE_integer("seed", 0, "Of all that is drawn.")
 DIMS = flags.DEFINE_list("dims", [], "Latents to draw, from 0 on; by default those that do most.")
 GRID = flags.DEFINE_list("grid", [], "Two latents to draw against each other; by default those that do most.")
@@ -58,9 +58,10 @@ def numbers(flag: flags.FlagHolder, limit: int, what: str) -> tuple[int, ...]:
   for value in flag.value:
     if not value.isdecimal() or int(value) >= limit:
       raise InputError(f"--{flag.name}: {value!r} is no {what}; there are 0 to {limit - 1}")
-  if len(set(flag.value)) < len(flag.value):
+  found = tuple(map(int, flag.value))
+  if len(set(found)) < len(found):
     raise InputError(f"--{flag.name}={','.join(flag.value)} names one twice")
-  return tuple(map(int, flag.value))
+  return found
 
 
 def options(run: Run, classes: tuple[str, ...]) -> Options:
@@ -98,14 +99,17 @@ def outside(run: Run) -> Any:
     return None
   base = run.config.dataset.partition("/")[0]
   other = OUTSIDE.value or next(name for name in blobs.COUNT if name != base)
-  return diagnose.test_images(run, NUM_SAMPLES.value, SEED.value, other)
+  return subject.examples(diagnose.test_data(run, other), NUM_SAMPLES.value, SEED.value).image
 
 
 def describe(name: str, found: Found) -> str:
   """Returns what a probe found as lines."""
   width = max((len(key) for key in found.numbers), default=0)
   lines = [f"  {key:{width}}  {value}" for key, value in found.numbers.items()]
-  return "\n".join([name, *lines, *(f"  {note}" for note in found.notes)])
+  by = ", ".join(
+    f"{key} {value}" for key, value in found.detail.items() if isinstance(value, int | float | str)
+  )
+  return "\n".join([f"{name} ({by})", *lines, *(f"  {note}" for note in found.notes)])
 
 
 def write(folder: pathlib.Path, name: str, found: Found, protocol: dict[str, Any]) -> None:

@@ -77,6 +77,8 @@ def test_a_gan_is_probed_by_one_command(workdirs, tmp_path):
     for number in seen["numbers"].values():
       assert set(number) == {"value", "low", "high"}
     assert min(Image.open(path.with_suffix(".png")).size) > 300
+  assert "latents (images 40, encoder fitted)" in said
+  assert "rightly" in said
   numbers = {name: seen["numbers"] for path, seen in found.items() for name in [path.stem]}
   assert "random linear/unsure" in numbers["interpolation"]
   assert "top_dim_class" in numbers["traversal"]
@@ -104,13 +106,13 @@ BAD = [
   ("wgan_gp", ["--dims=4"], ["--dims", "'4' is no latent", "0 to 3"]),
   ("wgan_gp", ["--dims=-1"], ["'-1' is no latent"]),
   ("wgan_gp", ["--grid=1"], ["--grid=1", "two latents"]),
-  ("wgan_gp", ["--grid=1,1"], ["names one twice"]),
+  ("wgan_gp", ["--grid=1,01"], ["names one twice"]),
   ("wgan_gp", ["--classes=uper_left,lower_left"], ["no class 'uper_left'", "did you mean 'upper_left'"]),
   ("wgan_gp", ["--classes=0,9"], ["no class '9'"]),
   ("wgan_gp", ["--classes=2"], ["two different classes"]),
   ("wgan_gp", ["--outside=blobs_multi"], ["--outside", "'wgan_gp' has no encoder"]),
   ("wgan_gp", ["--num_samples=3"], ["--num_samples is 3"]),
-  ("wgan_gp", ["--step=3"], ["step '3' is none of last, best, 2, 4"]),
+  ("wgan_gp", ["--step=3"], ["step '3' is none of last, best, 0, 2, 4"]),
   ("wgan_gp", ["--features=classifier"], ["--classifier=DIR"]),
   ("classifier", [], ["'classifier' makes no images"]),
   ("empty", [], ["holds no run"]),

@@ -99,6 +99,19 @@ def test_corners_of_intervals():
   wanted = stats.t.ppf(0.975, 19) * stats.sem(x.reshape(2, 20).mean(0))
   assert seen.high - seen.value == pytest.approx(wanted)
   assert str(estimate.Estimate(1.5, 1.0, 2.0)) == "1.5 [1, 2]"
+  assert str(estimate.NONE) == "none"
+  few = estimate.jackknife(np.mean, np.arange(8.0))  # four groups of two
+  assert few.high - few.value == pytest.approx(stats.t.ppf(0.975, 3) * stats.sem([2.0, 3, 4, 5]))
+  assert np.isnan(estimate.jackknife(np.mean, np.arange(3.0)).low)
+
+
+def test_an_interval_holds_its_own_value():
+  """The largest number of a sample: no resample exceeds it, and most fall below."""
+  x = np.random.default_rng(2).standard_normal(50)
+  seen = estimate.bootstrap(np.max, x)
+  assert seen.low < seen.value == seen.high
+  spread = estimate.bootstrap(lambda x: len(np.unique(x)), x)  # resamples have 63 % of the rows
+  assert spread.high == spread.value == 50
 
 
 # Interpolation
@@ -353,6 +366,9 @@ def test_the_prior_is_nearest_and_what_is_beyond_it_is_farther():
   assert distance["normal_2"].low > distance["normal"].high
   assert distance["exponential"].low > distance["normal"].high
   assert found["radius_0/contrast"].value == pytest.approx(0)
+  assert all(math.isnan(value.low) for name, value in found.items() if name.startswith("radius_0/"))
+  assert found["real/frechet"].high < distance["exponential"].low  # of training images: the floor
+  assert found["normal/frechet"].low >= 0
   assert found["normal/contrast"].value == pytest.approx(found["real/contrast"].value, rel=0.15)
   assert found["radius_3/off_data"].value > 2 * found["radius_1/off_data"].value
 
@@ -362,11 +378,13 @@ def test_images_of_other_data_are_told_from_those_of_the_model():
     outside=np.random.default_rng(7).uniform(-1, 1, (100, SIDE, SIDE, 1)),
     elbo=lambda images: -np.mean((images - who.generate(who.encode(images, None), None)) ** 2, (1, 2, 3)),
   )
-  found = ood.abroad(who)
+  found, rows = ood.abroad(who)
+  np.testing.assert_allclose(rows["inside, reconstructed"], rows["inside, real"], atol=1e-9)
+  assert np.abs(rows["outside, reconstructed"] - who.outside[: len(rows["outside, real"])]).max() > 0.1
   assert found["auroc"].value == found["auroc_error"].value == 1
   assert found["pixel_error_inside"].value == pytest.approx(0, abs=1e-12)
   noise = np.random.default_rng(12)
-  alike = ood.abroad(
+  alike, _ = ood.abroad(
     who._replace(outside=who.train.image, elbo=lambda images: noise.standard_normal(len(images)))
   )
   assert linear_in(0.5, alike["auroc"])
@@ -455,6 +473,24 @@ def test_a_class_that_cannot_be_made_shows():
   found = inversion.probe(who._replace(test=Examples(image, label)), HOW).numbers
   assert found["class low/reached"].value == pytest.approx(0, abs=1e-9)
   assert found["class high/reached"].low > 0.5
+
+
+def test_a_search_begins_at_the_nearest_draw_where_the_encoder_is_lost():
+  """Where nothing is refined and all guesses are 0, what is reached is the nearest image that was drawn."""
+  who = linear_subject()
+  lost = who._replace(encode=lambda image, label: np.zeros((len(image), DIM)), refine=lambda x, y, z: z)
+  found = inversion.probe(lost, HOW).numbers
+  assert found["test/reached"].value == found["test/drawn"].value < 0.3 * found["test/guessed"].value
+  assert inversion.probe(who, HOW).numbers["test/reached"].value == pytest.approx(0, abs=1e-12)
+
+
+def test_the_nearest_draw_by_hand():
+  z = np.arange(12.0).reshape(6, 2)
+  who = linear_subject(generate=lambda z, label: (z[:, :1] + 100 * label[:, None])[..., None, None])
+  image, label = np.array([3.6, 102.4])[:, None, None, None], np.array([0, 1])
+  assert inversion.nearest(who, image, label, z).tolist() == [[4, 5], [10, 11]]
+  classes = inversion.nearest(who._replace(conditional=True), image, label, z)
+  assert classes.tolist() == [[4, 5], [2, 3]]
 
 
 def test_classes_are_balanced():

@@ -74,7 +74,7 @@ def test_what_cannot_be_done_is_said(workdirs, tmp_path):
     vae.encode(np.zeros((2, 9, 9, 1)))
   with pytest.raises(InputError, match="holds no run"):
     gengap.load(tmp_path)
-  with pytest.raises(InputError, match="none of last, best, 4, 8"):
+  with pytest.raises(InputError, match="none of last, best, 0, 4, 8"):
     gengap.load(workdirs["vae"][0], 5)
   with pytest.raises(InputError, match="n is 0"):
     gan.sample(KEY, 0)

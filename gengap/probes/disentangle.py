@@ -30,7 +30,7 @@ def probe(z: np.ndarray, facts: np.ndarray, seed: int) -> tuple[dict[str, Estima
   numbers["linear_r2"] = estimate.bootstrap(r2_score, facts[half:], guess, resamples=200)
   numbers |= dci(z, facts, seed)
   if z.shape[1] > 1:
-    numbers["mig"] = estimate.jackknife(mig, z, facts)
+    numbers["mig"] = estimate.jackknife(mig, z, facts).within(0, 1)
   return numbers, ()
 
 

@@ -11,7 +11,7 @@ RESAMPLES = 1000
 
 
 class Estimate(NamedTuple):
-  """A value and its interval; NaN where it is not known."""
+  """A value and its interval; NaN where there is none."""
 
   value: float
   low: float = np.nan
@@ -22,6 +22,8 @@ class Estimate(NamedTuple):
     return self._replace(low=max(self.low, low), high=min(self.high, high))
 
   def __str__(self) -> str:
+    if not np.isfinite(self.value):
+      return "none"
     return f"{self.value:.4g}" + (f" [{self.low:.3g}, {self.high:.3g}]" if np.isfinite(self.low) else "")
 
 
@@ -30,6 +32,8 @@ NONE = Estimate(np.nan)
 
 def bootstrap(statistic: Callable[..., Any], *rows: np.ndarray, resamples: int = RESAMPLES) -> Estimate:
   """Estimates a statistic of independent rows by the percentiles of resampled ones (Efron 1979).
+
+  The interval is widened to the value itself where resampling moves the statistic, as it does counts.
 
   Args:
     statistic: of arrays [N, ...] -> a number.
@@ -42,7 +46,7 @@ def bootstrap(statistic: Callable[..., Any], *rows: np.ndarray, resamples: int =
     return Estimate(value)
   drawn = [statistic(*(r[chosen] for r in rows)) for chosen in rng.integers(0, n, (resamples, n))]
   low, high = np.nanpercentile(drawn, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
-  return Estimate(value, float(low), float(high))
+  return Estimate(value, min(value, float(low)), max(value, float(high)))
 
 
 def mean(values: Any) -> Estimate:
@@ -72,11 +76,12 @@ def jackknife(statistic: Callable[..., Any], *rows: np.ndarray, groups: int = 10
   Args:
     statistic: of arrays [N, ...] -> a number.
     *rows: [N, ...] each, left out together; in random order.
-    groups: how many parts are left out in turn.
+    groups: how many parts are left out in turn; fewer of less than two rows each.
   """
   n, value = len(rows[0]), float(statistic(*rows))
-  if n < 2 * groups or not np.isfinite(value):
+  if n < 4 or not np.isfinite(value):
     return Estimate(value)
+  groups = min(groups, n // 2)
   part = np.arange(n) % groups
   left = np.array([statistic(*(r[part != g] for r in rows)) for g in range(groups)])
   error = np.sqrt((groups - 1) * left.var())

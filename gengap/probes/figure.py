@@ -7,8 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
+from matplotlib.ticker import MaxNLocator
 
 from gengap.data.pixels import tile
+from gengap.probes.estimate import Estimate
 
 INCH = 0.45  # of an image in a row
 COLOURS = matplotlib.colormaps["tab10"]
@@ -63,11 +65,20 @@ def strip(figure: Figure, place: SubplotSpec, images: np.ndarray, name: str) -> 
 
 
 def curves(
-  axis: Axes, x: Sequence[float] | np.ndarray, lines: Mapping[str, np.ndarray], xlabel: str, ylabel: str
+  axis: Axes,
+  x: Sequence[float] | np.ndarray,
+  lines: Mapping[str, np.ndarray | Sequence[Estimate]],
+  xlabel: str,
+  ylabel: str,
 ) -> None:
-  """Draws named lines."""
+  """Draws named lines of values [N], or of estimates with a band of their intervals."""
   for name, y in lines.items():
-    axis.plot(x, y, marker=".", markersize=3, linewidth=1, label=name)
+    value, *interval = np.array(y).T.reshape(-1, len(x))
+    (line,) = axis.plot(x, value, marker=".", markersize=3, linewidth=1, label=name)
+    if interval:
+      axis.fill_between(x, interval[0], interval[1], color=line.get_color(), alpha=0.2, linewidth=0)
+  if np.issubdtype(np.asarray(x).dtype, np.integer):
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
   axis.set_xlabel(xlabel, fontsize=8)
   axis.set_ylabel(ylabel, fontsize=8)
   if len(lines) > 1:

@@ -182,6 +182,11 @@ def walk(subject: Subject, of: Ends, path: Path, rng: np.random.Generator, real:
   return Walk(images, features, named, path_length(near[:, 0], near[:, 1], EPSILON), away, of)
 
 
+def unsure(named: Array) -> estimate.Estimate:
+  """Share of images that a classifier is not sure of, by its logits [N, classes]."""
+  return estimate.share(confidence(named)[1] < SURE)
+
+
 def score(seen: Walk) -> dict[str, estimate.Estimate]:
   """Returns what paths of one kind are like."""
   middle = STEPS // 2
@@ -193,8 +198,8 @@ def score(seen: Walk) -> dict[str, estimate.Estimate]:
     "off_data_ends": estimate.bootstrap(np.median, seen.away[:, [0, -1]]),
   }
   if seen.named is not None:
-    label, sure = confidence(seen.named)
-    found["unsure"] = estimate.share(sure[:, middle] < SURE)
+    label, _ = confidence(seen.named)
+    found["unsure"] = unsure(seen.named[:, middle])
     found["elsewhere"] = estimate.share(
       (label[:, middle] != label[:, 0]) & (label[:, middle] != label[:, -1])
     )
@@ -208,7 +213,7 @@ def probe(subject: Subject, options: Options) -> Found:
     length over the distance of the ends; abruptness, mean of the longest step over the mean step, of 16;
     off_data, how far the middle is from the test images (`off_data`: median), and off_data_ends, the same of
     the ends; unsure, share of middles that the classifier is not sure of; elsewhere, share of middles of
-    neither end's class. Intervals are over paths.
+    neither end's class. Intervals are over paths. real/unsure: the same share of test images.
   """
   number, rng = max(2, options.number // 10), options.rng(0)
   real = subject.see(subject.test.image)
@@ -218,7 +223,8 @@ def probe(subject: Subject, options: Options) -> Found:
   kinds: dict[str, Ends | str] = {"random": random}
   if len(subject.classes) > 1:
     kinds |= ends(subject, options, number)
-  walks, numbers, notes = {}, {}, []
+  walks, notes = {}, []
+  numbers = {"real/unsure": unsure(subject.name(subject.test.image))} if subject.name else {}
   for i, (kind, of) in enumerate(kinds.items()):
     if isinstance(of, str):
       notes.append(of)
@@ -244,8 +250,12 @@ def draw(subject: Subject, walks: dict[str, Walk]) -> Figure:
   t = np.linspace(0, 1, STEPS + 1)
   lengths = {kind: step_lengths(seen.features) for kind, seen in chosen.items()}
   moving = {kind: x[x.mean(1) > 0] for kind, x in lengths.items()}
-  even = {kind: (x / x.mean(1, keepdims=True)).mean(0) for kind, x in moving.items() if len(x)}
+  even = {
+    kind: [estimate.mean(at) for at in (x / x.mean(1, keepdims=True)).T]
+    for kind, x in moving.items()
+    if len(x)
+  }
   figure.curves(steps, (t[1:] + t[:-1]) / 2, even, "along the path", "step, over the mean step")
-  far = {kind: np.median(seen.away, 0) for kind, seen in chosen.items()}
+  far = {kind: [estimate.median(at) for at in seen.away.T] for kind, seen in chosen.items()}
   figure.curves(away, t, far, "along the path", "distance to the data")
   return sheet

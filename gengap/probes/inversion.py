@@ -1,17 +1,19 @@
 """Can it reach a given image? What is left of real images when the nearest latent that is found is generated.
 
-A latent is first guessed by the encoder (the model's own, or one fitted to the frozen generator), then moved
-until its image is as near as it gets (Zhu et al. 2016, arXiv:1609.03552, section 3). What remains bounds
-what the generator cannot make from above, since another start may lead nearer: by class it shows modes that
-may be missing.
+A latent is guessed by the encoder (the model's own, or one fitted to the frozen generator), then moved until
+its image is as near as it gets (Zhu et al. 2016, arXiv:1609.03552, section 3); so is the nearest of many
+drawn from the prior, and the better of both counts. What remains bounds what the generator cannot make from
+above, since another start may lead nearer: by class it shows modes that may be missing.
 """
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from gengap.metrics import neighbours
 from gengap.probes import estimate, figure
 from gengap.probes.vocabulary import Array, Found, Options, Subject
 
+DRAWS = 4  # latents of the prior to start from, to an image of a set
 SHOWN = 12  # images in the picture
 
 
@@ -32,21 +34,40 @@ def balanced(label: Array, number: int) -> Array:
   return np.concatenate([np.flatnonzero(label == c)[:each] for c in classes])
 
 
+def nearest(subject: Subject, image: Array, label: Array, z: Array) -> Array:
+  """Returns for every image [N, H, W, C] that of the latents [M, D] whose image is nearest: [N, D].
+
+  A conditional model gets an equal part of the latents for each class [N] that is asked for.
+  """
+  found = np.empty((len(image), z.shape[1]))
+  classes = np.unique(label) if subject.conditional else [0]
+  for i, c in enumerate(classes):
+    mine = label == c if subject.conditional else np.full(len(label), True)
+    some = z[i :: len(classes)]
+    flat, made = (x.reshape(len(x), -1) for x in (image[mine], subject.generate(some, np.full(len(some), c))))
+    found[mine] = some[neighbours.kth(flat, 1, made)[1]]
+  return found
+
+
 def probe(subject: Subject, options: Options) -> Found:
   """Looks for training and test images among what the generator can make.
 
-  Returns: Of train and of test images: guessed and reached, the unexplained share of the pixels' variance by
-    the encoder's latent and by the nearest one found from there; size, the root mean square of that one's
-    numbers, 1 in the prior; and reached by class, of test images. Intervals are over images.
+  Returns: Of train and of test images: guessed, drawn and reached, the unexplained share of the pixels'
+    variance by the encoder's latent, by the nearest of those drawn and by the best found from both; size,
+    the root mean square of that one's numbers, 1 in the prior; and reached by class, of test images.
+    Intervals are over images.
   """
   assert subject.encode
   numbers, rows = {}, {}
+  z = options.rng(0).standard_normal((DRAWS * options.number, subject.latent_dim))
   for split, examples in (("train", subject.train), ("test", subject.test)):
     chosen = balanced(examples.label, max(2, options.number // 5))
     image, label = examples.image[chosen], examples.label[chosen]
-    guess = subject.encode(image, label)
-    best = subject.refine(image, label, guess)
-    made = {"guessed": subject.generate(guess, label), "reached": subject.generate(best, label)}
+    starts = {"guessed": subject.encode(image, label), "drawn": nearest(subject, image, label, z)}
+    ends = [subject.refine(image, label, start) for start in starts.values()]
+    far = [errors(image, subject.generate(end, label)) for end in ends]
+    best = np.where((far[0] <= far[1])[:, None], *ends)
+    made = {how: subject.generate(z, label) for how, z in (starts | {"reached": best}).items()}
     left = {how: unexplained(errors(image, x), image) for how, x in made.items()}
     numbers |= {f"{split}/{how}": estimate.mean(values) for how, values in left.items()}
     numbers[f"{split}/size"] = estimate.mean(np.sqrt(np.mean(best**2, 1)))
@@ -54,15 +75,15 @@ def probe(subject: Subject, options: Options) -> Found:
   image, label, made, left = rows["test"]
   for c in np.unique(label):
     numbers[f"class {subject.classes[c]}/reached"] = estimate.mean(left["reached"][label == c])
-  detail = {"images": len(image), "encoder": "own" if subject.own_encoder else "fitted"}
+  detail = {"images": len(image), "draws": len(z), "encoder": "own" if subject.own_encoder else "fitted"}
   return Found(numbers, draw(subject, rows["test"], numbers), detail)
 
 
 def draw(subject: Subject, seen, numbers: dict[str, estimate.Estimate]) -> Figure:
-  """Draws real images above what was guessed and reached, and what is left of each class."""
+  """Draws real images above what was guessed, drawn and reached, and what is left of each class."""
   image, label, made, _ = seen
   chosen = balanced(label, SHOWN)
-  sheet, places, (panel,) = figure.sheet(3, len(chosen), 1, "test images and the nearest that were found")
+  sheet, places, (panel,) = figure.sheet(4, len(chosen), 1, "test images and the nearest that were found")
   for place, (name, row) in zip(places, ({"real": image} | made).items(), strict=True):
     figure.strip(sheet, place, row[chosen], name)
   classes = {c: numbers[f"class {subject.classes[c]}/reached"] for c in np.unique(label)}

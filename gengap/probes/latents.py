@@ -84,7 +84,8 @@ def probe(subject: Subject, options: Options) -> Found:
   """Looks at the codes of test images.
 
   Returns: See `separation`. Of a VAE, kl in nats and active_units; of all, the aggregate posterior against
-    the prior: mean_norm and variance of its codes, energy distance and p_value of a two-sample test.
+    the prior: variance of its codes, the norm of their mean (mean_norm; mean_norm_prior is that of as many
+    draws of the prior), energy distance and p_value of a two-sample test.
   """
   assert subject.encode
   image, label = subject.test
@@ -102,9 +103,11 @@ def probe(subject: Subject, options: Options) -> Found:
     detail["kl_per_unit"] = told.mean(0).round(4).tolist()
   elif subject.draw:
     notes.append("no KL of each latent: q(z | x) is no Gaussian")
+  prior = rng.standard_normal(drawn.shape)
   numbers["variance"] = estimate.jackknife(lambda x: x.var(0, ddof=1).mean(), drawn)
-  numbers["mean_norm"] = estimate.jackknife(lambda x: np.linalg.norm(x.mean(0)), drawn)
-  energy, p = two_sample(drawn, rng.standard_normal(drawn.shape), rng)
+  for name, codes in (("mean_norm", drawn), ("mean_norm_prior", prior)):
+    numbers[name] = estimate.jackknife(lambda x: np.linalg.norm(x.mean(0)), codes).within(0, np.inf)
+  energy, p = two_sample(drawn, prior, rng)
   numbers |= {"energy_distance": estimate.Estimate(energy), "p_value": estimate.Estimate(p)}
   if len(drawn) > drawn.shape[1]:
     detail["aggregate"] = aggregate(drawn)
@@ -124,8 +127,10 @@ def draw(subject: Subject, z: Array, drawn: Array, seed: int) -> Figure:
     axis.set_title(how, fontsize=8)
   if len(subject.classes) > 1:
     scatters[0].legend(fontsize=5, markerscale=2, ncols=2)
-  lines = {"mean": np.sort(drawn.mean(0))[::-1], "standard deviation": np.sort(drawn.std(0))[::-1]}
-  figure.curves(moments, np.arange(drawn.shape[1]), lines, "latents, sorted", "of the aggregate posterior")
+  order = np.argsort(-drawn.std(0))
+  lines = {"mean": drawn.mean(0)[order], "standard deviation": drawn.std(0)[order]}
+  x = np.arange(drawn.shape[1])
+  figure.curves(moments, x, lines, "latents, by standard deviation", "of the aggregate posterior")
   for level in (0, 1):
     moments.axhline(level, color="grey", linewidth=0.5)
   return sheet

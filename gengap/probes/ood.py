@@ -48,13 +48,14 @@ PRIORS: dict[str, Draw] = {
 }
 RADII = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)
 SHOWN = 18  # images of a prior in the picture
-CURVES = ("frechet", "sharpness", "off_data", "unsure")
+CURVES = ("frechet", "sharpness", "contrast", "off_data", "unsure")
 
 
 def score(images: Array, features: Array, named: Array | None, real: Array) -> dict[str, estimate.Estimate]:
   """Returns what images [N, H, W, C] are like, beside the features [M, F] of real ones."""
+  distance = estimate.jackknife(lambda fake: frechet_from_features(real, fake), features)
   found = {
-    "frechet": estimate.jackknife(lambda fake: frechet_from_features(real, fake), features),
+    "frechet": distance.within(0, np.inf),
     "sharpness": estimate.median(sharpness(images)),
     "contrast": estimate.median(images.std((1, 2, 3))),
     "off_data": estimate.median(off_data(features, real)),
@@ -64,18 +65,20 @@ def score(images: Array, features: Array, named: Array | None, real: Array) -> d
   return found
 
 
-def abroad(subject: Subject) -> dict[str, estimate.Estimate]:
+def abroad(subject: Subject) -> tuple[dict[str, estimate.Estimate], dict[str, Array]]:
   """What an autoencoder says of other images: medians of the ELBO in nats, error of a pixel, and AUROC.
 
   auroc is how often a test image has a higher ELBO than one of the others; auroc_error the same by the
-  reconstruction's error.
+  reconstruction's error. Beside the numbers come rows of both kinds of images, and of what is made of them.
   """
   assert subject.encode and subject.outside is not None
   sets = {"inside": subject.test.image, "outside": subject.outside}
-  found, errors, elbos = {}, {}, {}
+  found, errors, elbos, rows = {}, {}, {}, {}
   for name, images in sets.items():
     label = np.zeros(len(images), int)
-    errors[name] = np.mean((subject.generate(subject.encode(images, label), label) - images) ** 2, (1, 2, 3))
+    made = subject.generate(subject.encode(images, label), label)
+    rows |= {f"{name}, real": images[:SHOWN], f"{name}, reconstructed": made[:SHOWN]}
+    errors[name] = np.mean((made - images) ** 2, (1, 2, 3))
     found[f"pixel_error_{name}"] = estimate.median(errors[name])
     if subject.elbo:
       elbos[name] = np.nan_to_num(subject.elbo(images), nan=-np.inf, neginf=-np.inf, posinf=np.inf)
@@ -84,7 +87,7 @@ def abroad(subject: Subject) -> dict[str, estimate.Estimate]:
   pairs = {"auroc_error": {name: -x for name, x in errors.items()}} | ({"auroc": elbos} if elbos else {})
   for name, by in pairs.items():
     found[name] = estimate.bootstrap(auroc, by["inside"][:n], by["outside"][:n], resamples=200)
-  return found
+  return found, rows
 
 
 def probe(subject: Subject, options: Options) -> Found:
@@ -93,40 +96,44 @@ def probe(subject: Subject, options: Options) -> Found:
   Returns: Of each prior, and of each radius in units of sqrt(D): frechet, distance of the features from
     those of the test images; sharpness; contrast, the standard deviation of an image's pixels, near 0 where
     it is blank; off_data, distance to the nearest test image over that of real ones; all three in medians;
-    unsure, share of images that the classifier is not sure of. `real` has the sharpness and contrast of
-    test images. For other images see `abroad`.
+    unsure, share of images that the classifier is not sure of. `real` has the same of as many training
+    images: the floor. At radius 0 all latents are one, and nothing has an interval. For other images see
+    `abroad`.
   """
   n = max(2, options.number // 2)
   real = subject.see(subject.test.image)
   priors = PRIORS | {f"radius_{radius:g}": sphere(radius) for radius in RADII}
-  images, numbers = {}, {}
+  images, numbers = {"real": subject.train.image[:n]}, {}
   for i, (name, draw_) in enumerate(priors.items()):
     rng = options.rng(i)
     label = rng.integers(0, len(subject.classes), n)
     images[name] = subject.generate(draw_(rng, n, subject.latent_dim), label)
-    named = subject.name(images[name]) if subject.name else None
-    seen = score(images[name], subject.see(images[name]), named, real)
+  for name, x in images.items():
+    seen = score(x, subject.see(x), subject.name(x) if subject.name else None, real)
+    if name == "radius_0":
+      seen = {what: estimate.Estimate(value) for what, (value, *_) in seen.items()}
     numbers |= {f"{name}/{what}": value for what, value in seen.items()}
-  numbers["real/sharpness"] = estimate.median(sharpness(subject.test.image))
-  numbers["real/contrast"] = estimate.median(subject.test.image.std((1, 2, 3)))
-  notes = [] if subject.name else ["no share of unsure images: a classifier has to name them"]
+  rows, notes = {name: x[:SHOWN] for name, x in images.items() if not name.startswith("radius")}, []
+  if not subject.name:
+    notes.append("no share of unsure images: a classifier has to name them")
   if subject.outside is not None and subject.encode and subject.own_encoder:
-    numbers |= {f"images/{what}": value for what, value in abroad(subject).items()}
+    told, others = abroad(subject)
+    numbers |= {f"images/{what}": value for what, value in told.items()}
+    rows |= others
   elif subject.outside is not None:
     notes.append("no images of other data: the model has no encoder of its own")
-  shown = {name: x[:SHOWN] for name, x in images.items() if not name.startswith("radius")}
-  return Found(numbers, draw(shown, numbers), {"images": n, "radii": RADII}, tuple(notes))
+  return Found(numbers, draw(rows, numbers), {"images": n, "radii": RADII}, tuple(notes))
 
 
 def draw(images: dict[str, Array], numbers: dict[str, estimate.Estimate]) -> Figure:
-  """Draws some images of every prior, and what changes with the radius."""
+  """Draws some images of every prior and through an autoencoder, and what changes with the radius."""
   curves = [name for name in CURVES if f"normal/{name}" in numbers]
   sheet, places, panels = figure.sheet(len(images), SHOWN, len(curves), "latents from other priors")
   for (name, row), place in zip(images.items(), places, strict=True):
     figure.strip(sheet, place, row, name)
   for panel, name in zip(panels, curves, strict=True):
     seen = [numbers[f"radius_{radius:g}/{name}"] for radius in RADII]
-    figure.curves(panel, RADII, {name: np.array([x.value for x in seen])}, "radius / sqrt(D)", name)
-    panel.fill_between(RADII, [x.low for x in seen], [x.high for x in seen], alpha=0.2)
+    figure.curves(panel, RADII, {name: seen}, "radius / sqrt(D)", name)
     panel.axvline(1, color="grey", linewidth=0.5)
+    panel.axhline(numbers[f"real/{name}"].value, color="grey", linewidth=0.5)
   return sheet

@@ -164,7 +164,7 @@ def rank(seen: Effects) -> tuple[dict[str, Array], dict[str, estimate.Estimate]]
   ranks = {name: part.mean(0) for name, part in parts.items()}
   image, top = parts["image"], int(np.argmax(ranks["image"]))
   numbers = {
-    "effective_dims": estimate.bootstrap(lambda x: effective(x.mean(0)), image),
+    "effective_dims": estimate.jackknife(lambda x: effective(x.mean(0)), image).within(1, image.shape[1]),
     "active_dims": estimate.bootstrap(lambda x: (x.mean(0) > ACTIVE).sum(), image),
     "interaction": estimate.mean(image.sum(1)),
     "top_dim": estimate.mean(image[:, top]),
@@ -192,8 +192,10 @@ def draw(subject: Subject, options: Options, base: Array, ranks: dict[str, Array
   for place, (name, z) in zip(places, rows.items(), strict=True):
     figure.strip(sheet, place, paint(subject, options, z), name)
   quantiles = norm.ppf((np.arange(GRID) + 0.5) / GRID)
-  chart(straight, subject, options, options.grid or (0, 1), np.linspace(-1, 1, GRID), "from -1 to 1")
-  chart(even, subject, options, options.grid or tuple(np.sort(order[:2])), quantiles, "by quantiles")
+  first, most = options.grid or (0, 1), options.grid or tuple(np.sort(order[:2]))
+  names = ("the two asked for",) * 2 if options.grid else ("the first two", "the two of most effect")
+  chart(straight, subject, options, first, np.linspace(-1, 1, GRID), f"{names[0]}, from -1 to 1")
+  chart(even, subject, options, most, quantiles, f"{names[1]}, by quantiles")
   shown = {f"of the {name}": values[order] for name, values in ranks.items()}
   figure.curves(panel, np.arange(len(order)), shown, "latents, by effect on the image", "effect")
   return sheet
