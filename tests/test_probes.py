@@ -292,10 +292,16 @@ def test_a_grid_has_the_first_latent_to_the_right_and_the_second_upwards():
   """G(z) = z_0 / 4 + z_1 / 2: pixels of the mosaic rise to the right, and twice as much upwards."""
   bright = np.tile([[0.25, 0.5, 0.0]], (SIDE * SIDE, 1))
   who = linear_subject(bright)
-  shown = traversal.grid(lambda z: who.generate(z, None), DIM, (0, 1), np.array([-1.0, 1.0])) / 255
+  shown = traversal.grid(lambda z: who.generate(z, None), np.zeros(DIM), (0, 1), np.array([-1.0, 1.0])) / 255
   low_left, low_right, high_left = shown[-2, 1, 0], shown[-2, -2, 0], shown[1, 1, 0]
   assert low_right - low_left == pytest.approx(0.25, abs=1 / 255)
   assert high_left - low_left == pytest.approx(0.5, abs=1 / 255)
+  base = np.array([9.0, 9.0, 0.8])  # whose first two the grid replaces
+  bright[:, 2] = 0.5
+  raised = traversal.grid(
+    lambda z: linear_subject(bright).generate(z, None), base, (0, 1), np.array([-1.0, 1.0])
+  )
+  assert raised[-2, 1, 0] / 255 - low_left == pytest.approx(0.2, abs=1 / 255)
 
 
 # Disentanglement

@@ -7,12 +7,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 from gengap.data.pixels import tile
 from gengap.probes.estimate import Estimate
 
-INCH = 0.45  # of an image in a row
+INCH = 0.45  # of an image in a row, at least
 COLOURS = matplotlib.colormaps["tab10"]
 
 
@@ -25,13 +26,15 @@ def sheet(rows: int, columns: int, panels: int, title: str) -> tuple[Figure, lis
     panels: plots beside each other, below the images.
     title: of all.
   """
-  width = max(1.2 + INCH * columns, 2.5 * max(panels, 1))
-  height = INCH * rows + 0.5
-  figure = Figure(figsize=(width, height + (2.9 if panels else 0)), layout="constrained", dpi=150)
+  names, panel = 1.2, 2.4  # inches
+  width = max(names + INCH * columns, panel * panels)
+  height = (width - names) / columns * rows + 0.3
+  tight = ConstrainedLayoutEngine(h_pad=0.01, hspace=0.01)
+  figure = Figure(figsize=(width, height + 2.9), layout=tight, dpi=150)
   figure.suptitle(title, fontsize=10)
-  grid = figure.add_gridspec(2 if panels else 1, 1, height_ratios=[height, 2.7][: 2 if panels else 1])
-  strips = grid[0].subgridspec(rows, 1, hspace=0.04)
-  axes = list(grid[1].subgridspec(1, panels).subplots(squeeze=False)[0]) if panels else []
+  grid = figure.add_gridspec(2, 1, height_ratios=[height, 2.7])
+  strips = grid[0].subgridspec(rows, 1, hspace=0.01)
+  axes = list(grid[1].subgridspec(1, panels).subplots(squeeze=False)[0])
   for axis in axes:
     axis.tick_params(labelsize=7)
   return figure, [strips[i, 0] for i in range(rows)], axes
@@ -78,7 +81,7 @@ def curves(
     if interval:
       axis.fill_between(x, interval[0], interval[1], color=line.get_color(), alpha=0.2, linewidth=0)
   if np.issubdtype(np.asarray(x).dtype, np.integer):
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
   axis.set_xlabel(xlabel, fontsize=8)
   axis.set_ylabel(ylabel, fontsize=8)
   if len(lines) > 1:

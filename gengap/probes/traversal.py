@@ -194,8 +194,9 @@ def draw(subject: Subject, options: Options, base: Array, ranks: dict[str, Array
   quantiles = norm.ppf((np.arange(GRID) + 0.5) / GRID)
   first, most = options.grid or (0, 1), options.grid or tuple(np.sort(order[:2]))
   names = ("the two asked for",) * 2 if options.grid else ("the first two", "the two of most effect")
-  chart(straight, subject, options, first, np.linspace(-1, 1, GRID), f"{names[0]}, from -1 to 1")
-  chart(even, subject, options, most, quantiles, f"{names[1]}, by quantiles")
+  title = f"{names[0]}, from -1 to 1, the rest 0"
+  chart(straight, subject, options, np.zeros_like(base), first, np.linspace(-1, 1, GRID), title)
+  chart(even, subject, options, base, most, quantiles, f"{names[1]}, by quantiles, the rest as above")
   shown = {f"of the {name}": values[order] for name, values in ranks.items()}
   figure.curves(panel, np.arange(len(order)), shown, "latents, by effect on the image", "effect")
   return sheet
@@ -206,18 +207,23 @@ def paint(subject: Subject, options: Options, z: Array) -> Array:
   return subject.generate(z, np.full(len(z), options.classes[0] if options.classes else 0))
 
 
-def chart(axis: Axes, subject: Subject, options: Options, pair: tuple[int, ...], t: Array, how: str) -> None:
-  """Draws images over two latents, the others 0; one latent alone has none."""
+def chart(
+  axis: Axes, subject: Subject, options: Options, base: Array, pair: tuple[int, ...], t: Array, title: str
+) -> None:
+  """Draws images over two latents; one latent alone has none."""
   if subject.latent_dim > 1:
-    figure.show(axis, grid(lambda z: paint(subject, options, z), subject.latent_dim, pair, t))
+    figure.show(axis, grid(lambda z: paint(subject, options, z), base, pair, t))
     axis.set_xlabel(f"latent {pair[0]}", fontsize=7)
     axis.set_ylabel(f"latent {pair[1]}", fontsize=7)
-  axis.set_title(f"{how}, the rest 0", fontsize=7)
+  axis.set_title(title, fontsize=6)
 
 
-def grid(images_of: Callable[[Array], Array], dim: int, pair: tuple[int, ...], t: Array) -> Array:
-  """Images over two latents, the first to the right and the second upwards, the others 0: [h, w, 3] uint8."""
-  z = np.zeros((len(t), len(t), dim))
+def grid(images_of: Callable[[Array], Array], base: Array, pair: tuple[int, ...], t: Array) -> Array:
+  """Images over two latents, the first to the right and the second upwards, the others those of base [D].
+
+  Returns: [h, w, 3] uint8.
+  """
+  z = np.tile(base, (len(t), len(t), 1))
   z[..., pair[0]] = t
   z[..., pair[1]] = t[::-1, None]
-  return tile(images_of(z.reshape(-1, dim)), margin=1, columns=len(t))
+  return tile(images_of(z.reshape(-1, len(base))), margin=1, columns=len(t))
