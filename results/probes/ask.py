@@ -1,0 +1,51 @@
+"""Probes the runs of runs.py.
+
+  python -m results.probes.ask --runs=runs/probes --classifiers=DIR [--dry] [NAME ...]
+
+DIR/DATASET holds a classifier of the data and image size (configs/classifier.py); blobs_multi has no classes.
+--dry prints the commands only.
+"""
+
+import argparse
+import pathlib
+import shlex
+import subprocess
+import sys
+
+from results.probes.runs import RUNS
+from results.trainings import ROOT
+
+FLAGS = {  # what the reports ask of some
+  "vae_10": ["--outside=mnist"],  # A6
+  "gan": ["--dims=1,5,10,50,70,90"],  # A9
+  "wgan_gp": ["--dims=1,5,10,50,70,90"],
+  "cgan": ["--classes=2,5"],  # E8
+}
+
+
+def command(name: str, runs: pathlib.Path, classifiers: pathlib.Path) -> list[str]:
+  """Returns the command that probes a run."""
+  dataset = RUNS[name][0].partition(":")[2]
+  sight = [] if dataset == "blobs_multi" else [f"--classifier={classifiers / dataset}"]
+  return [
+    sys.executable,
+    "-m",
+    "gengap.probe",
+    f"--workdir={runs / name / '0'}",
+    *sight,
+    *FLAGS.get(name, []),
+  ]
+
+
+if __name__ == "__main__":
+  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument("--runs", type=pathlib.Path, required=True)
+  parser.add_argument("--classifiers", type=pathlib.Path, required=True)
+  parser.add_argument("--dry", action="store_true")
+  parser.add_argument("names", nargs="*", default=list(RUNS))
+  args = parser.parse_args()
+  for name in args.names:
+    call = command(name, args.runs.resolve(), args.classifiers.resolve())
+    print(shlex.join(call), flush=True)
+    if not args.dry:
+      subprocess.run(call, cwd=ROOT, check=True)

@@ -1,0 +1,56 @@
+"""Keeps the pictures of probes that this folder shows, and draws one of its own.
+
+python -m results.probes.pictures --runs=runs/probes
+"""
+
+import argparse
+import pathlib
+
+import numpy as np
+from PIL import Image
+from scipy.stats import norm
+
+import gengap
+from gengap.probes import figure, traversal
+from gengap.run import steps
+
+HERE = pathlib.Path(__file__).parent
+SHOWN = {  # run -> probes
+  "vae_10": ("interpolation", "traversal", "ood", "latents"),
+  "vae_2": ("latents", "traversal"),
+  "gan": ("dynamics", "inversion"),
+  "wgan_gp": ("interpolation", "traversal", "ood", "latents", "dynamics"),
+  "cgan": ("interpolation",),
+  "vae_blob": ("traversal",),
+  "wgan_gp_blob": ("traversal",),
+}
+COLOURS = 64  # of a picture that is kept
+SIDE = 10  # images of a map
+
+
+def maps(workdir: pathlib.Path, pair: tuple[int, int]) -> None:
+  """Draws maps of images over two latents, the others 0, before training and through it (B5)."""
+  there = [0, *sorted(steps(workdir))]
+  chosen = [there[round(i)] for i in np.linspace(0, len(there) - 1, 4)]
+  sheet, axes = figure.plots(len(chosen), f"latents {pair[0]} and {pair[1]} of vae_10, by quantiles")
+  for axis, step in zip(axes, chosen, strict=True):
+    run = gengap.load(workdir, step)
+    t = norm.ppf((np.arange(SIDE) + 0.5) / SIDE)
+    picture = traversal.grid(
+      lambda z, run=run: np.asarray(run.generate(z)), np.zeros(run.method.latent_dim), pair, t
+    )
+    figure.show(axis, picture)
+    axis.set_title(f"step {step}", fontsize=8)
+  sheet.savefig(HERE / "vae_10_maps.png")
+
+
+if __name__ == "__main__":
+  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument("--runs", type=pathlib.Path, required=True)
+  runs = parser.parse_args().runs
+  for name, probes in SHOWN.items():
+    last = max((runs / name / "0" / "probes").iterdir(), key=lambda path: int(path.name))
+    for probe in probes:
+      picture = Image.open(last / f"{probe}.png").convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+      picture.save(HERE / f"{name}_{probe}.png", optimize=True)
+  maps(runs / "vae_10" / "0", (0, 1))
