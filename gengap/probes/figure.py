@@ -29,7 +29,7 @@ def sheet(rows: int, columns: int, panels: int, title: str) -> tuple[Figure, lis
   names, panel = 1.2, 2.4  # inches
   width = max(names + INCH * columns, panel * panels)
   height = (width - names) / columns * rows + 0.3
-  tight = ConstrainedLayoutEngine(h_pad=0.01, hspace=0.01)
+  tight = ConstrainedLayoutEngine(h_pad=0.02, hspace=0.01)
   figure = Figure(figsize=(width, height + 2.9), layout=tight, dpi=150)
   figure.suptitle(title, fontsize=10)
   grid = figure.add_gridspec(2, 1, height_ratios=[height, 2.7])
