@@ -1,23 +1,24 @@
-"""Collects what gengap.probe found of runs in scores.json, and prints it as a table for each probe.
+"""Collects what gengap.probe found of the runs of runs.py: scores.json, and tables for each data set.
 
-python -m results.probes.table TABLE NAME=WORKDIR [NAME=WORKDIR ...]
+python -m results.probes.table --runs=runs/probes
 """
 
+import argparse
 import json
 import math
 import pathlib
-import sys
 from typing import Any
 
 from gengap.errors import InputError
+from results.probes.runs import RUNS
 
 HERE = pathlib.Path(__file__).parent
 LEFT_OUT = ("radius_", "step ", "class ")  # rows that the pictures show
 
 
-def read(workdir: str) -> dict[str, Any]:
+def read(workdir: pathlib.Path) -> dict[str, Any]:
   """Returns what was found at the last step that was probed: probe -> protocol, numbers, detail, notes."""
-  folders = sorted(pathlib.Path(workdir).glob("probes/*"), key=lambda path: int(path.name))
+  folders = sorted(workdir.glob("probes/*"), key=lambda path: int(path.name))
   if not folders:
     raise InputError(f"{workdir} has no probes/STEP")
   return {path.stem: json.loads(path.read_text()) for path in sorted(folders[-1].glob("*.json"))}
@@ -32,24 +33,39 @@ def cell(number: dict[str, float | None] | None) -> str:
   return "none" if math.isnan(value) else f"{value:.3g}{interval}"
 
 
-def main(table: str, *pairs: str) -> None:
-  found = {name: read(workdir) for name, _, workdir in (pair.partition("=") for pair in pairs)}
+def page(dataset: str, found: dict[str, dict[str, Any]]) -> str:
+  """Returns the tables of runs of one data set, a run a column: name -> probe -> what was found.
+
+  Raises:
+    InputError: they were looked at by different networks.
+  """
+  lines = [
+    f"# {dataset}: what every probe found",
+    "",
+    "Values with intervals of 95 %; README.md says of what.",
+  ]
   for probe in next(iter(found.values())):
     seen = {name: probes[probe] for name, probes in found.items() if probe in probes}
-    features = {json.dumps([x["protocol"][key] for key in ("features", "classifier")]) for x in seen.values()}
-    if len(features) != 1:
-      raise InputError(
-        f"{probe}: the runs were probed with different features; they do not go into one table"
-      )
+    sight = {json.dumps([x["protocol"][key] for key in ("features", "classifier")]) for x in seen.values()}
+    if len(sight) != 1:
+      raise InputError(f"{probe}: the runs of {dataset} were looked at by different networks")
     rows = dict.fromkeys(row for x in seen.values() for row in x["numbers"] if not row.startswith(LEFT_OUT))
-    print(f"\n| {probe} |", *(f" {name} |" for name in seen), sep="")
-    print("| --- |" + " --- |" * len(seen))
+    lines += ["", f"| {probe} | " + " | ".join(seen) + " |", "| --- |" + " --- |" * len(seen)]
     for row in rows:
-      print(f"| {row} |", *(f" {cell(x['numbers'].get(row))} |" for x in seen.values()), sep="")
-  path = HERE / "scores.json"
-  scores = json.loads(path.read_text()) if path.exists() else {}
-  path.write_text(json.dumps(scores | {table: found}, indent=1) + "\n")
+      cells = (cell(x["numbers"].get(row)) for x in seen.values())
+      lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    notes = [f"* {name}: {note}" for name, x in seen.items() for note in x["notes"]]
+    lines += ["", *notes] if notes else []
+  return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
-  main(*sys.argv[1:])
+  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument("--runs", required=True)
+  folder = pathlib.Path(parser.parse_args().runs)
+  scores: dict[str, dict[str, Any]] = {}
+  for name, (config, *_) in RUNS.items():
+    scores.setdefault(config.partition(":")[2], {})[name] = read(folder / name / "0")
+  (HERE / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
+  for dataset, found in scores.items():
+    (HERE / f"{dataset}.md").write_text(page(dataset, found))
