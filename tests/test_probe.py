@@ -65,8 +65,14 @@ def probed(workdir, tmp_path, *args):
 def test_a_gan_is_probed_by_one_command(workdirs, tmp_path):
   folder = workdirs / "wgan_gp"
   said, found = probed(
-    folder, tmp_path, *FEW, f"--classifier={workdirs / 'classifier'}", "--features=classifier"
+    folder,
+    tmp_path,
+    *FEW,
+    f"--classifier={workdirs / 'classifier'}",
+    "--features=classifier",
+    "--inception=unread",
   )
+  assert "--inception is not used" in said
   assert {p.stem for p in found} == set(PROBES)
   assert {p.parent.name for p in found} == {"4"}
   for path, seen in found.items():

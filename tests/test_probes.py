@@ -167,6 +167,9 @@ def test_the_classifier_is_unsure_between_two_classes_only():
   who = who._replace(classes=("low", "high", "neither"), name=named, shares=np.array([0.4, 0.4, 0.2]))
   found = interpolation.probe(who, HOW._replace(number=2000)).numbers
   assert found["across linear/unsure"].low > found["within linear/unsure"].high
+  x = np.abs(2 * who.encode(who.test.image, None)[:, 0])
+  top = np.maximum(np.exp(x), np.exp(0.5)) / (np.exp(x) + np.exp(-x) + np.exp(0.5))
+  assert found["real/unsure"].value == np.mean(top < 0.5) > 0.1
   assert found["within linear/elsewhere"].high < found["across linear/elsewhere"].low < 0.7
 
 
@@ -373,7 +376,9 @@ def test_the_prior_is_nearest_and_what_is_beyond_it_is_farther():
   assert distance["exponential"].low > distance["normal"].high
   assert found["radius_0/contrast"].value == pytest.approx(0)
   assert all(math.isnan(value.low) for name, value in found.items() if name.startswith("radius_0/"))
-  assert found["real/frechet"].high < distance["exponential"].low  # of training images: the floor
+  assert (
+    0 < found["real/frechet"].value <= found["real/frechet"].high < distance["exponential"].low
+  )  # of training images: the floor
   assert found["normal/frechet"].low >= 0
   assert found["normal/contrast"].value == pytest.approx(found["real/contrast"].value, rel=0.15)
   assert found["radius_3/off_data"].value > 2 * found["radius_1/off_data"].value
@@ -434,6 +439,7 @@ def test_codes_of_the_prior_are_where_it_is():
   found = latents.probe(linear_subject(), HOW).numbers
   assert found["p_value"].value > 0.01
   assert linear_in(1, found["variance"])
+  assert found["mean_norm_prior"].value == pytest.approx(math.sqrt(DIM / 300), rel=0.8)
   assert found["linear_probe"].low > 0.9
   away = latents.probe(
     linear_subject(
@@ -442,6 +448,8 @@ def test_codes_of_the_prior_are_where_it_is():
     HOW,
   )
   assert away.numbers["p_value"].value < 0.01
+  assert linear_in(math.sqrt(9 * DIM), away.numbers["mean_norm"])
+  assert away.numbers["mean_norm_prior"].value < 0.5
 
 
 def test_a_vae_tells_its_kl_and_its_active_units():
@@ -537,6 +545,8 @@ def test_a_collapse_is_found_where_it_begins():
   assert found.numbers["step 40/classes"].value == 1
   assert found.numbers["dropping"].value == 30 or found.numbers["dropping"].value == 40
   assert found.numbers["step 10/diversity"].value == pytest.approx(1, abs=0.1)
+  assert found.numbers["real/diversity"].value == pytest.approx(1, abs=0.1)
+  assert found.numbers["real/coverage"].value > 2 * found.numbers["step 40/coverage"].value
   assert json.dumps(found.detail)
 
 

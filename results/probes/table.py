@@ -13,7 +13,7 @@ from gengap.errors import InputError
 from results.probes.runs import RUNS
 
 HERE = pathlib.Path(__file__).parent
-LEFT_OUT = ("radius_", "step ", "class ")  # rows that the pictures show
+LEFT_OUT = ("radius_", "step ")  # rows that the pictures show
 
 
 def read(workdir: pathlib.Path) -> dict[str, Any]:
