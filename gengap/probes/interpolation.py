@@ -240,7 +240,8 @@ def probe(subject: Subject, options: Options) -> Found:
 
 def draw(subject: Subject, walks: dict[str, Walk]) -> Figure:
   """Draws some paths of every kind, and what happens along them."""
-  chosen = {kind: seen for kind, seen in walks.items() if "spherical" in kind or subject.conditional}
+  doubled = {kind.replace("spherical", "linear") for kind in walks if "spherical" in kind}
+  chosen = {kind: seen for kind, seen in walks.items() if kind not in doubled}
   rows = [(kind, seen, i) for kind, seen in chosen.items() for i in range(min(SHOWN, len(seen.images)))]
   sheet, places, (steps, away) = figure.sheet(len(rows), STEPS + 1, 2, "paths between latents")
   for (kind, seen, i), place in zip(rows, places, strict=True):
