@@ -3,6 +3,7 @@
 import ctypes
 import os
 import pathlib
+import re
 import runpy
 import sys
 from collections.abc import Callable, Sequence
@@ -16,10 +17,10 @@ from gengap.errors import InputError, NonFiniteError, suggest
 
 flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 
-KINDS = {  # of config fields, and what they take on a command line
-  "bool": "true or false",
-  "int": "a whole number",
-  "float": "a number; what else may stand here, such as a mapping, is set in a config file",
+TAKES = {  # how absl complains of a value -> what the flag takes
+  "invalid literal": "a whole number",
+  "could not convert": "a number; what else may stand here, such as a mapping, is set in a config file",
+  "('Non-boolean": "true or false",
 }
 
 
@@ -65,7 +66,7 @@ def parse(argv: Sequence[str]) -> list[str]:
       flags.FLAGS["config"].value.keys()  # a file that could not be read is told of only when it is used
     return rest
   except flags.Error as error:
-    raise InputError(flag_error(error, argv)) from error
+    raise InputError(flag_error(error)) from error
   except Exception as error:  # whatever the code of a config file raises
     said = f"--config={path}: {type(error).__name__}: {one_line(error)}"
     raise InputError(unknown_field(argv) or said) from error
@@ -82,13 +83,13 @@ def config_path(argv: Sequence[str]) -> str:
   return dict(given(argv)).get("config", "").partition(":")[0]
 
 
-def flag_error(error: flags.Error, argv: Sequence[str]) -> str:
+def flag_error(error: flags.Error) -> str:
   """Describes why the flags cannot be parsed."""
   message = one_line(error)
-  name = message.removeprefix("flag --").partition("=")[0]
-  kind = flags.FLAGS[name].flag_type() if message.startswith("flag --config.") else ""
-  if kind in KINDS:
-    return f"{name} is {dict(given(argv))[name]!r}; it takes {KINDS[kind]}"
+  for complaint, takes in TAKES.items():
+    wrong = re.match(rf"flag --([\w.]+)=(.*?): {re.escape(complaint)}", message)
+    if wrong:
+      return f"--{wrong[1]}={wrong[2]}: it takes {takes}"
   if "before a value for --config was specified" in message:
     return "--config=FILE must stand before the --config.FIELD=VALUE that change it"
   return message

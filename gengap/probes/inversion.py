@@ -59,7 +59,8 @@ def probe(subject: Subject, options: Options) -> Found:
   """
   assert subject.encode
   numbers, rows = {}, {}
-  z = options.rng(0).standard_normal((DRAWS * options.number, subject.latent_dim))
+  draws = max(DRAWS * options.number, len(subject.classes))
+  z = options.rng(0).standard_normal((draws, subject.latent_dim))
   for split, examples in (("train", subject.train), ("test", subject.test)):
     chosen = balanced(examples.label, max(2, options.number // 5))
     image, label = examples.image[chosen], examples.label[chosen]
