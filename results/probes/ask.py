@@ -17,6 +17,7 @@ from results.trainings import ROOT
 
 FLAGS = {  # what the reports ask of some
   "vae_10": ["--outside=mnist"],  # A6
+  "vae_100": ["--outside=mnist"],
   "gan": ["--dims=1,5,10,50,70,90"],  # A9
   "wgan_gp": ["--dims=1,5,10,50,70,90"],
   "cgan": ["--classes=2,5"],  # E8

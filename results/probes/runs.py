@@ -19,6 +19,7 @@ BLOBBY = {"n_critic": 3, "learning_rate": 5e-4, "critic_learning_rate": 5e-4}
 # name -> config and data set, (updates, image size, network), method arguments that differ from the config's
 RUNS: dict[str, tuple[str, tuple[int, int, dict[str, Any]], dict[str, Any]]] = {
   "vae_10": ("conv_vae:fashion_mnist", CLOTHES, VAE | {"latent_dim": 10}),
+  "vae_100": ("conv_vae:fashion_mnist", CLOTHES, VAE | {"latent_dim": 100}),  # as many as the GANs have
   "gan": ("non_saturating_gan:fashion_mnist", (10_000, *CLOTHES[1:]), {}),
   "wgan_gp": ("wgan_gp:fashion_mnist", CLOTHES, CRITIC),
   "vae_2": ("conv_vae:mnist", DIGITS, VAE | {"latent_dim": 2}),
