@@ -88,11 +88,25 @@ def test_parameters_of_the_dcgan_pair_by_hand():
   family = NETWORKS["dcgan"]
   _, g = shapes(family.decoder(shape=(28, 28, 1), width=32), jnp.zeros((1, 100)))
   _, d = shapes(family.encoder(outputs=1, width=32), jnp.zeros((1, 28, 28, 1)))
-  generator = 100 * 49 * 64 + 2 * 64 + conv(64, 32, 4, bias=False) + 2 * 32 + conv(32, 1, 4)
+  generator = linear(100, 49 * 64) + 2 * 64 + conv(64, 32, 4, bias=False) + 2 * 32 + conv(32, 1, 4)
   critic = conv(1, 32, 4) + conv(32, 64, 4) + linear(49 * 64, 1)
-  assert (count(g["params"]), count(d["params"])) == (generator, critic) == (347_073, 36_513)
+  assert (count(g["params"]), count(d["params"])) == (generator, critic) == (350_209, 36_513)
   _, g = shapes(family.decoder(shape=(64, 64, 3), width=64), jnp.zeros((1, 100)))
   assert g["params"]["Dense_0"]["kernel"].shape == (100, 16 * 512)  # one more stage
+
+
+@pytest.mark.parametrize("family", ["dense", "conv", "dcgan", "resnet", "small"])
+def test_a_decoder_can_draw_a_shape_at_the_origin_of_its_latents(family):
+  """Its biases differ from place to place: else all images at z = 0 were one repeated patch."""
+  module = NETWORKS[family].decoder(shape=(32, 32, 1), width=8)
+  z = jnp.zeros((1, LATENT))
+  variables = module.init(jax.random.key(0), z, train=False)
+  leaves, tree = jax.tree.flatten(variables["params"])
+  keys = jax.random.split(jax.random.key(1), len(leaves))
+  noisy = [x + 0.1 * jax.random.normal(key, x.shape) for x, key in zip(leaves, keys, strict=True)]
+  image = module.apply(variables | {"params": jax.tree.unflatten(tree, noisy)}, z, train=False)
+  patches = np.asarray(image).reshape(4, 8, 4, 8)[1:3, :, 1:3]  # away from the border
+  assert patches.std((0, 2)).mean() > 0.1 * np.std(image)
 
 
 def test_a_larger_image_takes_one_more_stage():

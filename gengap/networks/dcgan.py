@@ -19,8 +19,9 @@ from gengap.networks.layers import Array, BatchNorm, Conv, ConvTranspose, Dense,
 class Decoder(nn.Module):
   """z -> Dense 7x7x2w -> 14x14xw -> image, for 28x28 (4x4x4w -> 8x8x2w -> 16x16xw -> image for 32x32).
 
-  [B, latent] -> [B, H, W, C]. Dense and transposed convolutions, BN and LeakyReLU after each but the last,
-  which alone has a bias: BN takes any other away.
+  [B, latent] -> [B, H, W, C]. Dense and transposed convolutions, BN and LeakyReLU after each but the last.
+  Biases where BN, which is by channel, does not take them away: Dense has one at every place, without which
+  z = 0 could draw no shape at all.
   """
 
   shape: Shape
@@ -34,7 +35,7 @@ class Decoder(nn.Module):
     base, doublings = grid(self.shape, least=1)
     width = self.width * 2 ** (doublings - 1)
     skips = Skips(self.skips, doublings - 1, dtype=self.dtype)
-    x = Dense(base * base * width, use_bias=False, dtype=self.dtype)(z).reshape(-1, base, base, width)
+    x = Dense(base * base * width, dtype=self.dtype)(z).reshape(-1, base, base, width)
     for i in reversed(range(1, doublings + 1)):
       x = nn.leaky_relu(BatchNorm(dtype=self.dtype)(x, train), 0.2)
       if self.attention and i == 1:

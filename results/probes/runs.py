@@ -22,12 +22,12 @@ RUNS: dict[str, tuple[str, int, tuple[int, dict[str, Any]], dict[str, Any]]] = {
   "vae_100": ("conv_vae:fashion_mnist", 20_000, PICTURES, VAE | {"latent_dim": 100}),  # as the GANs
   "gan": ("non_saturating_gan:fashion_mnist", 10_000, PICTURES, {}),
   "wgan_gp": ("wgan_gp:fashion_mnist", 3000, PICTURES, CRITIC),
-  "vae_2": ("conv_vae:mnist", 20_000, PICTURES, VAE | {"latent_dim": 2}),
+  "vae_2": ("conv_vae:mnist", 15_000, PICTURES, VAE | {"latent_dim": 2}),
   "cgan": ("cgan:mnist", 5000, PICTURES, {}),
-  "vae_blob": ("conv_vae:blobs_single", 20_000, BLOBS, VAE | {"latent_dim": 4}),
-  "wgan_gp_blob": ("wgan_gp:blobs_single", 5000, BLOBS, CRITIC | BLOBBY | {"latent_dim": 32}),
-  "vae_blobs": ("conv_vae:blobs_multi", 20_000, BLOBS, VAE | {"latent_dim": 40}),
-  "wgan_gp_blobs": ("wgan_gp:blobs_multi", 5000, BLOBS, CRITIC | BLOBBY | {"latent_dim": 64}),
+  "vae_blob": ("conv_vae:blobs_single", 15_000, BLOBS, VAE | {"latent_dim": 4}),
+  "wgan_gp_blob": ("wgan_gp:blobs_single", 4000, BLOBS, CRITIC | BLOBBY | {"latent_dim": 32}),
+  "vae_blobs": ("conv_vae:blobs_multi", 15_000, BLOBS, VAE | {"latent_dim": 40}),
+  "wgan_gp_blobs": ("wgan_gp:blobs_multi", 4000, BLOBS, CRITIC | BLOBBY | {"latent_dim": 64}),
 }
 
 
