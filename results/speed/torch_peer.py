@@ -99,7 +99,7 @@ def dense(*sizes: int) -> nn.Sequential:
 def dcgan_generator(latent: int, w: int) -> nn.Module:
   """Z -> Dense 7x7x2w -> 14x14xw -> 28x28x1; BN and LeakyReLU between, tanh."""
   return nn.Sequential(
-    nn.Linear(latent, 98 * w, bias=False),
+    nn.Linear(latent, 98 * w),
     nn.Unflatten(1, (2 * w, 7, 7)),
     nn.BatchNorm2d(2 * w),
     nn.LeakyReLU(0.2),
