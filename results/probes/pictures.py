@@ -24,7 +24,6 @@ SHOWN = {  # run -> probes
   "vae_blob": ("traversal",),
   "wgan_gp_blob": ("traversal",),
 }
-COLOURS = 64  # of a picture that is kept
 SIDE = 10  # images of a map
 
 
@@ -51,6 +50,6 @@ if __name__ == "__main__":
   for name, probes in SHOWN.items():
     last = max((runs / name / "0" / "probes").iterdir(), key=lambda path: int(path.name))
     for probe in probes:
-      picture = Image.open(last / f"{probe}.png").convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+      picture = Image.open(last / f"{probe}.png").convert("RGB").quantize(method=Image.Quantize.FASTOCTREE)
       picture.save(HERE / f"{name}_{probe}.png", optimize=True)
   maps(runs / "vae_10" / "0", (0, 1))

@@ -1,9 +1,10 @@
-"""The trainings of this folder; all together they take two hours of one CPU core.
+"""The trainings of this folder; all together they take 100 minutes of one CPU core.
 
 python -m results.probes.runs --out=runs/probes [--seeds 0 1 2] [--dry] [NAME ...]
 
-Of one data set all runs have the same generator (decoder), dcgan, and about as many minutes: 10 to 15 of one
-core. A VAE makes some seven updates in the time of one of WGAN-GP, and a GAN of one critic update three.
+Of one data set all runs have the same generator (decoder), dcgan, and about as many minutes of one core: 10
+to 15 on Fashion-MNIST, 8 on MNIST, 6 to 12 on blobs. A VAE makes some seven updates in the time of one of
+WGAN-GP, and a GAN of one critic update three.
 """
 
 from typing import Any
