@@ -7,7 +7,7 @@ The report gives pictures and no number: 2 latents on MNIST, 10 on Fashion-MNIST
 is logged in closed form and, as there, by one sample (kl_sample).
 """
 
-from gengap.config import base
+from gengap.config import base, on_blobs
 
 
 def get_config(dataset=""):
@@ -16,4 +16,4 @@ def get_config(dataset=""):
   config = base("vae", dataset, **args)
   config.update(image_size=28 if dataset.endswith("mnist") else 32, batch_size=128, steps=10_000)
   config.update(best="valid/vae/bits")
-  return config
+  return on_blobs(config)

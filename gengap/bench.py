@@ -17,6 +17,7 @@ from ml_collections import config_flags
 import gengap
 from gengap import cli, program, step
 from gengap import config as settings
+from gengap.budget import device, seconds
 from gengap.errors import InputError
 from gengap.method import Config
 
@@ -49,17 +50,6 @@ def peak() -> float:
   return 2 * n**3 / min(times)  # of the host: devices of the CPU backend share its cores
 
 
-def seconds(call, repeats: int) -> list[float]:
-  """Returns the wall times of calls, each waited for, after one that is not counted."""
-  jax.block_until_ready(call())
-  times = []
-  for _ in range(repeats):
-    before = time.perf_counter()
-    jax.block_until_ready(call())
-    times.append(time.perf_counter() - before)
-  return times
-
-
 def bench(config: Config, repeats: int) -> dict[str, float | str]:
   """Times one config.
 
@@ -90,7 +80,7 @@ def bench(config: Config, repeats: int) -> dict[str, float | str]:
     "flops_per_step": flops,
     "peak_share": flops / step_seconds / peak(),
     "first_step_seconds": first,
-    "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+    "device": device(),
   }
 
 

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import runpy
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from logging import getLogger
@@ -120,6 +121,12 @@ def require(rest: Sequence[str], **values: object) -> None:
   for name, value in values.items():
     if not value:
       raise InputError(f"--{name} is missing; see --help")
+
+
+def command() -> str:
+  """Returns the command that runs, as a shell takes it."""
+  spec = sys.modules["__main__"].__spec__
+  return shlex.join([*(("python", "-m", spec.name) if spec else sys.argv[:1]), *sys.argv[1:]])
 
 
 def one_line(error: BaseException) -> str:

@@ -68,7 +68,7 @@ def on_blobs(config: Config, **method_args: Any) -> Config:
   """Returns a config, cut down to blobs of 16x16 pixels where they are its data: minutes on two CPU cores.
 
   Args:
-    config: of a GAN for real images.
+    config: for real images.
     **method_args: what else differs on blobs.
   """
   if config.dataset.startswith("blobs"):

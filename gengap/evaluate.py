@@ -24,6 +24,10 @@ Of what an autoencoder says (`diagnose`):
   amortisation     what the encoder loses against each image's own best Gaussian
   outside          ELBO of the images of another data set (--outside), and whether it tells them apart
   reconstructions  a picture: images and, below them, what is decoded from their codes
+
+And of everything that makes images (`budget`):
+
+  sampling         images a second, operations an image
 """
 
 import json
@@ -36,7 +40,7 @@ from absl import flags
 from tensorboardX import SummaryWriter
 
 import gengap
-from gengap import cli, diagnose, eyes, log, score
+from gengap import budget, cli, diagnose, eyes, log, score
 from gengap.data import Dataset, pixels
 from gengap.diagnose import Numbers
 from gengap.errors import InputError, suggest
@@ -92,6 +96,7 @@ MEASURES: Mapping[str, Callable[[Run, Key, np.ndarray, pathlib.Path], Numbers]] 
   "amortisation": lambda run, key, images, _: diagnose.amortisation(run, key, images),
   "outside": outside,
   "reconstructions": reconstructions,
+  "sampling": lambda run, *_: budget.sampling(run),
 }
 
 
@@ -117,7 +122,7 @@ def answerable(run: Run, sight: eyes.Eyes) -> list[str]:
     names |= {"amortisation"} if density.posterior else set()
     names |= {"outside"} if OUTSIDE.value else set()
   if run.method.generate:
-    names |= {name for name, metric in score.METRICS.items() if metric.needs <= sight.can()}
+    names |= {name for name, metric in score.METRICS.items() if metric.needs <= sight.can()} | {"sampling"}
   return [name for name in (*score.METRICS, *MEASURES) if name in names]
 
 
@@ -206,7 +211,8 @@ def main(rest: list[str]) -> None:
   run = load(str(WORKDIR.value), wanted[0])
   test = load_data(run.config, "test")
   names = chosen(run, sight := eyes_of(run, test))
-  images = diagnose.test_images(run, NUM_IMAGES.value, SEED.value) if set(names) & set(MEASURES) else None
+  asked = set(names) & set(MEASURES) - {"sampling"}
+  images = diagnose.test_images(run, NUM_IMAGES.value, SEED.value) if asked else np.empty(0)
   if sampled := [name for name in names if name in score.METRICS]:
     judge = score.Judge(load_data(run.config, "train"), test, sight, sampled, NUM_SAMPLES.value)
   for step in wanted:
@@ -220,13 +226,12 @@ def main(rest: list[str]) -> None:
         f"step {run.step}: {judge.number} samples, {len(seeds)} times, by protocol {seen['fingerprint']}\n"
         + table(seen["scores"])
       )
-    if images is not None:
-      protocol = {"split": "test", "images": len(images), "seed": SEED.value, "version": gengap.__version__}
-      found["protocol"] = protocol
-      for name in (name for name in names if name in MEASURES):
-        key = jax.random.fold_in(jax.random.key(SEED.value), list(MEASURES).index(name))
-        found[name] = MEASURES[name](run, key, images, path)
-        log.say(describe(name, found[name]))
+    protocol = {"split": "test", "images": len(images), "seed": SEED.value, "version": gengap.__version__}
+    found |= {"command": cli.command(), "protocol": protocol}
+    for name in (name for name in names if name in MEASURES):
+      key = jax.random.fold_in(jax.random.key(SEED.value), list(MEASURES).index(name))
+      found[name] = MEASURES[name](run, key, images, path)
+      log.say(describe(name, found[name]))
     write(run, found, path)
 
 

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from clu import parameter_overview
 
+from gengap import budget, data
 from gengap import config as settings
-from gengap import data
 from gengap.checkpoint import Checkpoints
 from gengap.errors import InputError, NonFiniteError
 from gengap.health import Watch, oscillation
@@ -130,13 +130,12 @@ def describe(program: Program, config: Config, dataset: data.Dataset, state: Sta
     f"{player}\n{parameter_overview.get_parameter_overview(net['params'], include_stats=False)}"
     for player, net in state.nets.items()
   ]
-  devices = jax.devices()
   return "\n".join(
     [
       *tables,
       f"{config.method} on {config.dataset}: {len(dataset.image)} training images "
       f"{'x'.join(map(str, program.spec.shape))}, {program.spec.num_classes} classes",
-      f"{len(devices)} x {devices[0].device_kind}, {program.flops / 1e9:.3g} GFLOP a step",
+      f"{budget.device()}, {program.flops / 1e9:.3g} GFLOP a step",
     ]
   )
 
@@ -159,6 +158,7 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
     program = compile_program(config, dataset)
     validation = Validation(program, config, held_out)
     settings.claim(workdir, config)
+    budget.write(workdir, program, config)
     checkpoints = Checkpoints(workdir, keep=config.keep_checkpoints, best=config.best)
     state = resume(program, checkpoints, say) or start(program, config)
     log = Log(workdir, int(state.step), config.steps)

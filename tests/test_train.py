@@ -55,6 +55,7 @@ def whole(tmp_path_factory):
 def test_a_workdir_holds_what_a_run_promises(whole, name):
   workdir, _ = whole[name]
   assert json.loads((workdir / "config.json").read_text())["method"] == name
+  assert json.loads((workdir / "run.json").read_text())["adversarial"] == (name == "wgan_gp")
   assert {int(p.stem) for p in (workdir / "samples").glob("[0-9]*.png")} == {4, 8, 12}
   assert list(workdir.glob("events.out.tfevents.*"))
   assert set(steps(workdir)) >= {8, 12}
