@@ -71,10 +71,10 @@ def training(program: Program, config: Config) -> dict[str, Any]:
   """Returns what a run's training is and costs.
 
   Returns:
-    command, device, version; adversarial (it has a critic), variational (it has a likelihood) and generates;
-    flops_per_step (as XLA counts those of the compiled program; None where it does not); images_per_step
-    (real images drawn); updates_per_step and parameters of every player; sampling_parameters (None: it makes
-    no images).
+    command, device, version; adversarial (it has a critic), variational (it has a likelihood), generates and
+    encodes; flops_per_step (as XLA counts those of the compiled program; None where it does not);
+    images_per_step (real images drawn); updates_per_step and parameters of every player;
+    sampling_parameters (None: it makes no images).
   """
   method, nets = program.method, program.shapes.nets
   flops = program.flops
@@ -88,6 +88,7 @@ def training(program: Program, config: Config) -> dict[str, Any]:
     "adversarial": CRITIC in updates,
     "variational": method.density is not None,
     "generates": method.generate is not None,
+    "encodes": "code" in method.represent,
     "flops_per_step": flops if np.isfinite(flops) else None,
     "images_per_step": step.batches_per_step(method) * config.batch_size,
     "updates_per_step": updates,

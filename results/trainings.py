@@ -1,8 +1,8 @@
 """The trainings of an experiment, as data, and what their logs say.
 
-`python -m results.FOLDER.runs` runs them one after the other:
+`python -m results.FOLDER.runs` runs them, by `launch.sweep`:
 
-  python -m results.FOLDER.runs --out=DIR [--seeds 0 1 2] [--dry] [NAME ...]
+  python -m results.FOLDER.runs --out=DIR [--seeds 0 1 2] [--jobs 2] [--dry] [NAME ...]
 
 A run that is done is left alone, and one that was interrupted goes on. --dry prints the commands only.
 """
@@ -11,25 +11,15 @@ import argparse
 import json
 import pathlib
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from launch import sweep
+
 ROOT = pathlib.Path(__file__).parents[1]
-
-
-def command(config: str, workdir: pathlib.Path, fields: dict[str, Any]) -> list[str]:
-  """Returns the command that trains one run; the config's data set stands after a colon."""
-  file, _, dataset = config.partition(":")
-  return [
-    *(sys.executable, "-m", "gengap.main"),
-    f"--config=configs/{file}.py:{dataset}",
-    f"--workdir={workdir}",
-    *(f"--config.{key}={value}" for key, value in fields.items()),
-  ]
 
 
 def numbers(workdir: pathlib.Path, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -49,13 +39,19 @@ def main(names: Sequence[str], describe: Callable[[str], tuple[str, dict[str, An
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
   parser.add_argument("--out", type=pathlib.Path, required=True)
   parser.add_argument("--seeds", type=int, nargs="*", default=[0])
+  parser.add_argument("--jobs", type=int, default=1)
   parser.add_argument("--dry", action="store_true")
   parser.add_argument("names", nargs="*", default=list(names))
   args = parser.parse_args()
+  members = []
   for seed in args.seeds:
     for name in args.names:
       config, fields = describe(name)
-      call = command(config, args.out.resolve() / name / str(seed), fields | {"seed": seed})
-      print(shlex.join(call), flush=True)
-      if not args.dry:
-        subprocess.run(call, cwd=ROOT, check=True)
+      file, _, dataset = config.partition(":")
+      workdir = args.out.resolve() / name / str(seed)
+      command = sweep.training(file, dataset, workdir, fields | {"seed": seed})
+      members.append(sweep.Member(f"{name}/{seed}", command, workdir))
+  if args.dry:
+    print("\n".join(shlex.join(member.command) for member in members))
+  elif sweep.run(members, args.jobs):
+    sys.exit(1)

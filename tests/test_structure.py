@@ -14,7 +14,7 @@ TOP = {"pyproject.toml", "README.md", "LICENSE", "gengap", "configs", "launch", 
 FLOORS = (
   {"main", "evaluate", "probe", "report", "bench", "prepare"},
   {"train", "subject"},
-  {"validate", "diagnose", "score", "budget"},
+  {"validate", "diagnose", "score", "budget", "gap"},
   {"eyes"},
   {"program", "run"},
   {"config", "cli"},

@@ -1,0 +1,125 @@
+"""The answer in five sentences: what was given, what each method gives up, how wide the gap is, how sure."""
+
+import math
+from typing import NamedTuple
+
+from gengap.gap import compare
+from gengap.gap.axes import AXES, COST, DISTANCE, Axis, axis_of
+from gengap.gap.compare import Comparison, Group, View
+from gengap.gap.seeds import Cell, Difference, difference
+
+MOST = 6  # axes named in a sentence
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+class Gap(NamedTuple):
+  """Two methods on one axis."""
+
+  axis: Axis
+  a: Cell
+  b: Cell
+  less: Difference  # a - b
+  wins: int  # 1: a is better, -1: b, 0: neither
+  real: float
+
+
+def gaps(comparison: Comparison, a: Group, b: Group, view: View) -> list[Gap]:
+  """Returns two methods' numbers on every axis that both have."""
+  found = []
+  for axis in AXES:
+    row = compare.row(comparison, view, axis)
+    less = difference(row[a.name], row[b.name])
+    if not less.n:
+      continue
+    seeds = sorted(set(row[a.name].values) & set(row[b.name].values))
+    one, two = (Cell({seed: row[g.name].values[seed] for seed in seeds}) for g in (a, b))
+    real = compare.floor(comparison, view, axis)
+    wins = compare.winner(axis, one.estimate.value, two.estimate.value, real)
+    found.append(Gap(axis, one, two, less, wins, real))
+  return found
+
+
+def short(value: float) -> str:
+  """Returns a number by three digits that count."""
+  return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def count(n: int, what: str) -> str:
+  """Returns how many there are, in words."""
+  return f"{NUMBERS[n] if n < len(NUMBERS) else n} {what}{'' if n == 1 else 's'}"
+
+
+def listed(parts: list[str]) -> str:
+  """Joins parts by commas and a last "and"."""
+  return ", ".join(parts[:-1]) + " and " + parts[-1] if len(parts) > 1 else "".join(parts)
+
+
+def gives_up(loser: str, other: str, lost: list[tuple[Gap, Cell, Cell]], sure: bool) -> str:
+  """Returns what a method gives up against another: the axes on which it is worse, with both numbers."""
+  if not lost:
+    return f"{loser} gives up nothing that was measured{' and decided' if sure else ''} here."
+  named = [
+    f"{gap.axis.title} ({short(own.estimate.value)} against {short(others.estimate.value)})"
+    for gap, own, others in lost[:MOST]
+  ]
+  more = f", and {count(len(lost) - MOST, 'more number')} below" if len(lost) > MOST else ""
+  return f"Against {other}, {loser} gives up {listed(named)}{more}."
+
+
+def width(comparison: Comparison, a: Group, b: Group, view: View) -> str:
+  """Returns how wide the gap in Frechet distance is; empty where it was not measured."""
+  axis = axis_of("frechet")
+  row, real = compare.row(comparison, view, axis), compare.floor(comparison, view, axis)
+  one, two = (row[group.name].estimate.value for group in (a, b))
+  if not (math.isfinite(one) and math.isfinite(two) and min(one, two) > 0):
+    return ""
+  far, near = (a, b) if one > two else (b, a)
+  ratio = max(one, two) / min(one, two)
+  beside = f"; training images have {short(real)}" if math.isfinite(real) else ""
+  return (
+    f"{far.name} is {short(ratio)} times as far from the data as {near.name} by the Frechet "
+    f"distance ({short(max(one, two))} against {short(min(one, two))}{beside})"
+  )
+
+
+def sentences(comparison: Comparison) -> list[str]:
+  """Returns the answer for one data set, a string a sentence; fewer where there is nothing to compare."""
+  if not (pair := compare.rivals(comparison)):
+    return [f"On {comparison.title} there is one method, {comparison.groups[0].name}: no gap can be told."]
+  a, b = pair
+  step = compare.equal_updates(comparison.groups)
+  view = compare.at_step(step)
+  found = [gap for gap in gaps(comparison, a, b, view) if gap.axis.theme != COST]
+  n = len(set(a.records) & set(b.records))
+  kinds = [f"{g.name} ({g.kind})" if g.kind not in g.name else g.name for g in pair]
+  near = " the nearest of its kind to held-out images" if len(comparison.groups) > 2 else ""
+  first = (
+    f"On {comparison.title}, {listed(kinds)}{', each' + near + ',' if near else ''} were given {step:,} "
+    f"generator updates each, in {count(n, 'training seed')}."
+  )
+  if not found:
+    return [first, f"Neither was evaluated at step {step:,}: no gap can be told."]
+  told = [gap for gap in found if gap.wins and (n < 2 or gap.less.decided) and gap.axis.theme != DISTANCE]
+  lost_a = [(gap, gap.a, gap.b) for gap in told if gap.wins < 0]
+  lost_b = [(gap, gap.b, gap.a) for gap in told if gap.wins > 0]
+  updates = width(comparison, a, b, view)
+  flops = width(comparison, a, b, compare.within_flops(compare.equal_flops(comparison.groups)))
+  wide = f"At equal updates, {updates}" if updates else "No Frechet distance was measured of both"
+  if flops and flops != updates:
+    wide += f"; at equal operations of training, {flops}"
+  scored = [gap for gap in found if gap.axis.better]
+  decided = sum(gap.less.decided for gap in scored)
+  sure = (
+    f"Of {count(len(scored), 'number')} that have a better side, {decided} differ by more than chance "
+    f"between seeds would (95 % intervals of paired differences over {n} seeds, not corrected for how many "
+    "there are)."
+    if n > 1
+    else "With one seed for each there is no telling a gap between methods from a gap between two runs."
+  )
+  return [
+    first,
+    gives_up(a.name, b.name, lost_a, n > 1),
+    gives_up(b.name, a.name, lost_b, n > 1),
+    f"{wide}.",
+    sure,
+  ]

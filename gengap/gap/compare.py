@@ -1,0 +1,283 @@
+"""Runs side by side: by data set, by method, under equal budgets, over training seeds."""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gengap.config import flatten
+from gengap.errors import InputError
+from gengap.gap.axes import AXES, NEEDS, Axis, axis_of
+from gengap.gap.records import Record, Score
+from gengap.gap.seeds import Cell
+
+DATA = ("dataset", "image_size", "channels", "dataset_args", "validation_share")  # what must be alike
+BOOKKEEPING = (
+  "seed",
+  "data_dir",
+  "log_every",
+  "sample_every",
+  "eval_every",
+  "eval_images",
+  "checkpoint_every",
+)
+BOOKKEEPING += ("keep_checkpoints", "steps_per_dispatch", "steps", "best")
+ENERGY = "valid/energy_distance"
+COLLAPSED = 0.4  # of real images' diversity, below which a generator has collapsed
+KINDS = {
+  (False, True): "VAE",
+  (True, False): "GAN",
+  (True, True): "VAE and GAN",
+  (False, False): "autoencoder",
+}
+
+
+class Missing(NamedTuple):
+  """Why there is no number."""
+
+  reason: str
+
+
+class Group(NamedTuple):
+  """Runs that differ in their seed alone."""
+
+  name: str
+  records: Mapping[int, Record]  # seed -> run
+
+  @property
+  def first(self) -> Record:
+    """The run of the smallest seed."""
+    return self.records[min(self.records)]
+
+  @property
+  def kind(self) -> str:
+    """VAE, GAN, both or autoencoder."""
+    made = self.first.made
+    return KINDS[bool(made.get("adversarial")), bool(made.get("variational"))]
+
+
+class Comparison(NamedTuple):
+  """Everything that was trained on one data set."""
+
+  title: str
+  groups: tuple[Group, ...]
+
+
+View = Callable[[Record], "int | Missing"]
+
+
+def settings(record: Record, leave_out: Iterable[str]) -> dict[str, Any]:
+  """Returns a config's fields on one level, without some."""
+  plain = {name: value for name, value in record.config.items() if name not in leave_out}
+  return {name.removeprefix("config."): value for name, value in flatten(plain).items()}
+
+
+def title(record: Record) -> str:
+  """Returns the name of a run's data set."""
+  size, channels = record.config.get("image_size"), record.config.get("channels")
+  args = [f"{k} {v}" for k, v in (record.config.get("dataset_args") or {}).items() if v is not None]
+  colour = {1: ["grey"], 3: ["colour"]}.get(channels if isinstance(channels, int) else 0, [])
+  return ", ".join([f"{record.config['dataset']} {size}x{size}", *colour, *args])
+
+
+def names(keys: Sequence[dict[str, Any]]) -> list[str]:
+  """Returns a short name for each of several settings: the method, and what tells it from its like."""
+  found = []
+  for key in keys:
+    like = [other for other in keys if other["method"] == key["method"]]
+    differing = [k for k in key if any(other.get(k) != key[k] for other in like)]
+    brief = [f"{k.removeprefix('method_args.')} {key[k]}" for k in differing]
+    found.append(key["method"] + (f" ({', '.join(brief)})" if brief else ""))
+  return found
+
+
+def comparisons(records: Iterable[Record]) -> list[Comparison]:
+  """Sorts runs by data set and method.
+
+  Raises:
+    InputError: two are the same run, none makes or encodes images, or their protocols differ.
+  """
+  useful = [r for r in records if r.made.get("generates") or r.made.get("encodes")]
+  if not useful:
+    raise InputError(
+      "--workdirs: none of these runs makes images or encodes them; there is nothing to compare"
+    )
+  by_data: dict[str, list[Record]] = {}
+  for record in useful:
+    by_data.setdefault(title(record), []).append(record)
+  found = []
+  for name, runs in by_data.items():
+    by_method: dict[str, dict[int, Record]] = {}
+    for record in runs:
+      key = json.dumps(settings(record, (*BOOKKEEPING, *DATA)), sort_keys=True)
+      seeds = by_method.setdefault(key, {})
+      seed = record.config["seed"]
+      if seed in seeds:
+        raise InputError(
+          f"--workdirs: {seeds[seed].workdir} and {record.workdir} are the same run; name one of them"
+        )
+      seeds[seed] = record
+    called = names([json.loads(key) for key in by_method])
+    groups = [Group(n, seeds) for n, seeds in zip(called, by_method.values(), strict=True)]
+    order = {"VAE": 0, "autoencoder": 1, "VAE and GAN": 2, "GAN": 3}
+    groups.sort(key=lambda group: (order[group.kind], group.name))
+    check_protocols(groups)
+    found.append(Comparison(name, tuple(groups)))
+  return found
+
+
+def check_protocols(groups: Sequence[Group]) -> None:
+  """Raises InputError where numbers of one axis were taken by different protocols."""
+  for axis in AXES:
+    seen: dict[str, Record] = {}
+    for record in (r for group in groups for r in group.records.values()):
+      for scores in record.scores.values():
+        if axis.name in scores and axis.refuses:
+          seen.setdefault(scores[axis.name].protocol, record)
+    if len(seen) > 1:
+      (one, a), (two, b) = list(seen.items())[:2]
+      raise InputError(
+        f"{axis.name} of {a.workdir} and of {b.workdir} was taken by different protocols "
+        f"({differing(one, two)}); evaluate and probe all runs of a data set alike"
+      )
+
+
+def differing(one: str, two: str) -> str:
+  """Names the first field in which two protocols differ."""
+  a, b = (flatten(json.loads(protocol) or {}, "protocol") for protocol in (one, two))
+  for name in sorted(a.keys() | b.keys()):
+    if a.get(name) != b.get(name):
+      return f"{name.removeprefix('protocol.')} is {a.get(name)!r} and {b.get(name)!r}"
+  return "one has none"
+
+
+def equal_updates(groups: Sequence[Group]) -> int:
+  """Returns the number of generator updates that every run has made."""
+  return min(record.last for group in groups for record in group.records.values())
+
+
+def equal_flops(groups: Sequence[Group]) -> float:
+  """Returns the operations that every run has spent; NaN where they are not known of all."""
+  spent = [record.flops(record.last) for group in groups for record in group.records.values()]
+  return math.nan if any(math.isnan(x) for x in spent) else min(spent)
+
+
+def at_step(step: int) -> View:
+  """Looks at runs at one number of generator updates."""
+  return lambda record: step
+
+
+def within_flops(flops: float) -> View:
+  """Looks at runs at their last evaluation that a number of operations pays for."""
+
+  def view(record: Record) -> int | Missing:
+    paid = [step for step in record.scores if record.flops(step) <= flops * (1 + 1e-9)]
+    return max(paid) if paid else Missing(f"no evaluation within {flops:.3g} operations")
+
+  return view
+
+
+def final(record: Record) -> int:
+  """Looks at a run at its end."""
+  return record.last
+
+
+def best(record: Record) -> int | Missing:
+  """Looks at a run at the checkpoint that was best on held-out images."""
+  found = record.best
+  return Missing(f"{record.config['best']} was never measured") if found is None else found
+
+
+def look(record: Record, view: View, axis: Axis) -> Score | Missing:
+  """Returns a run's number on an axis."""
+  if not record.made.get(axis.needs):
+    return Missing(NEEDS[axis.needs])
+  step = view(record)
+  if isinstance(step, Missing):
+    return step
+  if step not in record.scores:
+    return Missing(f"not evaluated at step {step}")
+  scores = record.scores[step]
+  if axis.name not in scores:
+    return Missing(f"not measured at step {step}")
+  score = scores[axis.name]
+  return score if math.isfinite(score.value) else Missing(f"not finite at step {step}")
+
+
+def cell(group: Group, view: View, axis: Axis) -> Cell:
+  """Returns a method's numbers on an axis."""
+  values, reasons = {}, []
+  for seed, record in sorted(group.records.items()):
+    score = look(record, view, axis)
+    if isinstance(score, Missing):
+      reasons.append(score.reason)
+    else:
+      values[seed] = score.value
+  return Cell(values, "; ".join(dict.fromkeys(reasons)))
+
+
+def row(comparison: Comparison, view: View, axis: Axis) -> dict[str, Cell]:
+  """Returns all methods' numbers on an axis; none where they were taken by protocols that differ."""
+  protocols = {
+    score.protocol
+    for group in comparison.groups
+    for record in group.records.values()
+    if isinstance(score := look(record, view, axis), Score)
+  }
+  if len(protocols) > 1:
+    return {group.name: Cell({}, f"{differing(*sorted(protocols)[:2])}") for group in comparison.groups}
+  return {group.name: cell(group, view, axis) for group in comparison.groups}
+
+
+def floor(comparison: Comparison, view: View, axis: Axis) -> float:
+  """Returns what real images have on an axis; NaN: not known."""
+  for group in comparison.groups:
+    for record in group.records.values():
+      score = look(record, view, axis)
+      if isinstance(score, Score) and math.isfinite(score.floor):
+        return score.floor
+  return math.nan
+
+
+def collapsed(group: Group) -> Cell:
+  """Returns for every seed whether its last evaluation shows a collapse: 1 or 0."""
+  axis = axis_of("diversity")
+  values, reasons = {}, []
+  for seed, record in sorted(group.records.items()):
+    score = look(record, final, axis)
+    if isinstance(score, Missing):
+      reasons.append(score.reason)
+    elif math.isfinite(score.floor):
+      values[seed] = float(score.value < COLLAPSED * score.floor)
+  return Cell(values, "; ".join(dict.fromkeys(reasons)))
+
+
+def energy(group: Group) -> float:
+  """Returns the mean over seeds of the last energy distance to held-out images; infinite: none."""
+  last = [curve[-1][1] for record in group.records.values() if (curve := record.curve(ENERGY))]
+  return float(np.mean(last)) if last else math.inf
+
+
+def rivals(comparison: Comparison) -> tuple[Group, Group] | None:
+  """Returns the two methods whose gap is told: the best VAE and the best GAN, else the best two.
+
+  None where there is but one. The best is chosen by held-out images that are not those of the test split.
+  """
+  ranked = sorted(comparison.groups, key=energy)
+  vaes, gans = ([g for g in ranked if g.kind == kind] for kind in ("VAE", "GAN"))
+  if vaes and gans:
+    return vaes[0], gans[0]
+  return (ranked[0], ranked[1]) if len(ranked) > 1 else None
+
+
+def winner(axis: Axis, a: float, b: float, real: float) -> int:
+  """Returns 1 where a is better than b on an axis, -1 where b is, 0 where neither is."""
+  if axis.better == "real":
+    a, b = -abs(a - real), -abs(b - real)
+  elif axis.better == "low":
+    a, b = -a, -b
+  elif not axis.better:
+    return 0
+  return int(np.sign(a - b)) if math.isfinite(a - b) else 0

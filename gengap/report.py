@@ -1,0 +1,93 @@
+"""Makes one HTML page of runs: what VAEs give up, what GANs give up, how wide the gap is, how sure that is.
+
+  python -m gengap.report --workdirs=DIR,DIR,... --out=DIR [--claims=FILE.json]
+
+A folder stands for all runs below it. Runs of one data set that differ in their seed alone are one method;
+what stands beside each other was taken by one protocol, or is refused. Reads what `gengap.main`,
+`gengap.evaluate` and `gengap.probe` wrote, and writes OUT/index.html, which needs nothing else, and
+OUT/scores.json.
+"""
+
+import json
+import pathlib
+from typing import Any
+
+from absl import flags
+
+from gengap import cli, log
+from gengap.errors import InputError
+from gengap.gap import compare, page, records
+from gengap.gap.axes import AXES
+from gengap.gap.records import Json
+
+WORKDIRS = flags.DEFINE_list("workdirs", [], "Folders of runs, or folders with runs below them.")
+OUT = flags.DEFINE_string("out", None, "Folder of the page; made where missing.")
+CLAIMS = flags.DEFINE_string("claims", "", "JSON list of claims and what was measured of each.")
+
+FIELDS = ("id", "claim", "measured", "n", "budget", "verdict", "where")
+VERDICTS = ("supported", "not supported", "depends", "not tested")
+
+
+def claims(path: pathlib.Path) -> list[Json]:
+  """Returns the claims in a file.
+
+  Raises:
+    InputError: it cannot be read, or a claim lacks a field or has another verdict.
+  """
+  try:
+    found = json.loads(path.read_text())
+  except (OSError, ValueError, RecursionError) as error:
+    raise InputError(f"--claims={path} cannot be read ({cli.one_line(error)})") from error
+  if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+    raise InputError(f"--claims={path} is no list of objects")
+  for i, row in enumerate(found):
+    if lacking := [field for field in FIELDS if field not in row]:
+      raise InputError(f"--claims={path}: claim {row.get('id', i)!r} lacks {lacking[0]!r}")
+    if not any(str(row["verdict"]).startswith(verdict) for verdict in VERDICTS):
+      raise InputError(
+        f"--claims={path}: the verdict of {row['id']!r} is {row['verdict']!r}; it must begin with one of "
+        + ", ".join(VERDICTS)
+      )
+  return found
+
+
+def scores(comparisons: list[compare.Comparison]) -> list[dict[str, Any]]:
+  """Returns every number of every run: data set, method, seed, step, axis, value, floor and protocol."""
+  named = {axis.name for axis in AXES}
+  return [
+    {"data": comparison.title, "method": group.name, "seed": seed, "step": step, "axis": name}
+    | {"value": score.value if score.value == score.value else None}
+    | {"floor": score.floor if score.floor == score.floor else None}
+    | {"protocol": json.loads(score.protocol)}
+    for comparison in comparisons
+    for group in comparison.groups
+    for seed, record in sorted(group.records.items())
+    for step, found in sorted(record.scores.items())
+    for name, score in found.items()
+    if name in named
+  ]
+
+
+def main(rest: list[str]) -> None:
+  """Checks the flags, then reads and writes."""
+  cli.require(rest, workdirs=WORKDIRS.value, out=OUT.value)
+  listed = claims(pathlib.Path(CLAIMS.value).expanduser()) if CLAIMS.value else []
+  read = [records.read(folder) for folder in records.folders(WORKDIRS.value)]
+  comparisons = compare.comparisons(read)
+  if not any(record.scores for record in read):
+    raise InputError(
+      "--workdirs: none of these runs was evaluated; first, of each: python -m gengap.evaluate --workdir=DIR"
+    )
+  out = pathlib.Path(str(OUT.value)).expanduser()
+  html = page.render(comparisons, listed, cli.command())
+  try:
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "scores.json").write_text(json.dumps(scores(comparisons), indent=1) + "\n")
+    (out / "index.html").write_text(html)
+  except OSError as error:
+    raise InputError(f"--out={out} cannot be written: {error.strerror}") from error
+  log.say(f"written: {out / 'index.html'} ({len(html) / 1e6:.1f} MB)")
+
+
+if __name__ == "__main__":
+  cli.run(main)

@@ -1,0 +1,386 @@
+"""The report: what is compared with what, what is refused, and the page in a real browser."""
+
+import json
+import math
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import written
+from absl.testing import flagsaver
+from scipy import stats
+
+from gengap import cli, report
+from gengap.errors import InputError
+from gengap.gap import answers, compare, page, records, seeds, tables
+from gengap.gap.axes import axis_of
+from gengap.gap.seeds import Cell
+
+FRECHET = axis_of("frechet")
+
+
+def comparisons(folder):
+  return compare.comparisons([records.read(f) for f in records.folders([str(folder)])])
+
+
+def one(folder):
+  (found,) = comparisons(folder)
+  return found
+
+
+def frechet(group, view):
+  return compare.cell(group, view, FRECHET)
+
+
+def call(**flags):
+  with flagsaver.flagsaver():
+    report.main(cli.parse(["report", *(f"--{name}={value}" for name, value in flags.items())]))
+
+
+def make(folder, **flags):
+  """Runs the command; returns the page."""
+  call(workdirs=folder, out=folder / "out", **flags)
+  return (folder / "out" / "index.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+  folder = written.grid(tmp_path_factory.mktemp("grid"))
+  return folder, make(folder)
+
+
+def test_an_interval_is_students():
+  found = seeds.interval([1.0, 2.0, 6.0])
+  half = 4.302653 * math.sqrt(7) / math.sqrt(3)  # t of 2 degrees of freedom, standard deviation of the values
+  np.testing.assert_allclose(found, (3.0, 3.0 - half, 3.0 + half), rtol=1e-6)
+
+
+def test_one_seed_has_no_interval():
+  assert seeds.interval([2.0]).value == 2.0
+  assert math.isnan(seeds.interval([2.0]).low)
+
+
+def test_differences_pair_seeds():
+  a = Cell({0: 1.0, 1: 5.0, 2: 9.0, 7: 100.0})
+  b = Cell({0: 0.5, 1: 4.6, 2: 8.4, 8: -100.0})
+  found = seeds.difference(a, b)
+  assert found.n == 3
+  assert found.mean.value == pytest.approx(0.5)
+  assert found.p == pytest.approx(stats.ttest_rel([1, 5, 9], [0.5, 4.6, 8.4]).pvalue)
+  assert found.decided
+  assert a.estimate.low < b.estimate.high  # which intervals of their own would not tell
+
+
+def test_differences_of_two_seeds_that_agree_need_no_spread():
+  assert seeds.difference(Cell({0: 2.0, 1: 3.0}), Cell({0: 1.0, 1: 2.0})).p == 0
+  assert seeds.difference(Cell({0: 2.0, 1: 3.0}), Cell({0: 2.0, 1: 3.0})).p == 1
+
+
+def test_equal_updates_are_those_that_all_runs_have_made(tmp_path):
+  written.run(tmp_path / "a", "vae", 0, {20: {"frechet": 7.0}, 40: {"frechet": 5.0}})
+  written.run(tmp_path / "b", "wgan_gp", 0, {20: {"frechet": 3.0}}, steps=20)
+  found = one(tmp_path)
+  view = compare.at_step(compare.equal_updates(found.groups))
+  assert [frechet(g, view).values for g in found.groups] == [{0: 7.0}, {0: 3.0}]
+  assert [frechet(g, compare.final).values for g in found.groups] == [{0: 5.0}, {0: 3.0}]
+
+
+def test_equal_operations_give_a_cheaper_method_more_updates(tmp_path):
+  written.run(tmp_path / "a", "vae", 0, {s: {"frechet": float(s)} for s in (10, 20, 40)})
+  dear = {"flops_per_step": 4e6}
+  written.run(tmp_path / "b", "wgan_gp", 0, {s: {"frechet": float(s)} for s in (10, 20, 40)}, made=dear)
+  found = one(tmp_path)
+  view = compare.within_flops(compare.equal_flops(found.groups))
+  assert [frechet(g, view).values for g in found.groups] == [{0: 40.0}, {0: 10.0}]
+
+
+def test_the_best_checkpoint_is_chosen_by_held_out_images_not_by_test_scores(tmp_path):
+  scores = {20: {"frechet": 9.0}, 40: {"frechet": 1.0}}
+  written.run(tmp_path / "a", "vae", 0, scores, energy={10: 0.5, 20: 0.1, 30: 0.3, 40: 0.2})
+  assert frechet(one(tmp_path).groups[0], compare.best).values == {0: 9.0}
+
+
+def test_rivals_are_the_best_of_each_kind_by_held_out_images(tmp_path):
+  scores = {40: {"frechet": 1.0}}
+  for name, last in (("vae", 0.3), ("gan", 0.2), ("lsgan", 0.1)):
+    written.run(tmp_path / name, name, 0, scores, energy={40: last})
+  written.run(tmp_path / "other", "vae", 0, scores, energy={40: 0.4}, config={"method_args": {"beta": 4}})
+  found = one(tmp_path)
+  a, b = compare.rivals(found)
+  assert (a.name, b.name) == ("vae (latent_dim 4)", "lsgan")
+
+
+def test_methods_are_told_apart_by_what_differs(tmp_path):
+  for beta in (1, 4):
+    for seed in (0, 1):
+      written.run(tmp_path / f"{beta}{seed}", "vae", seed, config={"method_args": {"beta": beta, "width": 8}})
+  found = one(tmp_path)
+  assert [(g.name, sorted(g.records)) for g in found.groups] == [
+    ("vae (beta 1)", [0, 1]),
+    ("vae (beta 4)", [0, 1]),
+  ]
+
+
+def test_data_sets_are_never_mixed(tmp_path):
+  written.run(tmp_path / "a", "vae", 0, {40: {"frechet": 1.0}})
+  other = written.PROTOCOL | {"samples": 5}
+  size = {"image_size": 16}
+  written.run(tmp_path / "b", "wgan_gp", 0, {40: {"frechet": 1.0}}, protocol=other, config=size)
+  assert [c.title for c in comparisons(tmp_path)] == ["blobs_single 8x8", "blobs_single 16x16"]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_collapse_is_diversity_lost(tmp_path, share):
+  for seed in (0, 1):
+    lost = seed < 2 * share
+    written.run(tmp_path / str(seed), "gan", seed, {40: {"diversity": 0.1 if lost else 1.9}})
+  assert compare.collapsed(one(tmp_path).groups[0]).estimate.value == share
+
+
+def test_likelihoods_of_bits_and_of_images_are_two_numbers(tmp_path):
+  measure = {"likelihood": {"nll": 3.0, "nll_error": 0.1, "samples": 500, "bits_per_dimension": 0.2}}
+  for name, likelihood in (("a", "bernoulli"), ("b", "gaussian")):
+    args = {"method_args": {"likelihood": likelihood}}
+    written.run(tmp_path / name, "vae", 0, {40: {}}, measures=measure, config=args)
+  found = [set(g.first.scores[40]) for g in one(tmp_path).groups]
+  assert "likelihood/bits_per_dimension of bits" in found[0] - found[1]
+  assert "likelihood/bits_per_dimension of images" in found[1] - found[0]
+  assert (
+    json.loads(one(tmp_path).groups[0].first.scores[40]["likelihood/nll_error"].protocol)["samples"] == 500
+  )
+
+
+def test_probes_are_read_with_their_floors(tmp_path):
+  folder = written.run(tmp_path / "a", "wgan_gp", 0)
+  numbers = {"across spherical/unsure": {"value": 0.3}, "real/unsure": {"value": 0.01}}
+  written.write(folder / "probes/40/interpolation.json", {"protocol": {}, "numbers": numbers})
+  assert one(tmp_path).groups[0].first.scores[40]["interpolation/across spherical/unsure"][::2] == (0.3, 0.01)
+
+
+def test_a_missing_number_is_a_dash_with_its_reason(tmp_path):
+  written.run(tmp_path / "a", "vae", 0, {40: {"frechet": 2.0, "kid": None}})
+  written.run(tmp_path / "b", "wgan_gp", 0, {40: {"kid": 0.1}})
+  written.run(tmp_path / "c", "lsgan", 0, {20: {"kid": 0.1}})
+  found = one(tmp_path)
+  axes = [FRECHET, axis_of("kid")]
+  table = tables.scores(found, compare.final, axes, "")
+  shown = {
+    row[0].text: [(cell.text, cell.order, table.notes[cell.note - 1]) for cell in row[2:]]
+    for row in table.rows
+  }
+  assert shown["vae"][1] == ("\u2013", None, "not finite at step 40")
+  assert shown["wgan_gp"][0] == ("\u2013", None, "not measured at step 40")
+  assert shown["lsgan"][0] == ("\u2013", None, "not evaluated at step 40")
+  assert shown["vae"][0][:2] == ("2", 2.0)
+
+
+def test_what_a_method_cannot_have_is_said(tmp_path):
+  measure = {"likelihood": {"bits_per_dimension": 0.2}}
+  written.run(tmp_path / "a", "vae", 0, {40: {}}, measures=measure)
+  written.run(tmp_path / "b", "wgan_gp", 0, {40: {}})
+  cell = compare.cell(
+    one(tmp_path).groups[1], compare.final, axis_of("likelihood/bits_per_dimension of images")
+  )
+  assert cell == Cell({}, "it has no likelihood")
+
+
+def test_sampling_speeds_of_two_devices_are_not_put_side_by_side(tmp_path):
+  for name, device in (("vae", "1 x cpu"), ("wgan_gp", "1 x gpu")):
+    measure = {"sampling": {"images_per_second": 9.0, "device": device, "batch": 256}}
+    written.run(tmp_path / name, name, 0, {40: {}}, measures=measure)
+  row = compare.row(one(tmp_path), compare.final, axis_of("sampling/images_per_second"))
+  assert [cell.values for cell in row.values()] == [{}, {}]
+  assert "'1 x cpu' and '1 x gpu'" in row["vae"].reason
+
+
+def test_the_answer_tells_who_gives_up_what(made):
+  told = answers.sentences(one(made[0]))
+  assert len(told) == 5
+  assert "40 generator updates each, in three training seeds" in told[0]
+  assert told[1].startswith("Against wgan_gp, vae gives up precision (0.4")
+  assert told[2].startswith("Against vae, wgan_gp gives up recall (0.3")
+  assert "vae is 1.99 times as far from the data" in told[3]
+  assert told[4].startswith("Of six numbers that have a better side, 6 differ")
+
+
+def test_the_answer_of_one_seed_claims_no_certainty(tmp_path):
+  told = answers.sentences(one(written.grid(tmp_path, seeds=1)))
+  assert "no telling a gap between methods from a gap between two runs" in told[4]
+
+
+def test_differences_within_noise_are_undecided(tmp_path):
+  found = one(written.grid(tmp_path, spread=3.0))
+  told = answers.sentences(found)
+  assert "gives up nothing that was measured and decided" in told[1] + told[2]
+  table = tables.differences(found, compare.final)
+  assert "undecided" in {row[-1].text for row in table.rows}
+
+
+def test_the_page_needs_nothing_else(made):
+  sources = re.findall(r'(?:src|href)="([^"]*)"', made[1])
+  assert sources
+  assert all(source.startswith(("data:", "#")) for source in sources)
+  assert not re.search(r"url\(|@import|fetch\(|XMLHttp", made[1])
+
+
+def test_every_picture_says_what_it_shows(made):
+  pictures = re.findall(r"<img [^>]*>", made[1])
+  assert len(pictures) > 10
+  assert all(re.search(r'alt="[^"]{10,}"', picture) for picture in pictures)
+
+
+def test_the_page_is_the_same_every_time(made):
+  found = comparisons(made[0])
+  assert page.render(found, [], "command") == page.render(found, [], "command")
+
+
+def test_every_number_is_written_beside_the_page(made):
+  rows = json.loads((made[0] / "out" / "scores.json").read_text())
+  mine = [r for r in rows if (r["method"], r["seed"], r["step"], r["axis"]) == ("vae", 1, 40, "recall")]
+  assert len(mine) == 1
+  assert 0.7 < mine[0]["value"] < 0.9
+  assert mine[0]["floor"] == 0.9
+  assert mine[0]["protocol"] == written.PROTOCOL
+
+
+def test_names_are_escaped(tmp_path):
+  bad = "<script>alert(1)</script>"
+  written.run(tmp_path / "a", "vae", 0, {40: {"frechet": 1.0}}, config={"method": bad, "dataset": bad})
+  written.run(
+    tmp_path / "b", "gan", 0, {40: {"frechet": 1.0}}, made={"command": bad}, config={"dataset": bad}
+  )
+  claim = dict.fromkeys(report.FIELDS, bad) | {"verdict": "depends"}
+  written.write(tmp_path / "claims.json", [claim])
+  assert "alert(1)" in (html := make(tmp_path, claims=tmp_path / "claims.json"))
+  assert bad not in html
+
+
+def damaged(folder):
+  (written.run(folder / "a", "vae", 0) / "eval").mkdir()
+  (folder / "a/eval/40.json").write_text("{")
+
+
+def torn(folder):
+  (written.run(folder / "a", "vae", 0) / "metrics.jsonl").write_text("[]\n")
+
+
+def twice(folder):
+  for name in "ab":
+    written.run(folder / name, "vae", 0, {40: {"frechet": 1.0}})
+
+
+def two_protocols(folder):
+  written.run(folder / "a", "vae", 0, {40: {"frechet": 1.0}})
+  written.run(folder / "b", "gan", 0, {40: {"frechet": 1.0}}, protocol=written.PROTOCOL | {"samples": 7})
+
+
+def classifier(folder):
+  written.run(folder / "a", "classifier", 0, made={"generates": False, "encodes": False})
+
+
+def old(folder):
+  (written.run(folder / "a", "vae", 0) / "run.json").unlink()
+
+
+@pytest.mark.parametrize(
+  ("arrange", "message"),
+  [
+    (lambda folder: None, "holds no run"),
+    (lambda folder: written.run(folder / "a", "vae", 0), "none of these runs was evaluated"),
+    (damaged, "40.json cannot be read"),
+    (torn, "metrics.jsonl has a line that is no object"),
+    (twice, "are the same run"),
+    (two_protocols, "samples is 100 and 7"),
+    (classifier, "nothing to compare"),
+    (old, "no run.json"),
+  ],
+)
+def test_bad_folders_are_refused_and_nothing_is_written(tmp_path, arrange, message):
+  arrange(tmp_path)
+  with pytest.raises(InputError, match=message):
+    make(tmp_path)
+  assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+  ("claims", "message"),
+  [
+    ("{", "cannot be read"),
+    ("{}", "no list"),
+    ('[{"id": "A1"}]', "lacks 'claim'"),
+    (json.dumps([dict.fromkeys(report.FIELDS, "maybe")]), "must begin with one of"),
+  ],
+)
+def test_bad_claims_are_refused(tmp_path, claims, message):
+  written.run(tmp_path / "a", "vae", 0, {40: {"frechet": 1.0}})
+  (tmp_path / "claims.json").write_text(claims)
+  with pytest.raises(InputError, match=message):
+    make(tmp_path, claims=tmp_path / "claims.json")
+
+
+@pytest.mark.parametrize(
+  ("flags", "message"),
+  [
+    ({"workdirs": ""}, "--workdirs is missing"),
+    ({"out": ""}, "--out is missing"),
+    ({"out": "/proc/nowhere"}, "cannot be written"),
+    ({"workdirs": "/nowhere"}, "is no folder"),
+  ],
+)
+def test_bad_flags_are_refused(tmp_path, flags, message):
+  written.run(tmp_path / "a", "vae", 0, {40: {"frechet": 1.0}})
+  with pytest.raises(InputError, match=message):
+    call(**({"workdirs": tmp_path, "out": tmp_path / "out"} | flags))
+
+
+CHECK = """
+<script>
+addEventListener("load", () => {
+  const found = {}, tables = [...document.querySelectorAll("table")];
+  const table = tables.find(one => one.caption.textContent.startsWith("Fidelity"));
+  const order = () => [...table.tBodies[0].rows].map(row => row.cells[0].textContent);
+  const heading = [...table.tHead.rows[0].cells].find(cell => cell.textContent.startsWith("precision"));
+  found.images = [...document.images].map(image => image.complete && image.naturalWidth > 0);
+  found.wide = document.documentElement.scrollWidth - innerWidth;
+  heading.querySelector("button").click();
+  found.up = order(), found.upSaid = heading.getAttribute("aria-sort");
+  heading.querySelector("button").click();
+  found.down = order(), found.downSaid = heading.getAttribute("aria-sort");
+  document.body.innerHTML = "";
+  document.title = JSON.stringify(found);
+});
+</script>
+"""
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.mark.skipif(not BROWSER, reason="no Chromium on PATH")
+@pytest.mark.parametrize("width", [1280, 500])
+def test_a_browser_shows_and_sorts_the_page_without_a_complaint(made, tmp_path, width):
+  (tmp_path / "page.html").write_text(made[1].replace("</body>", CHECK + "</body>"))
+  command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},900"]
+  command += [f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--dump-dom"]
+  shown = subprocess.run(
+    [*command, (tmp_path / "page.html").as_uri()],
+    capture_output=True,
+    text=True,
+    timeout=120,
+    env=os.environ | {"HOME": str(tmp_path)},
+  )
+  title = re.search(r"<title>(.*?)</title>", shown.stdout)
+  found = json.loads(title[1].replace("&quot;", '"'))
+  assert len(found["images"]) > 10
+  assert all(found["images"])
+  assert found["wide"] <= 0
+  assert (found["up"], found["upSaid"]) == (["vae", "wgan_gp", "real images"], "ascending")
+  assert (found["down"], found["downSaid"]) == (["real images", "wgan_gp", "vae"], "descending")
+  assert "CONSOLE" not in shown.stderr
+
+
+def test_a_folder_stands_for_all_runs_below_it(made):
+  assert len(records.folders([str(made[0])])) == 6
+  assert records.folders([str(made[0] / "vae" / "1")]) == [pathlib.Path(made[0] / "vae" / "1")]

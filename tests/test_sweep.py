@@ -1,0 +1,159 @@
+"""Grids of trainings: what runs, what is left alone, and what a failure or an interrupt leaves."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from launch import sweep
+
+TRAINING = """
+import json, os, pathlib, signal, sys, time
+folder, behaviour = pathlib.Path(sys.argv[1]), sys.argv[2]
+folder.mkdir(parents=True, exist_ok=True)
+(folder / "config.json").write_text(json.dumps({"steps": 10}))
+starts = folder / "starts"
+starts.write_text(str(int(starts.read_text()) + 1 if starts.exists() else 1))
+(folder / "cores").write_text(json.dumps(sorted(os.sched_getaffinity(0))))
+def log(step):
+  with (folder / "metrics.jsonl").open("a") as file:
+    print(json.dumps({"step": step}), file=file)
+log(5)
+if behaviour == "fail":
+  sys.exit("error: the loss is nan")
+if behaviour == "preempted":
+  print("stopped at step 5 of 10")
+  sys.exit(0)
+if behaviour == "meet":
+  others = [p for p in folder.parents[1].iterdir() if p != folder.parent]
+  until = time.monotonic() + 20
+  while not all((p / "0" / "starts").exists() for p in others):
+    if time.monotonic() > until:
+      sys.exit("nobody came")
+    time.sleep(0.05)
+if behaviour == "wait":
+  def save(*_):
+    log(7)
+    print("stopped at step 7 of 10")
+    sys.exit(0)
+  signal.signal(signal.SIGTERM, save)
+  while True:
+    time.sleep(0.05)
+log(10)
+print("done at step 10 of 10")
+"""
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch):
+  monkeypatch.setattr(sweep, "POLL", 0.05)
+
+
+def member(out, name, behaviour="train"):
+  workdir = out / name / "0"
+  return sweep.Member(name, (sys.executable, "-c", TRAINING, str(workdir), behaviour), workdir)
+
+
+def starts(one):
+  return int((one.workdir / "starts").read_text())
+
+
+def test_a_grid_is_the_product_in_the_order_of_seeds(tmp_path):
+  members = sweep.grid(tmp_path, ["wgan_gp", "vae"], ["mnist", "cifar10/bird"], [3, 4], {"steps": 7})
+  assert [m.name for m in members[:4]] == [
+    "mnist/wgan_gp/3",
+    "mnist/vae/3",
+    "cifar10_bird/wgan_gp/3",
+    "cifar10_bird/vae/3",
+  ]
+  assert len({m.workdir for m in members}) == 8
+  assert members[-1].command[3:] == (
+    "--config=configs/vae.py:cifar10/bird",
+    f"--workdir={tmp_path}/cifar10_bird/vae/4",
+    "--config.steps=7",
+    "--config.seed=4",
+  )
+
+
+def test_a_failed_member_is_told_of_and_the_others_run(tmp_path, capfd):
+  members = [member(tmp_path, "a"), member(tmp_path, "b", "fail"), member(tmp_path, "c")]
+  assert sweep.run(members) == [members[1]]
+  assert [sweep.done(m) for m in members] == [True, False, True]
+  assert "failed: b: error: the loss is nan" in capfd.readouterr().err
+
+
+def test_what_is_done_is_left_alone_and_what_failed_is_tried_again(tmp_path):
+  members = [member(tmp_path, "a"), member(tmp_path, "b", "fail")]
+  sweep.run(members)
+  mended = member(tmp_path, "b")
+  assert sweep.run([members[0], mended]) == []
+  assert (starts(members[0]), starts(mended)) == (1, 2)
+
+
+def test_another_command_is_not_done(tmp_path):
+  sweep.run([member(tmp_path, "a")])
+  assert not sweep.done(member(tmp_path, "a", "wait"))
+
+
+def test_a_training_that_was_preempted_is_not_done(tmp_path):
+  one = member(tmp_path, "a", "preempted")
+  assert sweep.run([one]) == [one]
+  assert not sweep.done(one)
+
+
+def test_jobs_run_at_a_time_each_on_its_own_cores(tmp_path):
+  members = [member(tmp_path, name, "meet") for name in "ab"]
+  assert sweep.run(members, jobs=2) == []
+  cores = [set(map(int, (m.workdir / "cores").read_text().strip("[]").split(","))) for m in members]
+  assert cores[0] | cores[1] == os.sched_getaffinity(0)
+  if len(os.sched_getaffinity(0)) > 1:
+    assert not cores[0] & cores[1]
+
+
+def test_progress_is_the_share_of_steps(tmp_path):
+  one = member(tmp_path, "a", "fail")
+  assert sweep.reached(one) == 0
+  sweep.run([one])
+  assert sweep.reached(one) == 0.5
+
+
+def test_an_interrupt_lets_trainings_save(tmp_path):
+  one = member(tmp_path, "a", "wait")
+  given = f"{one.name!r}, {one.command!r}, pathlib.Path({str(one.workdir)!r})"
+  code = f"import pathlib; from launch import sweep; sweep.run([sweep.Member({given})])"
+  grid = subprocess.Popen([sys.executable, "-c", code], cwd=sweep.ROOT, stderr=subprocess.DEVNULL)
+  until = time.monotonic() + 30
+  while sweep.reached(one) == 0 and time.monotonic() < until:
+    time.sleep(0.05)
+  grid.send_signal(signal.SIGINT)
+  assert grid.wait(30) != 0
+  assert sweep.reached(one) == 0.7
+  assert sweep.said(one) == "stopped at step 7 of 10"
+  assert not sweep.done(one)
+
+
+@pytest.mark.parametrize(
+  ("arguments", "message"),
+  [
+    (["--configs", "wgan"], "--out"),
+    (["--out=x", "--configs", "wgan_pg"], "none of"),
+    (["--out=x", "--configs", "wgan", "--set", "steps"], "FIELD=VALUE"),
+    (["--out=x", "--configs", "wgan", "--jobs", "0"], "at least 1"),
+    (["--out=x", "--configs", "wgan", "wgan"], "twice"),
+    (["--out=x", "--configs", "wgan", "--seeds", "a"], "invalid int"),
+  ],
+)
+def test_bad_input_is_told_in_a_line(arguments, message, capsys):
+  with pytest.raises(SystemExit) as error:
+    sweep.main(arguments)
+  assert error.value.code == 2
+  assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_dry_prints_commands_and_runs_none(tmp_path, capsys):
+  assert sweep.main([f"--out={tmp_path}", "--configs", "wgan", "--seeds", "0", "1", "--dry"]) == 0
+  assert len(capsys.readouterr().out.splitlines()) == 2
+  assert not list(tmp_path.iterdir())
