@@ -53,6 +53,29 @@ def made(tmp_path_factory):
   return folder, make(folder)
 
 
+@pytest.mark.parametrize(
+  ("axis", "a", "b", "wins"),
+  [
+    ("precision", 0.8, 0.4, 1),
+    ("frechet", 0.8, 0.4, -1),
+    ("diversity", 0.8, 0.4, -1),
+    ("diversity", 0.1, 0.4, -1),
+    ("diversity", 0.6, 0.4, 0),
+    ("posterior/active_units", 0.8, 0.4, 0),
+    ("precision", 0.8, math.nan, 0),
+  ],
+)
+def test_the_better_of_two_is_told_by_the_axis(axis, a, b, wins):
+  assert compare.winner(axis_of(axis), a, b, real=0.5) == wins
+  assert compare.winner(axis_of(axis), b, a, real=0.5) == -wins
+
+
+def test_training_time_is_that_of_the_steps(tmp_path):
+  record = records.read(written.run(tmp_path / "a", "vae", 0))  # 5 steps a second, 40 of them
+  assert record.seconds(40) == pytest.approx(8)
+  assert record.seconds(20) == pytest.approx(4)
+
+
 def test_an_interval_is_students():
   found = seeds.interval([1.0, 2.0, 6.0])
   half = 4.302653 * math.sqrt(7) / math.sqrt(3)  # t of 2 degrees of freedom, standard deviation of the values
@@ -158,7 +181,9 @@ def test_probes_are_read_with_their_floors(tmp_path):
   folder = written.run(tmp_path / "a", "wgan_gp", 0)
   numbers = {"across spherical/unsure": {"value": 0.3}, "real/unsure": {"value": 0.01}}
   written.write(folder / "probes/40/interpolation.json", {"protocol": {}, "numbers": numbers})
-  assert one(tmp_path).groups[0].first.scores[40]["interpolation/across spherical/unsure"][::2] == (0.3, 0.01)
+  scores = one(tmp_path).groups[0].first.scores[40]
+  assert scores["interpolation/across spherical/unsure"][::2] == (0.3, 0.01)
+  assert "interpolation/real/unsure" not in scores
 
 
 def test_a_missing_number_is_a_dash_with_its_reason(tmp_path):
