@@ -76,6 +76,21 @@ def test_training_time_is_that_of_the_steps(tmp_path):
   assert record.seconds(20) == pytest.approx(4)
 
 
+def test_a_budget_is_what_its_steps_add_up_to(tmp_path):
+  written.run(tmp_path / "a", "wgan_gp", 0)
+  (row,) = tables.budgets(one(tmp_path)).rows
+  assert [cell.text for cell in row] == [
+    *("wgan_gp", "40", "critic 80", "640", "4e+07", "0.133", "1 x cpu", "10", "5"),
+  ]
+
+
+def test_stability_counts_runs_that_ended_early_and_those_that_collapsed(tmp_path):
+  written.run(tmp_path / "a", "gan", 0, {40: {"diversity": 0.1}})
+  written.run(tmp_path / "b", "gan", 1, {20: {"diversity": 1.9}}, steps=20)
+  (row,) = tables.stability(one(tmp_path)).rows
+  assert [cell.text for cell in row] == ["gan", "1 of 2", "1 of 2", "0.1 [0.1, 0.1]"]
+
+
 def test_an_interval_is_students():
   found = seeds.interval([1.0, 2.0, 6.0])
   half = 4.302653 * math.sqrt(7) / math.sqrt(3)  # t of 2 degrees of freedom, standard deviation of the values

@@ -9,6 +9,7 @@ from gengap.gap.compare import Comparison, Group, View
 from gengap.gap.seeds import Cell, Difference, difference
 
 MOST = 6  # axes named in a sentence
+TRIFLE = 0.01  # of a number, that one seed's difference must exceed to be told
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -21,6 +22,12 @@ class Gap(NamedTuple):
   less: Difference  # a - b
   wins: int  # 1: a is better, -1: b, 0: neither
   real: float
+
+  @property
+  def clear(self) -> bool:
+    """Whether it is worth telling: decided by its interval or, of one seed, more than a trifle."""
+    one, two = self.a.estimate.value, self.b.estimate.value
+    return self.less.decided if self.less.n > 1 else abs(one - two) > TRIFLE * max(abs(one), abs(two))
 
 
 def gaps(comparison: Comparison, a: Group, b: Group, view: View) -> list[Gap]:
@@ -41,7 +48,7 @@ def gaps(comparison: Comparison, a: Group, b: Group, view: View) -> list[Gap]:
 
 def short(value: float) -> str:
   """Returns a number by three digits that count."""
-  return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+  return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def count(n: int, what: str) -> str:
@@ -99,7 +106,7 @@ def sentences(comparison: Comparison) -> list[str]:
   )
   if not found:
     return [first, f"Neither was evaluated at step {step:,}: no gap can be told."]
-  told = [gap for gap in found if gap.wins and (n < 2 or gap.less.decided) and gap.axis.theme != DISTANCE]
+  told = [gap for gap in found if gap.wins and gap.clear and gap.axis.theme != DISTANCE]
   lost_a = [(gap, gap.a, gap.b) for gap in told if gap.wins < 0]
   lost_b = [(gap, gap.b, gap.a) for gap in told if gap.wins > 0]
   updates = width(comparison, a, b, view)

@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from gengap.gap import compare
 from gengap.gap.axes import AXES, HINTS, axis_of
@@ -42,7 +43,7 @@ def panel(width: float, height: float) -> tuple[Figure, Axes]:
   """Returns a figure of one plot, in inches."""
   figure = Figure(figsize=(width, height), layout="constrained")
   plot = figure.add_subplot()
-  plot.tick_params(labelsize=8)
+  plot.tick_params(which="both", labelsize=8)
   plot.spines[["top", "right"]].set_visible(False)
   return figure, plot
 
@@ -87,8 +88,8 @@ def planes(comparison: Comparison, view: View) -> Iterator[Drawn]:
       plot.plot(*real, "*", color="black", ms=11, label="real images")
       plot.set_xlabel(f"{across} (is everything there?)", fontsize=9)
       plot.set_ylabel(f"{up} (do samples look real?)", fontsize=9)
-      plot.set_xlim(left=0)
-      plot.set_ylim(bottom=0)
+      plot.set_xlim(0, 1.08 * plot.dataLim.x1)
+      plot.set_ylim(0, 1.08 * plot.dataLim.y1)
       legend(plot)
       yield Drawn(figure, f"{up} against {across}, every method of {comparison.title}")
 
@@ -111,6 +112,8 @@ def panels(comparison: Comparison, view: View) -> Iterator[Drawn]:
       plot.axvline(real, color="black", linestyle=":", linewidth=1)
     plot.set_yticks(range(len(comparison.groups)), [group.name for group in comparison.groups], fontsize=8)
     plot.set_ylim(len(comparison.groups) - 0.5, -0.5)
+    plot.xaxis.set_major_locator(MaxNLocator(4))
+    plot.xaxis.set_major_formatter(lambda x, _: f"{x:.4g}")
     plot.set_title(axis.title, fontsize=9, loc="left")
     plot.set_xlabel(HINTS[axis.better], fontsize=7, color="dimgray")
     yield Drawn(figure, f"{axis.title} of every method of {comparison.title}")

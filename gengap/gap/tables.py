@@ -78,6 +78,7 @@ def differences(comparison: Comparison, view: View) -> Table | None:
     interval = f" [{short(less.mean.low)}, {short(less.mean.high)}]" if less.n > 1 else ""
     better = {1: a.name, -1: b.name, 0: "\u2013"}[gap.wins]
     verdict = (better if less.decided else "undecided") if less.n > 1 else f"{better} (one seed)"
+    verdict = verdict if gap.wins else "\u2013"
     body.append(
       [
         Shown(gap.axis.title, gap.axis.title),
@@ -86,7 +87,7 @@ def differences(comparison: Comparison, view: View) -> Table | None:
         plain(gap.real),
         Shown(f"{short(less.mean.value)}{interval}", less.mean.value),
         plain(less.p),
-        Shown(verdict if gap.axis.better else "\u2013", verdict),
+        Shown(verdict, verdict),
       ]
     )
   columns = ("number", a.name, b.name, "real images", f"{a.name} less {b.name}", "p, paired", "better")
