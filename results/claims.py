@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 HERE = pathlib.Path(__file__).parent
 INTRODUCTION = """# Claims
 
-Every experiment and claim of the five source reports, what was measured of it here, on how many training seeds, and
-at which budget. A verdict holds at that budget. Brackets are intervals of 95 %: over training seeds where there are
-several, else over images or paths; parentheses are standard deviations over seeds. This page is written by
-`python -m results.claims` from [`claims.json`](claims.json), which the report takes too
-(`python -m gengap.report --claims=results/claims.json`).
+Every experiment and claim of the five source reports, what was measured of it here, on how many training
+seeds, and at which budget. A verdict holds at that budget. Brackets are intervals of 95 %: over training
+seeds where there are several, else over images or paths; parentheses are standard deviations over seeds.
+This page is written by `python -m results.claims` from [`claims.json`](claims.json), which the report takes
+too (`python -m gengap.report --claims=results/claims.json`).
 
 | id | claim | measured | seeds | budget | verdict | where |
 | --- | --- | --- | --- | --- | --- | --- |
