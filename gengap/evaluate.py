@@ -5,7 +5,9 @@
     [--outside=DATASET]
 
 Prints what it finds and writes it to eval/STEP.json, with all that is needed to take it again, and to
-TensorBoard. Of samples (`score`), each beside its floor, the same of real images:
+TensorBoard. What the file has by the same protocol stays; by another, it is replaced.
+
+Of samples (`score`), each beside its floor, the same of real images:
 
   frechet          Frechet distance of features (the FID with Inception's)
   kid              Kernel Inception Distance
@@ -30,6 +32,7 @@ And of everything that makes images (`budget`):
   sampling         images a second, operations an image
 """
 
+import contextlib
 import json
 import pathlib
 from collections.abc import Callable, Mapping
@@ -185,10 +188,32 @@ def whole(flag: str, values: list[str]) -> list[int]:
   return [int(value) for value in values]
 
 
+def before(path: pathlib.Path) -> Numbers:
+  """Returns what an earlier evaluation found; nothing where there is none, or a damaged one."""
+  with contextlib.suppress(OSError, ValueError):
+    found = json.loads(path.read_text())
+    return found if isinstance(found, dict) else {}
+  return {}
+
+
+def together(old: Numbers, new: Numbers) -> Numbers:
+  """Returns what was found now and, where it was taken by the same protocol, what else was found before."""
+  kept = dict(old)
+  if "protocol" in new and old.get("protocol") != new["protocol"]:
+    kept = {name: value for name, value in old.items() if name not in MEASURES or name == "sampling"}
+  one, two = old.get("samples"), new.get("samples")
+  if one and two and all(one.get(key) == two[key] for key in ("fingerprint", "subject")):
+    new = new | {"samples": two | {"scores": one["scores"] | two["scores"]}}
+  commands = dict.fromkeys([*old.get("commands", []), *new["commands"]])
+  return kept | new | {"commands": list(commands)}
+
+
 def write(run: Run, found: Numbers, path: pathlib.Path) -> None:
   """Writes what was found of a checkpoint to a file and to TensorBoard."""
   plain = json.loads(json.dumps(found), parse_constant=lambda _: None)  # JSON knows no infinities
-  path.write_text(json.dumps(plain, indent=2) + "\n")
+  scratch = path.with_suffix(".json.tmp")
+  scratch.write_text(json.dumps(together(before(path), plain), indent=2) + "\n")
+  scratch.replace(path)
   with SummaryWriter(str(path.parents[1]), filename_suffix=".eval") as board:
     for name, seen in plain.get("samples", {}).get("scores", {}).items():
       if seen["value"] is not None:
@@ -220,14 +245,16 @@ def main(rest: list[str]) -> None:
     path = pathlib.Path(str(WORKDIR.value)).expanduser() / "eval" / f"{run.step}.json"
     path.parent.mkdir(exist_ok=True)
     found: Numbers = {"step": run.step, "weights": "ema" if run.config.ema else "last"}
+    found["commands"] = [cli.command()]
     if judge:
       found["samples"] = seen = judge.score(run, seeds)
       log.say(
         f"step {run.step}: {judge.number} samples, {len(seeds)} times, by protocol {seen['fingerprint']}\n"
         + table(seen["scores"])
       )
-    protocol = {"split": "test", "images": len(images), "seed": SEED.value, "version": gengap.__version__}
-    found |= {"command": cli.command(), "protocol": protocol}
+    if asked:
+      found["protocol"] = {"split": "test", "images": len(images), "seed": SEED.value}
+      found["protocol"]["version"] = gengap.__version__
     for name in (name for name in names if name in MEASURES):
       key = jax.random.fold_in(jax.random.key(SEED.value), list(MEASURES).index(name))
       found[name] = MEASURES[name](run, key, images, path)

@@ -145,6 +145,7 @@ def test_a_run_is_judged_by_one_command(trained):
 
 
 def test_a_vae_is_judged_by_its_samples_too(trained):
+  (trained / "vae" / "eval" / "4.json").unlink(missing_ok=True)
   judge(trained / "vae", "--metrics=sharpness,posterior")
   found = json.loads((trained / "vae" / "eval" / "4.json").read_text())
   assert found["samples"]["subject"]["drawn"] == "decoder means"

@@ -224,6 +224,32 @@ def test_a_gan_is_judged_by_one_command(trained):
   assert len(list((trained / "wgan_gp").glob("*.eval"))) >= 2
 
 
+def test_what_was_found_before_stays_where_its_protocol_is_the_same(trained):
+  first = judged(trained / "wgan_gp", "--metrics=sharpness,sampling", "--sample_seeds=0")[4]
+  second = judged(trained / "wgan_gp", "--metrics=blobs", "--sample_seeds=0")[4]
+  assert second["samples"]["scores"]["sharpness"] == first["samples"]["scores"]["sharpness"]
+  assert "centre_ks" in set(second["samples"]["scores"]) - set(first["samples"]["scores"])
+  assert second["sampling"] == first["sampling"]
+  third = judged(trained / "wgan_gp", "--metrics=sharpness", "--sample_seeds=1")[4]
+  assert set(third["samples"]["scores"]) == {"sharpness"}
+  assert third["samples"]["subject"]["seeds"] == [1]
+
+
+@pytest.mark.parametrize(("images", "left"), [(8, {"posterior", "sampling"}), (9, {"sampling"})])
+def test_measures_of_other_images_are_replaced(images, left):
+  old = {"protocol": {"images": 8}, "posterior": {"elbo": 1}, "sampling": {}, "commands": ["a"]}
+  new = {"protocol": {"images": images}, "likelihood": {"nll": 2}, "commands": ["b", "a"]}
+  found = evaluate.together(old, new)
+  assert set(found) == left | {"protocol", "likelihood", "commands"}
+  assert (found["protocol"], found["commands"]) == (new["protocol"], ["a", "b"])
+
+
+@pytest.mark.parametrize("text", ["{", "[]", ""])
+def test_a_damaged_evaluation_is_written_anew(tmp_path, text):
+  (tmp_path / "4.json").write_text(text)
+  assert evaluate.before(tmp_path / "4.json") == {}
+
+
 def test_inception_is_shown_a_grey_image_three_times_and_says_so(trained, monkeypatch, capsys):
   monkeypatch.setattr(eyes, "inception_eye", lambda path, resize: EYE._replace(protocol={"resize": resize}))
   args = ("--features=inception", "--inception=weights.npz", "--metrics=frechet", "--sample_seeds=0")

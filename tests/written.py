@@ -47,7 +47,7 @@ def run(folder, method="vae", seed=0, scores=None, steps=STEPS, protocol=PROTOCO
     }
     evaluation = {
       "step": step,
-      "command": f"python -m gengap.evaluate --step={step}",
+      "commands": [f"python -m gengap.evaluate --step={step}"],
       "protocol": {"images": 10},
     }
     evaluation |= {"samples": {"protocol": protocol, "scores": seen}} | more.get("measures", {})

@@ -91,7 +91,7 @@ def commands(comparison: Comparison) -> list[tuple[str, list[str]]]:
   found = []
   for group in comparison.groups:
     for seed, record in sorted(group.records.items()):
-      evaluated = [text for _, text in sorted(record.commands.items()) if text]
+      evaluated = [text for _, texts in sorted(record.commands.items()) for text in texts]
       lines = [str(record.made.get("command", "")), *dict.fromkeys(evaluated)]
       found.append((f"{group.name}, seed {seed}", [line for line in lines if line]))
   return found

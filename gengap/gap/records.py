@@ -37,7 +37,7 @@ class Record(NamedTuple):
   made: Json  # run.json: see `gengap.budget.training`
   log: list[Json]  # metrics.jsonl
   scores: dict[int, dict[str, Score]]  # step -> name -> score, of evaluations and probes
-  commands: dict[int, str]  # step -> the evaluation's
+  commands: dict[int, list[str]]  # step -> those of its evaluation
 
   @property
   def last(self) -> int:
@@ -162,7 +162,7 @@ def read(workdir: pathlib.Path) -> Record:
     if math.isnan(step):
       raise InputError(f"{path} is no evaluation: it names no step")
     scores.setdefault(int(step), {}).update(evaluation(found, observes))
-    commands[int(step)] = str(found.get("command", ""))
+    commands[int(step)] = [str(command) for command in found.get("commands", [])]
   for path in sorted(workdir.glob("probes/*/*.json")):
     if path.parent.name.isdigit():
       scores.setdefault(int(path.parent.name), {}).update(probe(path.stem, parse(path)))
