@@ -127,6 +127,15 @@ def test_equal_updates_are_those_that_all_runs_have_made(tmp_path):
   assert [frechet(g, compare.final).values for g in found.groups] == [{0: 5.0}, {0: 3.0}]
 
 
+def test_a_run_that_ended_early_is_missing_and_holds_no_other_back(tmp_path):
+  for seed, last in ((0, 40), (1, 20)):
+    written.run(tmp_path / f"a{seed}", "vae", seed, {last: {"frechet": 5.0}}, steps=last)
+  written.run(tmp_path / "b", "wgan_gp", 0, {40: {"frechet": 3.0}})
+  found = one(tmp_path)
+  cell = frechet(found.groups[0], compare.at_step(compare.equal_updates(found.groups)))
+  assert cell == Cell({0: 5.0}, "not evaluated at step 40")
+
+
 def test_equal_operations_give_a_cheaper_method_more_updates(tmp_path):
   written.run(tmp_path / "a", "vae", 0, {s: {"frechet": float(s)} for s in (10, 20, 40)})
   dear = {"flops_per_step": 4e6}

@@ -154,13 +154,13 @@ def differing(one: str, two: str) -> str:
 
 
 def equal_updates(groups: Sequence[Group]) -> int:
-  """Returns the number of generator updates that every run has made."""
-  return min(record.last for group in groups for record in group.records.values())
+  """Returns the number of generator updates that some run of every method has made."""
+  return min(max(record.last for record in group.records.values()) for group in groups)
 
 
 def equal_flops(groups: Sequence[Group]) -> float:
-  """Returns the operations that every run has spent; NaN where they are not known of all."""
-  spent = [record.flops(record.last) for group in groups for record in group.records.values()]
+  """Returns the operations that some run of every method has spent; NaN where they are not known of all."""
+  spent = [max(record.flops(record.last) for record in group.records.values()) for group in groups]
   return math.nan if any(math.isnan(x) for x in spent) else min(spent)
 
 

@@ -62,7 +62,7 @@ def scores(comparison: Comparison, view: View, axes: Sequence[Axis], caption: st
   ]
   real = [compare.floor(comparison, view, axis) for axis in measured]
   if any(map(math.isfinite, real)):
-    body.append([Shown("real images", "\uffff"), Shown("")] + [plain(x) for x in real])
+    body.append([Shown("real images"), Shown("")] + [plain(x) for x in real])
   columns = [("method", ""), ("seeds", "")] + [(axis.title, HINTS[axis.better]) for axis in measured]
   return Table(caption, tuple(columns), body, notes)
 
