@@ -11,8 +11,9 @@ import argparse
 import json
 import pathlib
 import shlex
+import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,14 @@ def numbers(workdir: pathlib.Path, name: str) -> tuple[np.ndarray, np.ndarray]:
   lines = [json.loads(line) for line in (workdir / "metrics.jsonl").open()]
   points = [(line["step"], line[name]) for line in lines if line.get(name) is not None]
   return np.array([x for x, _ in points]), np.array([y for _, y in points])
+
+
+def execute(calls: Iterable[Sequence[str]], dry: bool) -> None:
+  """Prints commands and runs them one after the other, unless dry; stops at the first that fails."""
+  for call in calls:
+    print(shlex.join(call), flush=True)
+    if not dry:
+      subprocess.run(call, cwd=ROOT, check=True)
 
 
 def main(names: Sequence[str], describe: Callable[[str], tuple[str, dict[str, Any]]]) -> None:

@@ -7,12 +7,10 @@ DIR/DATASET is a classifier of it (configs/classifier.py); several blobs have no
 
 import argparse
 import pathlib
-import shlex
-import subprocess
 import sys
 
 from results.gap.runs import RUNS
-from results.trainings import ROOT
+from results.trainings import execute
 
 SAMPLED = ("frechet", "kid", "prdc", "diversity", "sharpness")
 OF_CODES = ("posterior", "likelihood", "reconstructions")
@@ -50,9 +48,12 @@ if __name__ == "__main__":
   parser.add_argument("--dry", action="store_true")
   parser.add_argument("names", nargs="*", default=list(RUNS))
   args = parser.parse_args()
-  for name in args.names:
-    for workdir in sorted((args.runs.resolve() / name).glob("[0-9]*/")):
-      for call in commands(name, workdir, args.classifiers.resolve()):
-        print(shlex.join(call), flush=True)
-        if not args.dry:
-          subprocess.run(call, cwd=ROOT, check=True)
+  execute(
+    (
+      call
+      for name in args.names
+      for workdir in sorted((args.runs.resolve() / name).glob("[0-9]*/"))
+      for call in commands(name, workdir, args.classifiers.resolve())
+    ),
+    args.dry,
+  )

@@ -8,12 +8,10 @@ DIR/DATASET holds a classifier of the data and image size (configs/classifier.py
 
 import argparse
 import pathlib
-import shlex
-import subprocess
 import sys
 
 from results.probes.runs import RUNS
-from results.trainings import ROOT
+from results.trainings import execute
 
 FLAGS = {  # what the reports ask of some
   "vae_10": ["--outside=mnist"],  # A6
@@ -45,8 +43,5 @@ if __name__ == "__main__":
   parser.add_argument("--dry", action="store_true")
   parser.add_argument("names", nargs="*", default=list(RUNS))
   args = parser.parse_args()
-  for name in args.names:
-    call = command(name, args.runs.resolve(), args.classifiers.resolve())
-    print(shlex.join(call), flush=True)
-    if not args.dry:
-      subprocess.run(call, cwd=ROOT, check=True)
+  runs, classifiers = args.runs.resolve(), args.classifiers.resolve()
+  execute((command(name, runs, classifiers) for name in args.names), args.dry)
