@@ -123,7 +123,8 @@ def test_progress_is_the_share_of_steps(tmp_path):
 def test_an_interrupt_lets_trainings_save(tmp_path):
   one = member(tmp_path, "a", "wait")
   given = f"{one.name!r}, {one.command!r}, pathlib.Path({str(one.workdir)!r})"
-  code = f"import pathlib; from launch import sweep; sweep.run([sweep.Member({given})])"
+  heard = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # which a shell's background job is not
+  code = f"import pathlib, signal; from launch import sweep; {heard}; sweep.run([sweep.Member({given})])"
   grid = subprocess.Popen([sys.executable, "-c", code], cwd=sweep.ROOT, stderr=subprocess.DEVNULL)
   until = time.monotonic() + 30
   while sweep.reached(one) == 0 and time.monotonic() < until:
