@@ -317,6 +317,14 @@ def torn(folder):
   (written.run(folder / "a", "vae", 0) / "metrics.jsonl").write_text("[]\n")
 
 
+def misshapen(found):
+  return lambda folder: written.write(written.run(folder / "a", "vae", 0) / "eval" / "40.json", found)
+
+
+def misconfigured(name, value):
+  return lambda folder: written.run(folder / "a", "vae", 0, config={name: value})
+
+
 def twice(folder):
   for name in "ab":
     written.run(folder / name, "vae", 0, {40: {"frechet": 1.0}})
@@ -341,7 +349,12 @@ def old(folder):
     (lambda folder: None, "holds no run"),
     (lambda folder: written.run(folder / "a", "vae", 0), "none of these runs was evaluated"),
     (damaged, "40.json cannot be read"),
-    (torn, "metrics.jsonl has a line that is no object"),
+    (torn, "metrics.jsonl is not as gengap writes it"),
+    (misshapen({"step": 40, "samples": [1]}), "40.json is not as gengap writes it"),
+    (misshapen({"step": 40, "samples": {"scores": {"frechet": 1}}}), "40.json is not as gengap writes it"),
+    (misshapen({"samples": {}}), "40.json is not as gengap writes it"),
+    (misconfigured("seed", None), "its seed is None"),
+    (misconfigured("checkpoint_every", 0), "its checkpoint_every is 0"),
     (twice, "are the same run"),
     (two_protocols, "samples is 100 and 7"),
     (classifier, "nothing to compare"),

@@ -1,5 +1,6 @@
 """What the folder of a run says, as plain data: config, budget, log, evaluations and probes."""
 
+import contextlib
 import json
 import math
 import pathlib
@@ -18,6 +19,12 @@ SETTINGS = (
   "dataset",
 )  # of a measure: how it was taken, not what it found
 SIGHT = ("split", "features", "classifier", "version")  # of a probe's protocol: what decides its numbers
+FIELDS = (  # of every config: type, and least value of numbers
+  *((name, str, 0) for name in ("method", "dataset", "best")),
+  *((name, int, 1) for name in ("steps", "log_every", "checkpoint_every", "image_size")),
+  *((name, dict, 0) for name in ("method_args", "dataset_args")),
+  ("seed", int, 0),
+)
 ASIDE = ("samples", "protocol", "subject")  # blocks of an evaluation that are no measures
 
 
@@ -130,42 +137,68 @@ def probe(name: str, found: Json) -> Iterator[tuple[str, Score]]:
       yield f"{name}/{row}", Score(value, text(taken), floor)
 
 
+@contextlib.contextmanager
+def shape_of(path: pathlib.Path) -> Iterator[None]:
+  """Tells of whatever in a file is not as it is written here, by one InputError that names the file."""
+  try:
+    yield
+  except InputError:
+    raise
+  except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+    raise InputError(f"{path} is not as gengap writes it: {type(error).__name__} {error}"[:300]) from error
+
+
+def configured(path: pathlib.Path) -> Json:
+  """Returns the config in a file.
+
+  Raises:
+    InputError: it lacks what every run has.
+  """
+  config = parse(path)
+  for name, kind, least in FIELDS:
+    value = config.get(name)
+    if not isinstance(value, kind) or (isinstance(value, int) and value < least):
+      raise InputError(f"{path} is no config of a run: its {name} is {value!r}"[:300])
+  return config
+
+
+def logged(path: pathlib.Path) -> list[Json]:
+  """Returns the lines of a metrics.jsonl, each with its step and what is finite of its numbers."""
+  lines = []
+  for line in path.read_text(errors="replace").splitlines():
+    entry = json.loads(line)
+    found = {name: number(value) for name, value in entry.items() if math.isfinite(number(value))}
+    lines.append(found | {"step": int(entry["step"])})
+  return lines
+
+
 def read(workdir: pathlib.Path) -> Record:
   """Reads a run's folder.
 
   Raises:
     InputError: it holds no run, one from before run.json was written, or a damaged file.
   """
-  config = parse(workdir / "config.json")
-  if missing := [key for key in ("method", "dataset", "seed", "best", "log_every") if key not in config]:
-    raise InputError(f"{workdir / 'config.json'} is no config of a run: it lacks {missing[0]}")
+  config = configured(workdir / "config.json")
   if not (workdir / "run.json").exists():
     raise InputError(
       f"{workdir} has no run.json, which says what a run costs: train it again, by the command that it was "
       "trained by (a run that is done only writes the file)"
     )
-  log = []
-  for line in (
-    (workdir / "metrics.jsonl").read_text().splitlines() if (workdir / "metrics.jsonl").exists() else []
-  ):
-    try:
-      entry = json.loads(line)
-      log.append({"step": int(entry["step"])} | {k: v for k, v in entry.items() if k != "step"})
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-      raise InputError(f"{workdir / 'metrics.jsonl'} has a line that is no object with a step") from error
-  observes = "bits" if "bernoulli" in str(config.get("method_args", {}).get("likelihood")) else "images"
+  with shape_of(workdir / "metrics.jsonl"):
+    log = logged(workdir / "metrics.jsonl")
+  observes = "bits" if "bernoulli" in str(config["method_args"].get("likelihood")) else "images"
   scores: dict[int, dict[str, Score]] = {}
-  commands = {}
+  commands: dict[int, list[str]] = {}
   for path in sorted(workdir.glob("eval/*.json")):
     found = parse(path)
-    step = number(found.get("step"))
-    if math.isnan(step):
-      raise InputError(f"{path} is no evaluation: it names no step")
-    scores.setdefault(int(step), {}).update(evaluation(found, observes))
-    commands[int(step)] = [str(command) for command in found.get("commands", [])]
+    with shape_of(path):
+      step = int(found["step"])
+      scores.setdefault(step, {}).update(evaluation(found, observes))
+      commands[step] = [str(command) for command in found.get("commands", [])]
   for path in sorted(workdir.glob("probes/*/*.json")):
-    if path.parent.name.isdigit():
-      scores.setdefault(int(path.parent.name), {}).update(probe(path.stem, parse(path)))
+    if path.parent.name.isdecimal():
+      with shape_of(path):
+        scores.setdefault(int(path.parent.name), {}).update(probe(path.stem, parse(path)))
   return Record(workdir, config, parse(workdir / "run.json"), log, scores, commands)
 
 
