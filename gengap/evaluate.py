@@ -212,7 +212,11 @@ def write(run: Run, found: Numbers, path: pathlib.Path) -> None:
   """Writes what was found of a checkpoint to a file and to TensorBoard."""
   plain = json.loads(json.dumps(found), parse_constant=lambda _: None)  # JSON knows no infinities
   scratch = path.with_suffix(".json.tmp")
-  scratch.write_text(json.dumps(together(before(path), plain), indent=2) + "\n")
+  try:
+    whole = together(before(path), plain)
+  except (AttributeError, KeyError, TypeError):  # what is there was not written here
+    whole = plain
+  scratch.write_text(json.dumps(whole, indent=2) + "\n")
   scratch.replace(path)
   with SummaryWriter(str(path.parents[1]), filename_suffix=".eval") as board:
     for name, seen in plain.get("samples", {}).get("scores", {}).items():

@@ -82,8 +82,13 @@ def main(rest: list[str]) -> None:
   html = page.render(comparisons, listed, cli.command())
   try:
     out.mkdir(parents=True, exist_ok=True)
-    (out / "scores.json").write_text(json.dumps(scores(comparisons), indent=1) + "\n")
-    (out / "index.html").write_text(html)
+    for name, content in (
+      ("scores.json", json.dumps(scores(comparisons), indent=1) + "\n"),
+      ("index.html", html),
+    ):
+      scratch = out / f"{name}.tmp"
+      scratch.write_bytes(content.encode("utf-8", "replace"))
+      scratch.replace(out / name)
   except OSError as error:
     raise InputError(f"--out={out} cannot be written: {error.strerror}") from error
   log.say(f"written: {out / 'index.html'} ({len(html) / 1e6:.1f} MB)")

@@ -74,9 +74,10 @@ def grid(
 def done(member: Member) -> bool:
   """Whether the last call of exactly this command ended well."""
   try:
-    return json.loads(record(member).read_text()) == list(member.command[1:])
+    told = json.loads(record(member).read_text())
   except (OSError, ValueError):
     return False
+  return told == list(member.command[1:]) and (member.workdir / "config.json").exists()
 
 
 def record(member: Member) -> pathlib.Path:
@@ -91,7 +92,10 @@ def log(member: Member) -> pathlib.Path:
 
 def said(member: Member) -> str:
   """Returns the last line of a member's output; a training that a signal ended says "stopped at step"."""
-  return (log(member).read_text(errors="replace").splitlines() or ["it said nothing"])[-1]
+  try:
+    return log(member).read_text(errors="replace").splitlines()[-1]
+  except (OSError, IndexError):
+    return "it said nothing"
 
 
 def reached(member: Member) -> float:
@@ -156,6 +160,8 @@ def run(members: Sequence[Member], jobs: int = 1) -> list[Member]:
   Returns:
     Those that failed; the end of what each said is printed.
   """
+  if jobs < 1 or len({member.workdir for member in members}) < len(members):
+    raise ValueError("jobs must be at least 1, and every member needs a folder of its own")
   waiting = [member for member in members if not done(member)]
   free, running, failed = shares(jobs), [], []
   began, already = time.monotonic(), {member: reached(member) for member in waiting}
@@ -164,8 +170,14 @@ def run(members: Sequence[Member], jobs: int = 1) -> list[Member]:
   try:
     while waiting or running:
       while waiting and free:
-        running.append(start(waiting.pop(0), free.pop(0)))
-        tqdm.write(f"{running[-1].member.name}: started", file=sys.stderr)
+        try:
+          running.append(start(waiting[0], free[0]))
+        except OSError as error:
+          failed.append(waiting.pop(0))
+          tqdm.write(f"{failed[-1].name}: cannot be started: {error}", file=sys.stderr)
+          continue
+        free.pop(0)
+        tqdm.write(f"{waiting.pop(0).name}: started", file=sys.stderr)
       time.sleep(POLL)
       for one in [one for one in running if one.process.poll() is not None]:
         running.remove(one)
@@ -217,6 +229,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for member in members:
       print(shlex.join(member.command))
     return 0
+  for ending in (signal.SIGTERM, signal.SIGHUP):  # as an interrupt: no training is left behind
+    signal.signal(ending, signal.default_int_handler)
   try:
     return 1 if run(members, args.jobs) else 0
   except KeyboardInterrupt:

@@ -52,6 +52,10 @@ def main(names: Sequence[str], describe: Callable[[str], tuple[str, dict[str, An
   parser.add_argument("--dry", action="store_true")
   parser.add_argument("names", nargs="*", default=list(names))
   args = parser.parse_args()
+  if unknown := [name for name in args.names if name not in names]:
+    parser.error(f"{unknown[0]} is none of {', '.join(names)}")
+  if args.jobs < 1 or len(set(args.seeds)) < len(args.seeds) or len(set(args.names)) < len(args.names):
+    parser.error("--jobs must be at least 1, and no seed or name may be given twice")
   members = []
   for seed in args.seeds:
     for name in args.names:

@@ -60,14 +60,66 @@ def made(tmp_path_factory):
     ("frechet", 0.8, 0.4, -1),
     ("diversity", 0.8, 0.4, -1),
     ("diversity", 0.1, 0.4, -1),
-    ("diversity", 0.6, 0.4, 0),
+    ("diversity", 0.75, 0.25, 0),
     ("posterior/active_units", 0.8, 0.4, 0),
     ("precision", 0.8, math.nan, 0),
+    ("precision", 0.8, 0.799, 0),
   ],
 )
 def test_the_better_of_two_is_told_by_the_axis(axis, a, b, wins):
-  assert compare.winner(axis_of(axis), a, b, real=0.5) == wins
-  assert compare.winner(axis_of(axis), b, a, real=0.5) == -wins
+  assert told(axis, [a], [b]).wins == wins
+  assert told(axis, [b], [a]).wins == -wins
+
+
+def told(axis, a, b, runs=0):
+  """What is told of two methods by their values for seeds 0, 1, ..., real images having 0.5."""
+  one, two = (Cell(dict(enumerate(values))) for values in (a, b))
+  worse = seeds.difference(*(compare.badness(axis_of(axis), cell, 0.5) for cell in (one, two)))
+  alone = max(runs, len(a)) == 1
+  return answers.Gap(axis_of(axis), one, two, seeds.difference(one, two), worse, 0.5, alone)
+
+
+def test_as_far_from_real_on_either_side_is_no_gap():
+  gap = told("sharpness", [0.400, 0.404, 0.396], [0.601, 0.605, 0.597])
+  assert gap.less.decided
+  assert not gap.clear
+
+
+def test_scatter_about_real_is_no_virtue():
+  assert told("sharpness", [0.2, 0.8, 0.5], [0.45, 0.45, 0.45]).wins == -1
+
+
+def test_what_one_of_several_seeds_has_is_not_told():
+  assert told("precision", [0.8], [0.4]).clear
+  assert not told("precision", [0.8], [0.4], runs=3).clear
+
+
+def test_half_a_last_line_is_left_out(tmp_path):
+  folder = written.run(tmp_path / "a", "vae", 0)
+  with (folder / "metrics.jsonl").open("a") as file:
+    file.write('{"step": 50, "val')
+  assert records.read(folder).last == 40
+
+
+def test_a_method_that_failed_holds_no_other_back(tmp_path):
+  written.grid(tmp_path)
+  written.run(tmp_path / "lsgan", "lsgan", 0, steps=10)
+  assert "40 generator updates each, in three training seeds" in answers.sentences(one(tmp_path))[0]
+  assert compare.equal_updates(one(tmp_path).groups) == 40
+
+
+def test_runs_with_other_training_images_are_not_mixed(tmp_path):
+  for share in (0.0, 0.1):
+    written.run(tmp_path / str(share), "vae", 0, {40: {"frechet": 1.0}}, config={"validation_share": share})
+  assert [c.title for c in comparisons(tmp_path)] == [
+    f"blobs_single 8x8, validation share {s}" for s in (0.0, 0.1)
+  ]
+
+
+def test_names_may_hold_dollars(tmp_path):
+  for i, args in enumerate(({"note": "$a^$b"}, {"note": "c"})):
+    written.run(tmp_path / str(i), "vae", 0, {40: {"frechet": 1.0}}, config={"method_args": args})
+  assert "$a^$b" in make(tmp_path)
 
 
 def test_training_time_is_that_of_the_steps(tmp_path):
@@ -120,7 +172,7 @@ def test_differences_of_two_seeds_that_agree_need_no_spread():
 
 def test_equal_updates_are_those_that_all_runs_have_made(tmp_path):
   written.run(tmp_path / "a", "vae", 0, {20: {"frechet": 7.0}, 40: {"frechet": 5.0}})
-  written.run(tmp_path / "b", "wgan_gp", 0, {20: {"frechet": 3.0}}, steps=20)
+  written.run(tmp_path / "b", "wgan_gp", 0, {20: {"frechet": 3.0}}, steps=20, config={"steps": 20})
   found = one(tmp_path)
   view = compare.at_step(compare.equal_updates(found.groups))
   assert [frechet(g, view).values for g in found.groups] == [{0: 7.0}, {0: 3.0}]
@@ -314,7 +366,7 @@ def damaged(folder):
 
 
 def torn(folder):
-  (written.run(folder / "a", "vae", 0) / "metrics.jsonl").write_text("[]\n")
+  (written.run(folder / "a", "vae", 0) / "metrics.jsonl").write_text('[]\n{"step": 10}\n')
 
 
 def misshapen(found):
@@ -355,7 +407,9 @@ def old(folder):
     (misshapen({"samples": {}}), "40.json is not as gengap writes it"),
     (misconfigured("seed", None), "its seed is None"),
     (misconfigured("checkpoint_every", 0), "its checkpoint_every is 0"),
-    (twice, "are the same run"),
+    (twice, "are runs of one method and seed"),
+    (misshapen({"step": 40, "samples": 3}), "40.json is not as gengap writes it"),
+    (lambda folder: written.run(folder / "a", "vae", 0, made={"parameters": None}), "run.json is not as"),
     (two_protocols, "samples is 100 and 7"),
     (classifier, "nothing to compare"),
     (old, "no run.json"),

@@ -93,6 +93,21 @@ def test_what_is_done_is_left_alone_and_what_failed_is_tried_again(tmp_path):
   assert (starts(members[0]), starts(mended)) == (1, 2)
 
 
+def test_a_run_whose_folder_was_deleted_is_not_done(tmp_path):
+  one = member(tmp_path, "a")
+  sweep.run([one])
+  assert sweep.done(one)
+  (one.workdir / "config.json").unlink()
+  assert not sweep.done(one)
+
+
+def test_a_member_that_cannot_start_ends_no_other(tmp_path):
+  (tmp_path / "a").write_text("a file, not a folder")
+  members = [member(tmp_path, "a"), member(tmp_path, "b")]
+  assert sweep.run(members) == members[:1]
+  assert sweep.done(members[1])
+
+
 def test_another_command_is_not_done(tmp_path):
   sweep.run([member(tmp_path, "a")])
   assert not sweep.done(member(tmp_path, "a", "wait"))

@@ -9,7 +9,7 @@ import numpy as np
 
 from gengap.config import flatten
 from gengap.errors import InputError
-from gengap.gap.axes import AXES, NEEDS, Axis, axis_of
+from gengap.gap.axes import AXES, NEEDS, Axis
 from gengap.gap.records import Record, Score
 from gengap.gap.seeds import Cell
 
@@ -82,13 +82,18 @@ def title(record: Record) -> str:
   return ", ".join([f"{record.config['dataset']} {size}x{size}", *colour, *args])
 
 
+def shown(value: Any) -> str:
+  """Returns a config's value, short."""
+  return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def names(keys: Sequence[dict[str, Any]]) -> list[str]:
   """Returns a short name for each of several settings: the method, and what tells it from its like."""
   found = []
   for key in keys:
     like = [other for other in keys if other["method"] == key["method"]]
     differing = [k for k in key if any(other.get(k) != key[k] for other in like)]
-    brief = [f"{k.removeprefix('method_args.')} {key[k]}" for k in differing]
+    brief = [f"{k.removeprefix('method_args.')} {shown(key[k])}" for k in differing]
     found.append(key["method"] + (f" ({', '.join(brief)})" if brief else ""))
   return found
 
@@ -106,9 +111,12 @@ def comparisons(records: Iterable[Record]) -> list[Comparison]:
     )
   by_data: dict[str, list[Record]] = {}
   for record in useful:
-    by_data.setdefault(title(record), []).append(record)
+    key = json.dumps({name: record.config.get(name) for name in DATA}, sort_keys=True)
+    by_data.setdefault(key, []).append(record)
+  titles = [title(runs[0]) for runs in by_data.values()]
   found = []
-  for name, runs in by_data.items():
+  for runs, name in zip(by_data.values(), titles, strict=True):
+    name += f", validation share {runs[0].config.get('validation_share')}" * (titles.count(name) > 1)
     by_method: dict[str, dict[int, Record]] = {}
     for record in runs:
       key = json.dumps(settings(record, (*BOOKKEEPING, *DATA)), sort_keys=True)
@@ -116,7 +124,7 @@ def comparisons(records: Iterable[Record]) -> list[Comparison]:
       seed = record.config["seed"]
       if seed in seeds:
         raise InputError(
-          f"--workdirs: {seeds[seed].workdir} and {record.workdir} are the same run; name one of them"
+          f"--workdirs: {seeds[seed].workdir} and {record.workdir} are runs of one method and seed; name one"
         )
       seeds[seed] = record
     called = names([json.loads(key) for key in by_method])
@@ -153,14 +161,20 @@ def differing(one: str, two: str) -> str:
   return "one has none"
 
 
+def ended(groups: Sequence[Group]) -> Sequence[Group]:
+  """Returns the methods of which a run got to its end; all where none did."""
+  whole = [g for g in groups if any(r.last >= r.config["steps"] for r in g.records.values())]
+  return whole or groups
+
+
 def equal_updates(groups: Sequence[Group]) -> int:
-  """Returns the number of generator updates that some run of every method has made."""
-  return min(max(record.last for record in group.records.values()) for group in groups)
+  """Returns the number of generator updates that some run of every method that got to its end has made."""
+  return min(max(record.last for record in group.records.values()) for group in ended(groups))
 
 
 def equal_flops(groups: Sequence[Group]) -> float:
-  """Returns the operations that some run of every method has spent; NaN where they are not known of all."""
-  spent = [max(record.flops(record.last) for record in group.records.values()) for group in groups]
+  """Returns the operations that some run of every such method has spent; NaN: not known of all."""
+  spent = [max(record.flops(record.last) for record in group.records.values()) for group in ended(groups)]
   return math.nan if any(math.isnan(x) for x in spent) else min(spent)
 
 
@@ -243,20 +257,18 @@ def floor(comparison: Comparison, view: View, axis: Axis) -> float:
 
 def collapsed(group: Group) -> Cell:
   """Returns for every seed whether its last evaluation shows a collapse: 1 or 0."""
-  axis = axis_of("diversity")
-  values, reasons = {}, []
+  values = {}
   for seed, record in sorted(group.records.items()):
-    score = look(record, final, axis)
-    if isinstance(score, Missing):
-      reasons.append(score.reason)
-    elif math.isfinite(score.floor):
-      values[seed] = float(score.value < COLLAPSED * score.floor)
-  return Cell(values, "; ".join(dict.fromkeys(reasons)))
+    seen = [scores["diversity"] for _, scores in sorted(record.scores.items()) if "diversity" in scores]
+    if seen and math.isfinite(seen[-1].floor):
+      values[seed] = float(not seen[-1].value >= COLLAPSED * seen[-1].floor)
+  return Cell(values, "" if len(values) == len(group.records) else "diversity was not measured of every run")
 
 
-def energy(group: Group) -> float:
-  """Returns the mean over seeds of the last energy distance to held-out images; infinite: none."""
-  last = [curve[-1][1] for record in group.records.values() if (curve := record.curve(ENERGY))]
+def energy(group: Group, step: int) -> float:
+  """Returns the mean over seeds of the energy distance to held-out images by a step; infinite: none."""
+  curves = [[y for at, y in record.curve(ENERGY) if at <= step] for record in group.records.values()]
+  last = [curve[-1] for curve in curves if curve]
   return float(np.mean(last)) if last else math.inf
 
 
@@ -265,19 +277,22 @@ def rivals(comparison: Comparison) -> tuple[Group, Group] | None:
 
   None where there is but one. The best is chosen by held-out images that are not those of the test split.
   """
-  ranked = sorted(comparison.groups, key=energy)
+  step = equal_updates(comparison.groups)
+  ranked = sorted(comparison.groups, key=lambda group: energy(group, step))
   vaes, gans = ([g for g in ranked if g.kind == kind] for kind in ("VAE", "GAN"))
   if vaes and gans:
     return vaes[0], gans[0]
   return (ranked[0], ranked[1]) if len(ranked) > 1 else None
 
 
-def winner(axis: Axis, a: float, b: float, real: float) -> int:
-  """Returns 1 where a is better than b on an axis, -1 where b is, 0 where neither is."""
-  if axis.better == "real":
-    a, b = -abs(a - real), -abs(b - real)
-  elif axis.better == "low":
-    a, b = -a, -b
-  elif not axis.better:
-    return 0
-  return int(np.sign(a - b)) if math.isfinite(a - b) else 0
+def badness(axis: Axis, cell: Cell, real: float) -> Cell:
+  """Returns how bad every run is on an axis: the more the worse; nothing where neither side is better."""
+  worse: dict[str, Callable[[float], float]] = {
+    "real": lambda x: abs(x - real),
+    "low": lambda x: x,
+    "high": lambda x: -x,
+  }
+  if axis.better not in worse:
+    return Cell({}, "no side is better")
+  bad = {seed: worse[axis.better](value) for seed, value in cell.values.items()}
+  return Cell({seed: value for seed, value in bad.items() if math.isfinite(value)})

@@ -18,7 +18,7 @@ from gengap.gap.records import Record
 from gengap.probes.figure import COLOURS
 
 PLANES = (("recall", "precision"), ("coverage", "density"))
-MARKS = "osD^vP*X"
+MARKS = "osD^vPX<"
 THROUGH = {
   compare.ENERGY: "energy distance to held-out images",
   "frechet": "Frechet distance to test images",
@@ -123,11 +123,12 @@ def line(plot: Axes, group: Group, x: Callable[[Record, int], float], y: str, st
   """Draws a number through training: a thin line a run, a thick one their mean where all are as long."""
   curves = []
   for record in group.records.values():
-    if points := record.curve(y):
-      curves.append([(x(record, step), value) for step, value in points])
+    points = [(x(record, step), value) for step, value in record.curve(y)]
+    if points := [point for point in points if math.isfinite(point[0])]:
+      curves.append(points)
       plot.plot(*np.array(curves[-1]).T, color=style["color"], linewidth=0.7, alpha=0.5)
   if curves:
-    alike = all(len(curve) == len(curves[0]) for curve in curves)
+    alike = all([at for at, _ in curve] == [at for at, _ in curves[0]] for curve in curves)
     mean = np.mean(curves, 0) if alike else np.array(curves[0])
     every = max(1, len(mean) // 6)
     plot.plot(*mean.T, lw=1.8 if alike else 0.7, markevery=every, ms=5, label=group.name, **style)
@@ -147,6 +148,8 @@ def curves(comparison: Comparison) -> Iterator[Drawn]:
       figure, plot = panel(4.6, 3.6)
       for group in comparison.groups:
         line(plot, group, x, name, styles(comparison)[group.name])
+      if not plot.lines:
+        continue
       plot.set_xlabel(budget, fontsize=9)
       plot.set_ylabel(title, fontsize=9)
       plot.set_yscale("log")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jinja2
+import matplotlib
 
 import gengap
 from gengap.gap import answers, compare, draw, tables
@@ -53,7 +54,8 @@ def embed(data: bytes, kind: str) -> str:
 
 def pictures(drawn: Iterable[Drawn]) -> list[Picture]:
   """Returns figures for the page."""
-  return [Picture(embed(draw.svg(figure), "svg+xml"), alt) for figure, alt in drawn]
+  with matplotlib.rc_context({"text.parse_math": False}):  # names are text, dollars and all
+    return [Picture(embed(draw.svg(figure), "svg+xml"), alt) for figure, alt in drawn]
 
 
 def grids(comparison: Comparison) -> list[Picture]:
@@ -118,6 +120,7 @@ def views(comparison: Comparison) -> list[tuple[str, View]]:
 def part(comparison: Comparison, index: int) -> Part:
   """Returns what the page says of one data set."""
   view = compare.at_step(compare.equal_updates(comparison.groups))
+  told = compare.at_step(compare.equal_updates(compare.rivals(comparison) or comparison.groups))
   themed = [(theme, [axis for axis in AXES if axis.theme == theme]) for theme in THEMES]
   scores = []
   for name, seen in views(comparison):
@@ -129,7 +132,7 @@ def part(comparison: Comparison, index: int) -> Part:
     answers.sentences(comparison),
     pictures(draw.planes(comparison, view)),
     pictures(draw.panels(comparison, view)),
-    [table for table in (tables.differences(comparison, view), tables.stability(comparison)) if table],
+    [table for table in (tables.differences(comparison, told), tables.stability(comparison)) if table],
     scores,
     grids(comparison),
     pictures(draw.curves(comparison)),

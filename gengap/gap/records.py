@@ -48,8 +48,8 @@ class Record(NamedTuple):
 
   @property
   def last(self) -> int:
-    """The last step that was logged."""
-    return max((line["step"] for line in self.log), default=0)
+    """The last step that was logged or evaluated."""
+    return max([0, *(line["step"] for line in self.log), *self.scores])
 
   @property
   def best(self) -> int | None:
@@ -164,9 +164,14 @@ def configured(path: pathlib.Path) -> Json:
 
 def logged(path: pathlib.Path) -> list[Json]:
   """Returns the lines of a metrics.jsonl, each with its step and what is finite of its numbers."""
-  lines = []
-  for line in path.read_text(errors="replace").splitlines():
-    entry = json.loads(line)
+  lines, texts = [], path.read_text(errors="replace").splitlines()
+  for i, line in enumerate(texts):
+    try:
+      entry = json.loads(line)
+    except ValueError:
+      if i == len(texts) - 1:  # a killed run leaves half a line
+        break
+      raise
     found = {name: number(value) for name, value in entry.items() if math.isfinite(number(value))}
     lines.append(found | {"step": int(entry["step"])})
   return lines
@@ -199,7 +204,11 @@ def read(workdir: pathlib.Path) -> Record:
     if path.parent.name.isdecimal():
       with shape_of(path):
         scores.setdefault(int(path.parent.name), {}).update(probe(path.stem, parse(path)))
-  return Record(workdir, config, parse(workdir / "run.json"), log, scores, commands)
+  made = parse(workdir / "run.json")
+  with shape_of(workdir / "run.json"):
+    for counts in (made["updates_per_step"], made["parameters"]):
+      sum(int(value) for value in counts.values())
+  return Record(workdir, config, made, log, scores, commands)
 
 
 def folders(names: Iterable[str]) -> list[pathlib.Path]:
@@ -220,5 +229,5 @@ def folders(names: Iterable[str]) -> list[pathlib.Path]:
       raise InputError(
         f"--workdirs: {folder} holds no run: there is no config.json with a metrics.jsonl in it"
       )
-    found |= dict.fromkeys(inside)
+    found |= dict.fromkeys(path.resolve() for path in inside)
   return list(found)

@@ -77,7 +77,7 @@ def differences(comparison: Comparison, view: View) -> Table | None:
     less = gap.less
     interval = f" [{short(less.mean.low)}, {short(less.mean.high)}]" if less.n > 1 else ""
     better = {1: a.name, -1: b.name, 0: "\u2013"}[gap.wins]
-    verdict = (better if less.decided else "undecided") if less.n > 1 else f"{better} (one seed)"
+    verdict = (better if gap.clear else "undecided") + " (one seed)" * (less.n < 2)
     verdict = verdict if gap.wins else "\u2013"
     body.append(
       [
@@ -86,7 +86,7 @@ def differences(comparison: Comparison, view: View) -> Table | None:
         plain(gap.b.estimate.value),
         plain(gap.real),
         Shown(f"{short(less.mean.value)}{interval}", less.mean.value),
-        plain(less.p),
+        plain(gap.worse.p),
         Shown(verdict, verdict),
       ]
     )
@@ -117,7 +117,7 @@ def stability(comparison: Comparison) -> Table:
     ("method", ""),
     ("runs that reached their last step", ""),
     ("collapsed at the end", f"diversity below {compare.COLLAPSED} of real images'"),
-    ("swing of the losses at the end", "standard deviation over mean size"),
+    ("swing of the losses at the end", "about their trend, in the units of each loss"),
   )
   return Table("Stability of training", columns, body, notes)
 
