@@ -16,7 +16,7 @@ from scipy import stats
 
 from gengap import cli, report
 from gengap.errors import InputError
-from gengap.gap import answers, compare, page, records, seeds, tables
+from gengap.gap import answers, compare, draw, page, records, seeds, tables
 from gengap.gap.axes import axis_of
 from gengap.gap.seeds import Cell
 
@@ -114,6 +114,16 @@ def test_runs_with_other_training_images_are_not_mixed(tmp_path):
   assert [c.title for c in comparisons(tmp_path)] == [
     f"blobs_single 8x8, validation share {s}" for s in (0.0, 0.1)
   ]
+
+
+def test_ticks_are_plain_numbers(made):
+  found = one(made[0])
+  for drawn in (*draw.curves(found), *draw.losses(found), *draw.panels(found, compare.final)):
+    drawn.figure.draw_without_rendering()
+    (plot,) = drawn.figure.axes
+    texts = [text.get_text() for text in (*plot.get_yticklabels(), *plot.get_xticklabels())]
+    assert any(texts)
+    assert not any("$" in text or "math" in text for text in texts)
 
 
 def test_names_may_hold_dollars(tmp_path):

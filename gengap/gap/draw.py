@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from gengap.gap import compare
 from gengap.gap.axes import AXES, HINTS, axis_of
@@ -46,6 +46,13 @@ def panel(width: float, height: float) -> tuple[Figure, Axes]:
   plot.tick_params(which="both", labelsize=8)
   plot.spines[["top", "right"]].set_visible(False)
   return figure, plot
+
+
+def log_scale(plot: Axes, scale: str, **settings: Any) -> None:
+  """Gives y a logarithmic scale with plain numbers for ticks."""
+  plot.set_yscale(scale, **settings)
+  plot.yaxis.set_major_formatter(lambda x, _: f"{x:g}")
+  plot.yaxis.set_minor_formatter(NullFormatter())
 
 
 def styles(comparison: Comparison) -> dict[str, dict[str, Any]]:
@@ -152,7 +159,7 @@ def curves(comparison: Comparison) -> Iterator[Drawn]:
         continue
       plot.set_xlabel(budget, fontsize=9)
       plot.set_ylabel(title, fontsize=9)
-      plot.set_yscale("log")
+      log_scale(plot, "log")
       legend(plot)
       yield Drawn(figure, f"{title} through training, by {budget}, every method of {comparison.title}")
 
@@ -168,7 +175,7 @@ def losses(comparison: Comparison) -> Iterator[Drawn]:
         label = name.removesuffix("/loss") if run is record else None
         plot.plot(*np.array(run.curve(name)).T, color=COLOURS(i % 10), linewidth=0.7, alpha=0.7, label=label)
     if players:
-      plot.set_yscale("symlog", linthresh=1)
+      log_scale(plot, "symlog", linthresh=1)
       plot.set_xlabel("generator updates", fontsize=8)
       plot.set_ylabel(f"losses of {group.name}", fontsize=8)
       legend(plot)
