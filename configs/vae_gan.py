@@ -2,7 +2,7 @@
 
   python -m gengap.main --config=configs/vae_gan.py:fashion_mnist --workdir=DIR
 
-The report only wishes for one. After 5,000 steps its reconstructions are 3.5 times as sharp as those of a VAE
+The report only wishes for one. After 5,000 steps its reconstructions are 3.3 times as sharp as those of a VAE
 of the same networks, by the variance of the Laplacian. See results/autoencoders.
 """
 
