@@ -146,6 +146,19 @@ def test_a_budget_is_what_its_steps_add_up_to(tmp_path):
   ]
 
 
+def test_a_budget_is_the_mean_over_seeds(tmp_path):
+  for seed, last in ((0, 20), (1, 40)):
+    written.run(tmp_path / str(seed), "vae", seed, steps=last)
+  (row,) = tables.budgets(one(tmp_path)).rows
+  assert [cell.text for cell in row[1:6]] == ["30", "vae 30", "240", "3e+07", "0.1"]
+
+
+def test_a_step_that_was_only_probed_is_not_what_operations_pay_for(tmp_path):
+  folder = written.run(tmp_path / "a", "vae", 0, {20: {"frechet": 9.0}, 40: {"frechet": 1.0}})
+  written.write(folder / "probes/30/ood.json", {"protocol": {}, "numbers": {"x": {"value": 1.0}}})
+  assert frechet(one(tmp_path).groups[0], compare.within_flops(3e7)).values == {0: 9.0}
+
+
 def test_stability_counts_runs_that_ended_early_and_those_that_collapsed(tmp_path):
   written.run(tmp_path / "a", "gan", 0, {40: {"diversity": 0.1}})
   written.run(tmp_path / "b", "gan", 1, {20: {"diversity": 1.9}}, steps=20)

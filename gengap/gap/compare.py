@@ -187,7 +187,8 @@ def within_flops(flops: float) -> View:
   """Looks at runs at their last evaluation that a number of operations pays for."""
 
   def view(record: Record) -> int | Missing:
-    paid = [step for step in record.scores if record.flops(step) <= flops * (1 + 1e-9)]
+    evaluated = record.commands or record.scores  # a step that was only probed has no samples to compare
+    paid = [step for step in evaluated if record.flops(step) <= flops * (1 + 1e-9)]
     return max(paid) if paid else Missing(f"no evaluation within {flops:.3g} operations")
 
   return view

@@ -102,10 +102,11 @@ def commands(comparison: Comparison) -> list[tuple[str, list[str]]]:
 def views(comparison: Comparison) -> list[tuple[str, View]]:
   """Returns the ways in which runs are compared: title and view; those that show the same are named once."""
   step, flops = compare.equal_updates(comparison.groups), compare.equal_flops(comparison.groups)
+  criteria = dict.fromkeys(group.first.config["best"] for group in comparison.groups)
   named: list[tuple[str, View]] = [
     (f"after {step:,} generator updates each", compare.at_step(step)),
     ("at the end of each run", compare.final),
-    ("at the checkpoint that was best on held-out images", compare.best),
+    (f"at the checkpoint that was best on held-out images ({', '.join(criteria)})", compare.best),
   ]
   if math.isfinite(flops):
     spent = f"after {flops:.3g} operations of training each, or the last evaluation before"

@@ -19,6 +19,7 @@ SETTINGS = (
   "dataset",
 )  # of a measure: how it was taken, not what it found
 SIGHT = ("split", "features", "classifier", "version")  # of a probe's protocol: what decides its numbers
+OPTIONS = ("number", "seed", "classes")  # of a probe, likewise
 FIELDS = (  # of every config: type, and least value of numbers
   *((name, str, 0) for name in ("method", "dataset", "best")),
   *((name, int, 1) for name in ("steps", "log_every", "checkpoint_every", "image_size")),
@@ -129,7 +130,8 @@ def evaluation(found: Json, observes: str) -> Iterator[tuple[str, Score]]:
 def probe(name: str, found: Json) -> Iterator[tuple[str, Score]]:
   """Yields the scores of a probes/STEP/NAME.json; those of real images are floors, not scores."""
   protocol = found.get("protocol", {})
-  taken = {key: protocol.get(key) for key in SIGHT} | {"number": protocol.get("options", {}).get("number")}
+  options = protocol.get("options", {})
+  taken = {key: protocol.get(key) for key in SIGHT} | {key: options.get(key) for key in OPTIONS}
   rows = {row: number(seen.get("value")) for row, seen in found.get("numbers", {}).items()}
   for row, value in rows.items():
     if not row.startswith("real/"):

@@ -126,18 +126,20 @@ def budgets(comparison: Comparison) -> Table:
   """Returns what every method was given and needs."""
   body = []
   for group in comparison.groups:
-    made, record = group.first.made, group.first
-    others = {k: v * record.last for k, v in made.get("updates_per_step", {}).items()}
-    seconds = [r.seconds(r.last) for r in group.records.values()]
+    made = group.first.made
+    runs = list(group.records.values())
+    steps, seconds = (sum(x) / len(x) for x in ([r.last for r in runs], [r.seconds(r.last) for r in runs]))
+    others = {k: v * steps for k, v in made.get("updates_per_step", {}).items()}
+    devices = ", ".join(dict.fromkeys(str(r.made.get("device", "")) for r in runs))
     body.append(
       [
         Shown(group.name, group.name),
-        plain(record.last),
+        plain(steps),
         Shown(", ".join(f"{player} {short(n)}" for player, n in others.items()), sum(others.values())),
-        plain(made.get("images_per_step", math.nan) * record.last),
-        plain(record.flops(record.last)),
-        plain(sum(seconds) / len(seconds) / 60),
-        Shown(str(made.get("device", "")), str(made.get("device", ""))),
+        plain(made.get("images_per_step", math.nan) * steps),
+        plain(group.first.flops(1) * steps),
+        plain(seconds / 60),
+        Shown(devices, devices),
         plain(sum(made.get("parameters", {}).values())),
         plain(made.get("sampling_parameters")),
       ]
@@ -153,4 +155,9 @@ def budgets(comparison: Comparison) -> Table:
     "parameters",
     "parameters from latent to image",
   )
-  return Table("What each run was given, and what it needs", tuple((c, "") for c in columns), body, [])
+  return Table(
+    "What each run was given, in the mean over seeds, and what it needs",
+    tuple((c, "") for c in columns),
+    body,
+    [],
+  )
