@@ -5,6 +5,7 @@ written beside the config, as run.json; how fast samples come is measured by `ge
 """
 
 import json
+import math
 import pathlib
 import time
 from collections.abc import Callable
@@ -72,12 +73,13 @@ def training(program: Program, config: Config) -> dict[str, Any]:
 
   Returns:
     command, device, version; adversarial (it has a critic), variational (it has a likelihood), generates and
-    encodes; flops_per_step (as XLA counts those of the compiled program; None where it does not);
+    encodes; flops_per_step (as XLA counts those of the compiled program; None where it counts a loop once);
     images_per_step (real images drawn); updates_per_step and parameters of every player;
     sampling_parameters (None: it makes no images).
   """
   method, nets = program.method, program.shapes.nets
-  flops = program.flops
+  once = program.steps == 1 and all(turn.repeats == 1 for turn in method.turns)
+  flops = program.flops if once or step.unrolled() else math.nan  # XLA counts what is in a loop only once
   updates: dict[str, int] = {}
   for turn in method.turns:
     updates[turn.player] = updates.get(turn.player, 0) + turn.repeats
@@ -89,7 +91,7 @@ def training(program: Program, config: Config) -> dict[str, Any]:
     "variational": method.density is not None,
     "generates": method.generate is not None,
     "encodes": "code" in method.represent,
-    "flops_per_step": flops if np.isfinite(flops) else None,
+    "flops_per_step": flops if math.isfinite(flops) else None,
     "images_per_step": step.batches_per_step(method) * config.batch_size,
     "updates_per_step": updates,
     "parameters": {player: size(net["params"]) for player, net in nets.items()},

@@ -103,6 +103,11 @@ def positions(number: Array, batch_size: int, slot: Array) -> Array:
   return first + jnp.arange(local, dtype=jnp.uint32)
 
 
+def unrolled() -> bool:
+  """Whether programs hold no loops on these devices."""
+  return jax.default_backend() == "cpu"
+
+
 def loop(body, carry, xs: Array):
   """lax.scan that leaves no loop where XLA cannot afford one.
 
@@ -112,7 +117,7 @@ def loop(body, carry, xs: Array):
   if len(xs) == 1:
     carry, y = body(carry, xs[0])
     return carry, jax.tree.map(lambda v: jnp.asarray(v)[None], y)
-  return lax.scan(body, carry, xs, unroll=jax.default_backend() == "cpu")
+  return lax.scan(body, carry, xs, unroll=unrolled())
 
 
 def dispatch(method: Method, *, seed: int, batch_size: int, ema: float = 0.0, steps: int = 1) -> Any:

@@ -46,6 +46,14 @@ def test_a_training_is_what_its_turns_say(name, updates, adversarial, variationa
   }
 
 
+def test_operations_in_a_loop_are_not_told_for_xla_counts_them_once(monkeypatch):
+  c = config("wgan_gp")
+  compiled = program.compile_program(c, program.load_data(c, "train"))
+  assert budget.training(compiled, c)["flops_per_step"] > 0
+  monkeypatch.setattr("gengap.step.unrolled", lambda: False)
+  assert budget.training(compiled, c)["flops_per_step"] is None
+
+
 def test_sampling_takes_as_many_operations_as_its_layers_need():
   m = tiny.method("vae")
   run = Run(config("vae"), 0, tiny.SPEC, m, tiny.state(m).nets)
