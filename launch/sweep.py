@@ -9,6 +9,7 @@ does the same with any trainings.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -120,9 +121,11 @@ def start(member: Member, cores: tuple[int, ...]) -> Running:
       cwd=ROOT,
       stdout=output,
       stderr=subprocess.STDOUT,
-      preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,
       start_new_session=True,  # an interrupt of the grid reaches it once, from `stop`
     )
+  if cores:  # before it has threads, which inherit them
+    with contextlib.suppress(ProcessLookupError):
+      os.sched_setaffinity(process.pid, cores)
   return Running(member, process, cores, time.monotonic())
 
 
