@@ -170,6 +170,8 @@ def run(members: Sequence[Member], jobs: int = 1) -> list[Member]:
   began, already = time.monotonic(), {member: reached(member) for member in waiting}
   shown, there = sys.stderr.isatty(), len(members) - len(waiting)
   bar = tqdm(total=len(members), initial=there, unit="run", disable=not shown)
+  endings = (signal.SIGTERM, signal.SIGHUP)  # as an interrupt: no training is left behind
+  before = [signal.signal(ending, signal.default_int_handler) for ending in endings]
   try:
     while waiting or running:
       while waiting and free:
@@ -200,6 +202,8 @@ def run(members: Sequence[Member], jobs: int = 1) -> list[Member]:
   finally:
     stop(running)
     bar.close()
+    for ending, handler in zip(endings, before, strict=True):
+      signal.signal(ending, handler)
   for member in failed:
     print(f"failed: {member.name}: {said(member)} (all of it: {log(member)})", file=sys.stderr)
   return failed
@@ -232,8 +236,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for member in members:
       print(shlex.join(member.command))
     return 0
-  for ending in (signal.SIGTERM, signal.SIGHUP):  # as an interrupt: no training is left behind
-    signal.signal(ending, signal.default_int_handler)
   try:
     return 1 if run(members, args.jobs) else 0
   except KeyboardInterrupt:

@@ -14,13 +14,14 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from launch import sweep
 
 ROOT = pathlib.Path(__file__).parents[1]
+Judged: TypeAlias = Callable[[str, pathlib.Path, pathlib.Path], Iterable[Sequence[str]]]
 
 
 def numbers(workdir: pathlib.Path, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -30,12 +31,25 @@ def numbers(workdir: pathlib.Path, name: str) -> tuple[np.ndarray, np.ndarray]:
   return np.array([x for x, _ in points]), np.array([y for _, y in points])
 
 
-def execute(calls: Iterable[Sequence[str]], dry: bool) -> None:
-  """Prints commands and runs them one after the other, unless dry; stops at the first that fails."""
-  for call in calls:
-    print(shlex.join(call), flush=True)
-    if not dry:
-      subprocess.run(call, cwd=ROOT, check=True)
+def judge(doc: str | None, names: Sequence[str], calls: Judged) -> None:
+  """Runs the commands that judge the runs that the command line names, one after the other.
+
+  Args:
+    doc: what --help says.
+    names: of all.
+    calls: returns the commands of a name, given the folder of runs and that of classifiers.
+  """
+  parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument("--runs", type=pathlib.Path, required=True)
+  parser.add_argument("--classifiers", type=pathlib.Path, required=True)
+  parser.add_argument("--dry", action="store_true")
+  parser.add_argument("names", nargs="*", default=list(names))
+  args = parser.parse_args()
+  for name in args.names:
+    for call in calls(name, args.runs.resolve(), args.classifiers.resolve()):
+      print(shlex.join(call), flush=True)
+      if not args.dry:
+        subprocess.run(call, cwd=ROOT, check=True)
 
 
 def main(names: Sequence[str], describe: Callable[[str], tuple[str, dict[str, Any]]]) -> None:

@@ -193,7 +193,7 @@ def test_differences_of_two_seeds_that_agree_need_no_spread():
   assert seeds.difference(Cell({0: 2.0, 1: 3.0}), Cell({0: 2.0, 1: 3.0})).p == 1
 
 
-def test_equal_updates_are_those_that_all_runs_have_made(tmp_path):
+def test_equal_updates_are_those_that_every_method_has_made(tmp_path):
   written.run(tmp_path / "a", "vae", 0, {20: {"frechet": 7.0}, 40: {"frechet": 5.0}})
   written.run(tmp_path / "b", "wgan_gp", 0, {20: {"frechet": 3.0}}, steps=20, config={"steps": 20})
   found = one(tmp_path)

@@ -135,7 +135,8 @@ def test_progress_is_the_share_of_steps(tmp_path):
   assert sweep.reached(one) == 0.5
 
 
-def test_an_interrupt_lets_trainings_save(tmp_path):
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_lets_trainings_save(tmp_path, ending):
   one = member(tmp_path, "a", "wait")
   given = f"{one.name!r}, {one.command!r}, pathlib.Path({str(one.workdir)!r})"
   heard = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # which a shell's background job is not
@@ -144,7 +145,7 @@ def test_an_interrupt_lets_trainings_save(tmp_path):
   until = time.monotonic() + 30
   while sweep.reached(one) == 0 and time.monotonic() < until:
     time.sleep(0.05)
-  grid.send_signal(signal.SIGINT)
+  grid.send_signal(ending)
   assert grid.wait(30) != 0
   assert sweep.reached(one) == 0.7
   assert sweep.said(one) == "stopped at step 7 of 10"

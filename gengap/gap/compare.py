@@ -12,6 +12,7 @@ from gengap.errors import InputError
 from gengap.gap.axes import AXES, NEEDS, Axis
 from gengap.gap.records import Record, Score
 from gengap.gap.seeds import Cell
+from gengap.probes.dynamics import COLLAPSED
 
 DATA = ("dataset", "image_size", "channels", "dataset_args", "validation_share")  # what must be alike
 BOOKKEEPING = (
@@ -25,7 +26,6 @@ BOOKKEEPING = (
 )
 BOOKKEEPING += ("keep_checkpoints", "steps_per_dispatch", "steps", "best")
 ENERGY = "valid/energy_distance"
-COLLAPSED = 0.4  # of real images' diversity, below which a generator has collapsed
 KINDS = {
   (False, True): "VAE",
   (True, False): "GAN",
@@ -102,7 +102,7 @@ def comparisons(records: Iterable[Record]) -> list[Comparison]:
   """Sorts runs by data set and method.
 
   Raises:
-    InputError: two are the same run, none makes or encodes images, or their protocols differ.
+    InputError: two are of one method and seed, none makes or encodes images, or their protocols differ.
   """
   useful = [r for r in records if r.made.get("generates") or r.made.get("encodes")]
   if not useful:

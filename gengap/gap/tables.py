@@ -9,6 +9,7 @@ from gengap.gap.answers import short
 from gengap.gap.axes import HINTS, Axis
 from gengap.gap.compare import Comparison, View
 from gengap.gap.seeds import Cell
+from gengap.probes.dynamics import COLLAPSED
 
 
 class Shown(NamedTuple):
@@ -116,7 +117,7 @@ def stability(comparison: Comparison) -> Table:
   columns = (
     ("method", ""),
     ("runs that reached their last step", ""),
-    ("collapsed at the end", f"diversity below {compare.COLLAPSED} of real images'"),
+    ("collapsed at the end", f"diversity below {COLLAPSED} of real images'"),
     ("swing of the losses at the end", "about their trend, in the units of each loss"),
   )
   return Table("Stability of training", columns, body, notes)

@@ -1,16 +1,16 @@
-"""Evaluates and probes the runs of runs.py, all alike: every checkpoint by its samples, the last by all else.
+"""Evaluates and probes the runs of runs.py: every checkpoint by its samples, the last by all else.
 
 python -m results.gap.judge --runs=runs/gap --classifiers=DIR [--dry] [NAME ...]
 
-DIR/DATASET is a classifier of it (configs/classifier.py); several blobs have none, and are seen as pixels.
+DIR/DATASET is a classifier of its images as the runs see them (configs/classifier.py with their image size).
+Several blobs and birds alone are of one class, which needs none: they are seen as pixels.
 """
 
-import argparse
 import pathlib
 import sys
 
 from results.gap.runs import RUNS
-from results.trainings import execute
+from results.trainings import judge
 
 SAMPLED = ("frechet", "kid", "prdc", "diversity", "sharpness")
 OF_CODES = ("posterior", "likelihood", "reconstructions")
@@ -20,9 +20,8 @@ PROBED = ("interpolation", "latents", "inversion")
 def commands(name: str, workdir: pathlib.Path, classifiers: pathlib.Path) -> list[list[str]]:
   """Returns the commands that judge a run of a name."""
   data, _, method = name.rpartition("/")
-  classifier = classifiers / data.replace("/bird", "")
-  named = data != "blobs_multi"
-  sight = [f"--classifier={classifier}", "--features=classifier"] if named else ["--features=pixels"]
+  named = data not in ("blobs_multi", "cifar10/bird")
+  sight = [f"--classifier={classifiers / data}", "--features=classifier"] if named else ["--features=pixels"]
   call = [sys.executable, "-m"]
   samples = [*SAMPLED, *(["classes"] if named else []), *(["blobs"] if data.startswith("blobs") else [])]
   evaluate = [
@@ -41,19 +40,11 @@ def commands(name: str, workdir: pathlib.Path, classifiers: pathlib.Path) -> lis
   ]
 
 
+def all_of(name: str, runs: pathlib.Path, classifiers: pathlib.Path) -> list[list[str]]:
+  """Returns the commands that judge all seeds of a name."""
+  workdirs = sorted((runs / name).glob("[0-9]*/"))
+  return [call for workdir in workdirs for call in commands(name, workdir, classifiers)]
+
+
 if __name__ == "__main__":
-  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-  parser.add_argument("--runs", type=pathlib.Path, required=True)
-  parser.add_argument("--classifiers", type=pathlib.Path, required=True)
-  parser.add_argument("--dry", action="store_true")
-  parser.add_argument("names", nargs="*", default=list(RUNS))
-  args = parser.parse_args()
-  execute(
-    (
-      call
-      for name in args.names
-      for workdir in sorted((args.runs.resolve() / name).glob("[0-9]*/"))
-      for call in commands(name, workdir, args.classifiers.resolve())
-    ),
-    args.dry,
-  )
+  judge(__doc__, list(RUNS), all_of)

@@ -1,4 +1,4 @@
-"""The trainings of this folder; all together they take eight hours of one CPU core.
+"""The trainings of this folder.
 
 python -m results.gap.runs --out=runs/gap [--seeds 0 1 2] [--jobs 2] [--dry] [NAME ...]
 

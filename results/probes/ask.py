@@ -6,12 +6,11 @@ DIR/DATASET holds a classifier of the data and image size (configs/classifier.py
 --dry prints the commands only.
 """
 
-import argparse
 import pathlib
 import sys
 
 from results.probes.runs import RUNS
-from results.trainings import execute
+from results.trainings import judge
 
 FLAGS = {  # what the reports ask of some
   "vae_10": ["--outside=mnist"],  # A6
@@ -37,11 +36,4 @@ def command(name: str, runs: pathlib.Path, classifiers: pathlib.Path) -> list[st
 
 
 if __name__ == "__main__":
-  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-  parser.add_argument("--runs", type=pathlib.Path, required=True)
-  parser.add_argument("--classifiers", type=pathlib.Path, required=True)
-  parser.add_argument("--dry", action="store_true")
-  parser.add_argument("names", nargs="*", default=list(RUNS))
-  args = parser.parse_args()
-  runs, classifiers = args.runs.resolve(), args.classifiers.resolve()
-  execute((command(name, runs, classifiers) for name in args.names), args.dry)
+  judge(__doc__, list(RUNS), lambda *where: [command(*where)])
