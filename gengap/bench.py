@@ -21,8 +21,11 @@ from gengap.budget import device, seconds
 from gengap.errors import InputError
 from gengap.method import Config
 
-CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment, and after a colon its data set.")
-STEPS = flags.DEFINE_integer("steps", 20, "Dispatches to time, after the first two.")
+FLAGS = cli.flags()
+CONFIG = config_flags.DEFINE_config_file(
+  "config", None, "Experiment, and after a colon its data set.", flag_values=FLAGS
+)
+STEPS = flags.DEFINE_integer("steps", 20, "Dispatches to time, after the first two.", flag_values=FLAGS)
 
 # Dense peak in FLOP/s of matrix products, by device kind: float32 inputs at JAX's default precision, which
 # is TF32 on NVIDIA and bfloat16 passes on TPU. From the makers' data sheets.
@@ -93,4 +96,4 @@ def main(rest: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  cli.run(main)
+  cli.run(main, FLAGS)

@@ -11,18 +11,24 @@ from collections.abc import Callable, Sequence
 from logging import getLogger
 from typing import Any
 
-from absl import flags, logging
+from absl import flags as absl_flags
+from absl import logging
 
 from gengap.data import cache
 from gengap.errors import InputError, NonFiniteError, suggest
-
-flags.DEFINE_bool("debug", False, "Show the traceback of an error.")
 
 TAKES = {  # how absl complains of a value -> what the flag takes
   "invalid literal": "a whole number",
   "could not convert": "a number; what else may stand here, such as a mapping, is set in a config file",
   "('Non-boolean": "true or false",
 }
+
+
+def flags() -> absl_flags.FlagValues:
+  """Returns a command's own flags, to define more in: commands of equal flags can be imported together."""
+  own = absl_flags.FlagValues()
+  absl_flags.DEFINE_bool("debug", False, "Show the traceback of an error.", flag_values=own)
+  return own
 
 
 def keep_memory() -> None:
@@ -51,22 +57,24 @@ def keep_programs() -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
-def parse(argv: Sequence[str]) -> list[str]:
-  """Parses the flags and returns what is left.
+def parse(flags: absl_flags.FlagValues, argv: Sequence[str]) -> list[str]:
+  """Parses the flags, from their defaults on, and returns what is left.
 
   Raises:
     InputError: an unknown flag or config field (its nearest is named), or a value of the wrong type.
   """
+  for name in flags:
+    flags[name].unparse()
   path = config_path(argv)
   if path and not pathlib.Path(path).is_file():
     near = [str(p) for p in pathlib.Path(path).parent.glob("*.py")]
     raise InputError(f"--config={path}: there is no such file{suggest(path, near)}")
   try:
-    rest = flags.FLAGS(list(argv))[1:]
-    if "config" in flags.FLAGS and flags.FLAGS["config"].value is not None:
-      flags.FLAGS["config"].value.keys()  # a file that could not be read is told of only when it is used
+    rest = flags(list(argv))[1:]
+    if "config" in flags and flags["config"].value is not None:
+      flags["config"].value.keys()  # a file that could not be read is told of only when it is used
     return rest
-  except flags.Error as error:
+  except absl_flags.Error as error:
     raise InputError(flag_error(error)) from error
   except Exception as error:  # whatever the code of a config file raises
     said = f"--config={path}: {type(error).__name__}: {one_line(error)}"
@@ -84,7 +92,7 @@ def config_path(argv: Sequence[str]) -> str:
   return dict(given(argv)).get("config", "").partition(":")[0]
 
 
-def flag_error(error: flags.Error) -> str:
+def flag_error(error: absl_flags.Error) -> str:
   """Describes why the flags cannot be parsed."""
   message = one_line(error)
   for complaint, takes in TAKES.items():
@@ -134,11 +142,9 @@ def one_line(error: BaseException) -> str:
   return " ".join(str(error).split())
 
 
-def usage() -> str:
+def usage(flags: absl_flags.FlagValues) -> str:
   """Returns the help of the command that runs: its module's docstring and its flags."""
-  ours = [name for name in flags.FLAGS.flags_by_module_dict() if name.startswith("gengap")]
-  texts = [flags.FLAGS.main_module_help(), *map(flags.FLAGS.module_help, ours)]
-  return "\n".join([str(sys.modules["__main__"].__doc__), *texts])
+  return f"{sys.modules['__main__'].__doc__}\n{flags.get_help()}"
 
 
 def hush_storage() -> None:
@@ -152,20 +158,21 @@ def hush_storage() -> None:
   sys.unraisablehook = hook
 
 
-def run(main: Callable[[list[str]], None]) -> None:
+def run(main: Callable[[list[str]], None], flags: absl_flags.FlagValues) -> None:
   """Runs a command and exits: 0, 2 for bad input, 3 for a non-finite loss, 130 for an interrupt.
 
   Args:
     main: gets the arguments that are no flags.
+    flags: of the command.
   """
   logging.set_verbosity(logging.ERROR)
   hush_storage()
   debug = "--debug" in sys.argv
   if {"--help", "-h"} & set(sys.argv):
-    print(usage())
+    print(usage(flags))
     sys.exit(0)
   try:
-    rest = parse(sys.argv)
+    rest = parse(flags, sys.argv)
     keep_memory()
     keep_programs()
     main(rest)

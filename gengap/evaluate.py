@@ -51,16 +51,29 @@ from gengap.method import Key
 from gengap.program import load_data
 from gengap.run import Run, load, steps
 
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
-STEP = flags.DEFINE_string("step", "last", "Checkpoint: last, best, all that are there, or a number.")
-METRICS = flags.DEFINE_list("metrics", [], "Which to take; by default all that the run has an answer for.")
-OUTSIDE = flags.DEFINE_string("outside", "", "Data set of images that the run was not trained on.")
-NUM_SAMPLES = flags.DEFINE_integer("num_samples", 10_000, "Samples to draw, and real images beside them.")
-SAMPLE_SEEDS = flags.DEFINE_list("sample_seeds", ["0", "1", "2"], "Of the samples: each draws its own.")
-SIGHT = eyes.define_flags()
-NUM_IMAGES = flags.DEFINE_integer("num_images", 1000, "Test images that an autoencoder is asked about.")
-SAMPLES = flags.DEFINE_integer("samples", 500, "Importance samples of the likelihood.")
-SEED = flags.DEFINE_integer("seed", 0, "Of what is drawn while judging.")
+FLAGS = cli.flags()
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", flag_values=FLAGS)
+STEP = flags.DEFINE_string(
+  "step", "last", "Checkpoint: last, best, all that are there, or a number.", flag_values=FLAGS
+)
+METRICS = flags.DEFINE_list(
+  "metrics", [], "Which to take; by default all that the run has an answer for.", flag_values=FLAGS
+)
+OUTSIDE = flags.DEFINE_string(
+  "outside", "", "Data set of images that the run was not trained on.", flag_values=FLAGS
+)
+NUM_SAMPLES = flags.DEFINE_integer(
+  "num_samples", 10_000, "Samples to draw, and real images beside them.", flag_values=FLAGS
+)
+SAMPLE_SEEDS = flags.DEFINE_list(
+  "sample_seeds", ["0", "1", "2"], "Of the samples: each draws its own.", flag_values=FLAGS
+)
+SIGHT = eyes.define_flags(FLAGS)
+NUM_IMAGES = flags.DEFINE_integer(
+  "num_images", 1000, "Test images that an autoencoder is asked about.", flag_values=FLAGS
+)
+SAMPLES = flags.DEFINE_integer("samples", 500, "Importance samples of the likelihood.", flag_values=FLAGS)
+SEED = flags.DEFINE_integer("seed", 0, "Of what is drawn while judging.", flag_values=FLAGS)
 
 ROW = 8  # images beside each other in a picture
 
@@ -267,4 +280,4 @@ def main(rest: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  cli.run(main)
+  cli.run(main, FLAGS)

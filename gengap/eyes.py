@@ -138,13 +138,21 @@ class Sight(NamedTuple):
   classifier: flags.FlagHolder
 
 
-def define_flags() -> Sight:
+def define_flags(own: flags.FlagValues) -> Sight:
   """Adds the flags that say what looks at images to those of a command."""
   return Sight(
-    flags.DEFINE_enum("features", None, KINDS, "Whose; by default Inception's of colour images."),
-    flags.DEFINE_string("inception", None, "File of Inception's weights; else $GENGAP_INCEPTION."),
-    flags.DEFINE_enum("resize", "clean", list(PROTOCOLS), "How images are resized for Inception."),
-    flags.DEFINE_string("classifier", None, "Workdir of a classifier of the run's data set."),
+    flags.DEFINE_enum(
+      "features", None, KINDS, "Whose; by default Inception's of colour images.", flag_values=own
+    ),
+    flags.DEFINE_string(
+      "inception", None, "File of Inception's weights; else $GENGAP_INCEPTION.", flag_values=own
+    ),
+    flags.DEFINE_enum(
+      "resize", "clean", list(PROTOCOLS), "How images are resized for Inception.", flag_values=own
+    ),
+    flags.DEFINE_string(
+      "classifier", None, "Workdir of a classifier of the run's data set.", flag_values=own
+    ),
   )
 
 

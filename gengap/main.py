@@ -8,8 +8,13 @@ from ml_collections import config_flags
 
 from gengap import cli
 
-CONFIG = config_flags.DEFINE_config_file("config", None, "Experiment, and after a colon its data set.")
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; made where missing, resumed else.")
+FLAGS = cli.flags()
+CONFIG = config_flags.DEFINE_config_file(
+  "config", None, "Experiment, and after a colon its data set.", flag_values=FLAGS
+)
+WORKDIR = flags.DEFINE_string(
+  "workdir", None, "Folder of the run; made where missing, resumed else.", flag_values=FLAGS
+)
 
 
 def main(rest: list[str]) -> None:
@@ -21,4 +26,4 @@ def main(rest: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  cli.run(main)
+  cli.run(main, FLAGS)

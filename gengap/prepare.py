@@ -27,11 +27,22 @@ from gengap.data.tfds import ALIASES, default_dir, progress
 from gengap.errors import InputError, suggest
 from gengap.metrics import inception, weights
 
-RAW_DIR = flags.DEFINE_string("raw_dir", None, "Folder of the data set's files as published.")
-DATA_DIR = flags.DEFINE_string("data_dir", None, "Of TFDS; $TFDS_DATA_DIR, else TFDS's own default.")
-DOWNLOAD = flags.DEFINE_bool("download", False, "Download the data set (TFDS does), or the weights.")
-WEIGHTS = flags.DEFINE_string("weights", None, "File of the Inception network: .pth, .npz or .safetensors.")
-OUT = flags.DEFINE_string("out", None, "File to write its weights to: .npz or .safetensors.")
+FLAGS = cli.flags()
+RAW_DIR = flags.DEFINE_string(
+  "raw_dir", None, "Folder of the data set's files as published.", flag_values=FLAGS
+)
+DATA_DIR = flags.DEFINE_string(
+  "data_dir", None, "Of TFDS; $TFDS_DATA_DIR, else TFDS's own default.", flag_values=FLAGS
+)
+DOWNLOAD = flags.DEFINE_bool(
+  "download", False, "Download the data set (TFDS does), or the weights.", flag_values=FLAGS
+)
+WEIGHTS = flags.DEFINE_string(
+  "weights", None, "File of the Inception network: .pth, .npz or .safetensors.", flag_values=FLAGS
+)
+OUT = flags.DEFINE_string(
+  "out", None, "File to write its weights to: .npz or .safetensors.", flag_values=FLAGS
+)
 
 OFFICIAL = "pt_inception-2015-12-05-6726825d.pth"  # its SHA-256 begins with what its name ends with
 URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{OFFICIAL}"
@@ -218,4 +229,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  cli.run(main)
+  cli.run(main, FLAGS)

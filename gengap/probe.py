@@ -34,19 +34,34 @@ from gengap.probes import NEED_AN_ENCODER, PROBES, Found, Options, Subject
 from gengap.program import load_data
 from gengap.run import Run, load, steps
 
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
-STEP = flags.DEFINE_string("step", "last", "Checkpoint: last, best, all, a number, or 0: before training.")
-NAMES = flags.DEFINE_list("probes", [], "Which to take; by default all that the run has an answer to.")
-NUM_SAMPLES = flags.DEFINE_integer("num_samples", 1000, "Images in a set; a probe may take a part of it.")
-SEED = flags.DEFINE_integer("seed", 0, "Of all that is drawn.")
-DIMS = flags.DEFINE_list("dims", [], "Latents to draw, from 0 on; by default those that do most.")
-GRID = flags.DEFINE_list("grid", [], "Two latents to draw against each other; by default those that do most.")
-CLASSES = flags.DEFINE_list("classes", [], "Between which paths lead, by name or number; by default all.")
-OUTSIDE = flags.DEFINE_string(
-  "outside", "", "Data of images that an autoencoder has not seen; by default blobs."
+FLAGS = cli.flags()
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", flag_values=FLAGS)
+STEP = flags.DEFINE_string(
+  "step", "last", "Checkpoint: last, best, all, a number, or 0: before training.", flag_values=FLAGS
 )
-ENCODER_STEPS = flags.DEFINE_integer("encoder_steps", 1000, "Updates of the fitted encoder; 0 fits none.")
-SIGHT = eyes.define_flags()
+NAMES = flags.DEFINE_list(
+  "probes", [], "Which to take; by default all that the run has an answer to.", flag_values=FLAGS
+)
+NUM_SAMPLES = flags.DEFINE_integer(
+  "num_samples", 1000, "Images in a set; a probe may take a part of it.", flag_values=FLAGS
+)
+SEED = flags.DEFINE_integer("seed", 0, "Of all that is drawn.", flag_values=FLAGS)
+DIMS = flags.DEFINE_list(
+  "dims", [], "Latents to draw, from 0 on; by default those that do most.", flag_values=FLAGS
+)
+GRID = flags.DEFINE_list(
+  "grid", [], "Two latents to draw against each other; by default those that do most.", flag_values=FLAGS
+)
+CLASSES = flags.DEFINE_list(
+  "classes", [], "Between which paths lead, by name or number; by default all.", flag_values=FLAGS
+)
+OUTSIDE = flags.DEFINE_string(
+  "outside", "", "Data of images that an autoencoder has not seen; by default blobs.", flag_values=FLAGS
+)
+ENCODER_STEPS = flags.DEFINE_integer(
+  "encoder_steps", 1000, "Updates of the fitted encoder; 0 fits none.", flag_values=FLAGS
+)
+SIGHT = eyes.define_flags(FLAGS)
 
 
 def numbers(flag: flags.FlagHolder, limit: int, what: str) -> tuple[int, ...]:
@@ -219,4 +234,4 @@ def protocol(run: Run, sight: eyes.Eyes, how: Options) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-  cli.run(main)
+  cli.run(main, FLAGS)

@@ -20,9 +20,14 @@ from gengap.gap import compare, page, records
 from gengap.gap.axes import AXES
 from gengap.gap.records import Json
 
-WORKDIRS = flags.DEFINE_list("workdirs", [], "Folders of runs, or folders with runs below them.")
-OUT = flags.DEFINE_string("out", None, "Folder of the page; made where missing.")
-CLAIMS = flags.DEFINE_string("claims", "", "JSON list of claims and what was measured of each.")
+FLAGS = cli.flags()
+WORKDIRS = flags.DEFINE_list(
+  "workdirs", [], "Folders of runs, or folders with runs below them.", flag_values=FLAGS
+)
+OUT = flags.DEFINE_string("out", None, "Folder of the page; made where missing.", flag_values=FLAGS)
+CLAIMS = flags.DEFINE_string(
+  "claims", "", "JSON list of claims and what was measured of each.", flag_values=FLAGS
+)
 
 FIELDS = ("id", "claim", "measured", "n", "budget", "verdict", "where")
 VERDICTS = ("supported", "not supported", "depends", "not tested")
@@ -95,4 +100,4 @@ def main(rest: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  cli.run(main)
+  cli.run(main, FLAGS)

@@ -1,5 +1,6 @@
 """What happens to bad input: one line that helps, status 2, and nothing changed on disk."""
 
+import importlib
 import json
 import os
 import pathlib
@@ -12,9 +13,10 @@ import pytest
 import tiny
 from test_train import config
 
-from gengap import train
+from gengap import cli, train
 
 ROOT = pathlib.Path(__file__).parents[1]
+COMMANDS = [path for path in (ROOT / "gengap").glob("*.py") if "cli.run(" in path.read_text()]
 SMALL = ["--config.image_size=8", "--config.batch_size=8", "--config.dataset_args.num_train=64"]
 SMALL += ["--config.validation_share=0.5"]
 
@@ -230,3 +232,12 @@ def test_the_tiny_methods_are_all_methods():
   from gengap.methods import METHODS
 
   assert set(tiny.ARGS) == set(METHODS)
+
+
+def test_commands_can_be_imported_together_and_called_again_from_their_defaults():
+  modules = [importlib.import_module(f"gengap.{path.stem}") for path in COMMANDS]
+  assert len(modules) == 6
+  own = importlib.import_module("gengap.evaluate").FLAGS
+  assert cli.parse(own, ["evaluate", "--num_samples=7", "left"]) == ["left"] and own.num_samples == 7
+  cli.parse(own, ["evaluate", "--seed=1"])
+  assert (own.num_samples, own.seed) == (10_000, 1)

@@ -7,7 +7,6 @@ import jax
 import numpy as np
 import pytest
 import scipy.stats
-from absl.testing import flagsaver
 from PIL import Image
 from test_cli import call
 from test_train import config
@@ -115,12 +114,12 @@ def trained(tmp_path_factory):
 
 def judge(workdir, *args):
   """The command, in this process."""
-  with flagsaver.flagsaver():
-    evaluate.main(
-      cli.parse(
-        ["evaluate", f"--workdir={workdir}", "--num_images=8", "--num_samples=16", "--samples=3", *args]
-      )
+  evaluate.main(
+    cli.parse(
+      evaluate.FLAGS,
+      ["evaluate", f"--workdir={workdir}", "--num_images=8", "--num_samples=16", "--samples=3", *args],
     )
+  )
 
 
 def test_a_run_is_judged_by_one_command(trained):

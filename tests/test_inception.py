@@ -8,7 +8,6 @@ import zlib
 import jax
 import numpy as np
 import pytest
-from absl.testing import flagsaver
 from test_weights import tensor, write_zip
 
 from gengap import cli, prepare
@@ -212,8 +211,7 @@ def test_weights_are_converted_by_one_command(pth, params, tmp_path, suffix, cap
 
 def prepare_main(*args):
   """The command, in this process."""
-  with flagsaver.flagsaver():
-    prepare.main(cli.parse(["prepare", "inception", *args]))
+  prepare.main(cli.parse(prepare.FLAGS, ["prepare", "inception", *args]))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import subprocess
 import numpy as np
 import pytest
 import written
-from absl.testing import flagsaver
 from scipy import stats
 
 from gengap import cli, report
@@ -37,8 +36,7 @@ def frechet(group, view):
 
 
 def call(**flags):
-  with flagsaver.flagsaver():
-    report.main(cli.parse(["report", *(f"--{name}={value}" for name, value in flags.items())]))
+  report.main(cli.parse(report.FLAGS, ["report", *(f"--{name}={value}" for name, value in flags.items())]))
 
 
 def make(folder, **flags):

@@ -6,7 +6,6 @@ import types
 import jax
 import numpy as np
 import pytest
-from absl.testing import flagsaver
 from test_train import config
 
 from gengap import cli, evaluate, eyes, score, train
@@ -205,8 +204,7 @@ def trained(tmp_path_factory):
 
 def judged(workdir, *args):
   """The command, in this process."""
-  with flagsaver.flagsaver():
-    evaluate.main(cli.parse(["evaluate", f"--workdir={workdir}", "--num_samples=16", *args]))
+  evaluate.main(cli.parse(evaluate.FLAGS, ["evaluate", f"--workdir={workdir}", "--num_samples=16", *args]))
   return {int(p.stem): json.loads(p.read_text()) for p in (workdir / "eval").glob("*.json")}
 
 
