@@ -15,13 +15,14 @@ from absl import flags
 from ml_collections import config_flags
 
 import gengap
-from gengap import cli, program, step
+from gengap import cli, processes, program, step
 from gengap import config as settings
 from gengap.budget import device, seconds
 from gengap.errors import InputError
 from gengap.method import Config
 
 FLAGS = cli.flags()
+processes.define_flags(FLAGS)
 CONFIG = config_flags.DEFINE_config_file(
   "config", None, "Experiment, and after a colon its data set.", flag_values=FLAGS
 )
@@ -58,14 +59,14 @@ def bench(config: Config, repeats: int) -> dict[str, float | str]:
 
   Returns:
     step_seconds (median of one generator step), images_per_second (real images drawn), flops_per_step (as
-    XLA counts those of the compiled program), peak_share, first_step_seconds (since the start of this
+    XLA counts them), peak_share, first_step_seconds (since the start of this
     command, data and compilation included) and device.
   """
   settings.check(config)
   dataset = program.load_data(config, "train")
   compiled = program.compile_program(config, dataset)
   state = program.start(compiled, config)
-  images = jax.device_put((dataset.image, dataset.label), compiled.place[1])
+  images = program.put(compiled, (dataset.image, dataset.label))
 
   def dispatch():
     nonlocal state

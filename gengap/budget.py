@@ -19,7 +19,7 @@ import gengap
 from gengap import cli, step
 from gengap.errors import InputError
 from gengap.method import Config, Method, Nets
-from gengap.program import Program
+from gengap.program import Program, count_flops
 from gengap.run import Run
 
 CRITIC = "critic"  # the player that makes a method adversarial
@@ -73,13 +73,11 @@ def training(program: Program, config: Config) -> dict[str, Any]:
 
   Returns:
     command, device, version; adversarial (it has a critic), variational (it has a likelihood), generates and
-    encodes; flops_per_step (as XLA counts those of the compiled program; None where it counts a loop once);
+    encodes; flops_per_step (as XLA counts them; None where it does not);
     images_per_step (real images drawn); updates_per_step and parameters of every player;
     sampling_parameters (None: it makes no images).
   """
   method, nets = program.method, program.shapes.nets
-  once = program.steps == 1 and all(turn.repeats == 1 for turn in method.turns)
-  flops = program.flops if once or step.unrolled() else math.nan  # XLA counts what is in a loop only once
   updates: dict[str, int] = {}
   for turn in method.turns:
     updates[turn.player] = updates.get(turn.player, 0) + turn.repeats
@@ -91,7 +89,7 @@ def training(program: Program, config: Config) -> dict[str, Any]:
     "variational": method.density is not None,
     "generates": method.generate is not None,
     "encodes": "code" in method.represent,
-    "flops_per_step": flops if math.isfinite(flops) else None,
+    "flops_per_step": program.flops if math.isfinite(program.flops) else None,
     "images_per_step": step.batches_per_step(method) * config.batch_size,
     "updates_per_step": updates,
     "parameters": {player: size(net["params"]) for player, net in nets.items()},
@@ -124,7 +122,7 @@ def sampling(run: Run) -> dict[str, Any]:
   label = jnp.arange(BATCH) % run.spec.num_classes
   compiled = jax.jit(run.generator()).lower(run.nets, z, label).compile()
   times = seconds(lambda: compiled(run.nets, z, label), REPEATS)
-  flops = float((compiled.cost_analysis() or {}).get("flops", float("nan")))
+  flops = count_flops(compiled)
   return {
     "images_per_second": BATCH / float(np.median(times)),
     "flops_per_image": flops / BATCH,

@@ -7,6 +7,7 @@ import re
 import runpy
 import shlex
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from logging import getLogger
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from absl import flags as absl_flags
 from absl import logging
 
+from gengap import processes
 from gengap.data import cache
 from gengap.errors import InputError, NonFiniteError, suggest
 
@@ -132,9 +134,10 @@ def require(rest: Sequence[str], **values: object) -> None:
 
 
 def command() -> str:
-  """Returns the command that runs, as a shell takes it."""
+  """Returns the command that runs, as a shell takes it, without what tells processes of each other."""
   spec = sys.modules["__main__"].__spec__
-  return shlex.join([*(("python", "-m", spec.name) if spec else sys.argv[:1]), *sys.argv[1:]])
+  flags = (text for text in sys.argv[1:] if text.lstrip("-").partition("=")[0] not in processes.FLAGS)
+  return shlex.join([*(("python", "-m", spec.name) if spec else sys.argv[:1]), *flags])
 
 
 def one_line(error: BaseException) -> str:
@@ -158,6 +161,13 @@ def hush_storage() -> None:
   sys.unraisablehook = hook
 
 
+def leave(status: int) -> None:
+  """Exits; of several processes at once, for the others wait for this one and would be waited for."""
+  if processes.count() > 1:
+    os._exit(status)
+  sys.exit(status)
+
+
 def run(main: Callable[[list[str]], None], flags: absl_flags.FlagValues) -> None:
   """Runs a command and exits: 0, 2 for bad input, 3 for a non-finite loss, 130 for an interrupt.
 
@@ -175,12 +185,20 @@ def run(main: Callable[[list[str]], None], flags: absl_flags.FlagValues) -> None
     rest = parse(flags, sys.argv)
     keep_memory()
     keep_programs()
+    if processes.FLAGS[0] in flags:
+      processes.connect(*(flags[name].value for name in processes.FLAGS))
     main(rest)
   except (InputError, NonFiniteError) as error:
     if debug:
       raise
-    print(f"error: {one_line(error)}", file=sys.stderr)
-    sys.exit(2 if isinstance(error, InputError) else 3)
+    who = f"process {processes.index()}: " if processes.index() else ""
+    print(f"{who}error: {one_line(error)}", file=sys.stderr, flush=True)
+    leave(2 if isinstance(error, InputError) else 3)
+  except Exception:
+    if processes.count() == 1:
+      raise
+    traceback.print_exc()
+    leave(1)
   except KeyboardInterrupt:
     print("interrupted", file=sys.stderr, flush=True)
     os._exit(130)  # XLA may be compiling in another thread, which the interpreter's own exit does not survive

@@ -1,17 +1,22 @@
 """The settings that every run has, their defaults, and what is checked before anything is compiled."""
 
+import contextlib
+import fcntl
 import json
 import pathlib
-from typing import Any
+from collections.abc import Iterator
+from typing import IO, Any
 
 import jax
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
-from gengap import methods
+from gengap import methods, processes
 from gengap.errors import InputError, suggest
+from gengap.log import say
 from gengap.method import Config, Spec
 
+LOCK = "lock"  # a file in every workdir
 DTYPES = ("float32", "bfloat16")
 DATASET_ARGS = {"count": int, "sigma": float, "num_train": int, "num_test": int, "seed": int}
 AT_LEAST_ONE = [
@@ -111,10 +116,13 @@ def check_workdir(workdir: pathlib.Path, config: Config) -> None:
   """Checks that a workdir is free, or holds a run of this config (wherever its data lies).
 
   Raises:
-    InputError: names the fields that differ.
+    InputError: names the fields that differ, or another process trains there.
   """
   if workdir.exists() and not workdir.is_dir():
     raise InputError(f"--workdir={workdir} is not a folder")
+  if processes.first() and (workdir / LOCK).exists():
+    with (workdir / LOCK).open("rb") as file:
+      lock(file, workdir)  # and let go of it
   if not (workdir / "config.json").exists():
     return
   there, here = flatten(read(workdir)), flatten(plain(config))
@@ -128,20 +136,42 @@ def check_workdir(workdir: pathlib.Path, config: Config) -> None:
     raise InputError(f"{workdir} holds a run of another config: {some}; use another --workdir")
 
 
-def claim(workdir: pathlib.Path, config: Config) -> None:
-  """Makes the workdir and writes config.json, unless it is there.
+def lock(file: IO, workdir: pathlib.Path) -> None:
+  """Keeps other runs out of a workdir, until the file is closed or this process has ended in any way.
 
   Raises:
-    InputError: the folder cannot be written.
+    InputError: another keeps this one out.
+  """
+  try:
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except BlockingIOError as error:
+    raise InputError(
+      f"another process is training in {workdir}; wait for its end, or use another --workdir"
+    ) from error
+  except OSError as error:
+    say(f"{workdir}: nothing keeps a second process out, for its file system has no locks ({error.strerror})")
+
+
+@contextlib.contextmanager
+def claimed(workdir: pathlib.Path, config: Config) -> Iterator[None]:
+  """Makes the workdir, keeps other runs out of it, and writes config.json unless it is there.
+
+  Raises:
+    InputError: the folder cannot be written, or another process trains there.
   """
   path, scratch = workdir / "config.json", workdir / "config.json.tmp"
-  try:
-    workdir.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-      scratch.write_text(json.dumps(plain(config), indent=2) + "\n")
-      scratch.replace(path)
-  except OSError as error:
-    raise InputError(f"--workdir={workdir} cannot be written: {error.strerror}") from error
+  with contextlib.ExitStack() as stack:
+    if processes.first():
+      try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        lock(stack.enter_context((workdir / LOCK).open("w")), workdir)
+        if not path.exists():
+          scratch.write_text(json.dumps(plain(config), indent=2) + "\n")
+          scratch.replace(path)
+      except OSError as error:
+        raise InputError(f"--workdir={workdir} cannot be written: {error.strerror}") from error
+    processes.meet("the workdir is claimed")
+    yield
 
 
 def check(config: Config) -> None:

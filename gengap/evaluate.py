@@ -43,7 +43,7 @@ from absl import flags
 from tensorboardX import SummaryWriter
 
 import gengap
-from gengap import budget, cli, diagnose, eyes, log, score
+from gengap import budget, cli, diagnose, eyes, log, processes, score
 from gengap.data import Dataset, pixels
 from gengap.diagnose import Numbers
 from gengap.errors import InputError, suggest
@@ -52,6 +52,7 @@ from gengap.program import load_data
 from gengap.run import Run, load, steps
 
 FLAGS = cli.flags()
+processes.define_flags(FLAGS)
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", flag_values=FLAGS)
 STEP = flags.DEFINE_string(
   "step", "last", "Checkpoint: last, best, all that are there, or a number.", flag_values=FLAGS
@@ -276,7 +277,8 @@ def main(rest: list[str]) -> None:
       key = jax.random.fold_in(jax.random.key(SEED.value), list(MEASURES).index(name))
       found[name] = MEASURES[name](run, key, images, path)
       log.say(describe(name, found[name]))
-    write(run, found, path)
+    if processes.first():
+      write(run, found, path)
 
 
 if __name__ == "__main__":

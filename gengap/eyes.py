@@ -13,12 +13,13 @@ import jax
 import numpy as np
 from absl import flags
 
-from gengap import metrics
+from gengap import metrics, processes
 from gengap.data import Dataset, blobs, cache
 from gengap.errors import InputError
 from gengap.log import say
 from gengap.metrics import features, inception, weights
 from gengap.metrics.resize import PROTOCOLS
+from gengap.program import load_data
 from gengap.run import Run, load
 
 Images: TypeAlias = np.ndarray  # [N, H, W, C] uint8, or float in [-1, 1]
@@ -74,16 +75,24 @@ def inception_eye(path: str, resize: str = "clean") -> Eye:
 def classifier_eye(workdir: str, run: Run, test: Dataset) -> Eye:
   """Returns a trained classifier of a run's data set, at its best checkpoint.
 
+  Where the run has only some classes of it, a classifier of all may stand in: its features are taken, and it
+  names no classes.
+
   Raises:
     InputError: no run there, or one of no classifier, or of other data.
   """
   found = load(workdir, "best")
   if not {"features", "logits"} <= set(found.method.represent):
     raise InputError(f"{workdir} holds a run of {found.config.method!r}; a run of 'classifier' is needed")
-  if (found.config.dataset, found.spec.shape) != (run.config.dataset, run.spec.shape):
+  data = run.config.dataset
+  same = found.config.dataset == data
+  part = data.startswith(f"{found.config.dataset}/") and set(test.classes) <= set(
+    load_data(found.config, "test").classes
+  )
+  if not (same or part) or found.spec.shape != run.spec.shape:
     raise InputError(
       f"{workdir} classifies {found.config.dataset} {found.spec.shape}, and the images are of "
-      f"{run.config.dataset} {run.spec.shape}; train one with configs/classifier.py:{run.config.dataset} "
+      f"{data} {run.spec.shape}; train one with configs/classifier.py:{data} "
       f"--config.image_size={run.spec.shape[0]}"
     )
   head = found.nets["classifier"]["params"]["head"]
@@ -97,11 +106,15 @@ def classifier_eye(workdir: str, run: Run, test: Dataset) -> Eye:
   def see(images: Images) -> np.ndarray:
     return look(found.nets, features.batches(images, 256))
 
-  logits = classify(see(test.image))
   digest = hashlib.sha256(b"".join(np.asarray(x).tobytes() for x in jax.tree.leaves(found.nets)))
   protocol = {
     "network": f"classifier {kernel.shape[0]}",
     "weights": digest.hexdigest(),
+  }
+  if not same:
+    return Eye(protocol, see, None)
+  logits = classify(see(test.image))
+  protocol |= {
     "accuracy": float(np.mean(logits.argmax(1) == test.label)),
     "calibration_error": metrics.calibration_error(logits, test.label),
   }
@@ -175,6 +188,9 @@ def opened(sight: Sight, run: Run, test: Dataset, asked: bool) -> Eyes:
     say("Inception sees three channels: a grey image is shown three times")
   if sight.inception.value and not (eye and "resize" in eye.protocol):
     say("--inception is not used here; --features=inception takes features with it")
+  if classifier and not classifier.classify:
+    say("the classifier is of more classes than the run: its features are taken, and it names none")
+    classifier = None
   if classifier:
     say(f"the classifier names {100 * classifier.protocol['accuracy']:.2f} % of the test images rightly")
   return Eyes(eye, classifier, of_blobs(run))
@@ -217,12 +233,16 @@ def of_blobs(run: Run) -> bool:
 
 
 def recall(eye: Eye, images: Images) -> np.ndarray:
-  """Returns the features of images, from the cache where they are there."""
+  """Returns the features of images, from the cache where they are there, that of the first process."""
   about = json.dumps([eye.protocol, images.shape, code()]).encode()
   digest = hashlib.sha256(about + images.tobytes()).hexdigest()
   path = cache.root() / "features" / f"{digest}.npy"
-  with contextlib.suppress(OSError, ValueError, EOFError):  # missing or damaged
-    return np.load(path)
+  kept = None
+  if processes.first():
+    with contextlib.suppress(OSError, ValueError, EOFError):  # missing or damaged
+      kept = np.load(path)
+  if (kept := processes.given(kept)) is not None:
+    return kept
   found = eye.see(images)
   cache.keep(path, lambda file: np.save(file, found))
   return found

@@ -11,12 +11,14 @@ from PIL import Image
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
+from gengap import processes
 from gengap.data.pixels import tile
 
 
 def say(text: str) -> None:
-  """Prints a line, beside the progress bar where there is one."""
-  tqdm.write(text, file=sys.stderr)
+  """Prints a line, beside the progress bar where there is one; of several processes, the first speaks."""
+  if processes.first():
+    tqdm.write(text, file=sys.stderr)
 
 
 class Log:
@@ -78,6 +80,28 @@ class Log:
     self.board.close()
 
 
+class Silence:
+  """The log of a process that writes none: see `Log`."""
+
+  fresh = False
+
+  def values(self, name: str) -> list[float]:
+    """Knows nothing."""
+    return []
+
+  def advance(self, step: int) -> None:
+    """Does nothing."""
+
+  def numbers(self, step: int, metrics: Mapping[str, float]) -> None:
+    """Does nothing."""
+
+  def picture(self, step: int | str, images: np.ndarray) -> None:
+    """Does nothing."""
+
+  def close(self) -> None:
+    """Does nothing."""
+
+
 def forget_after(path: pathlib.Path, step: int) -> None:
   """Drops the lines of a metrics file after a step, and a last line that was cut off in writing."""
   if not path.exists():
@@ -95,6 +119,7 @@ def forget_after(path: pathlib.Path, step: int) -> None:
 
 
 def save_png(path: pathlib.Path, grid: np.ndarray, scale: int = 2) -> None:
-  """Writes a picture [h, w, 3] uint8, every pixel `scale` pixels wide."""
+  """Writes a picture [h, w, 3] uint8, every pixel `scale` pixels wide, in the first process."""
   height, width = grid.shape[:2]
-  Image.fromarray(grid).resize((width * scale, height * scale), Image.Resampling.NEAREST).save(path)
+  if processes.first():
+    Image.fromarray(grid).resize((width * scale, height * scale), Image.Resampling.NEAREST).save(path)

@@ -6,9 +6,10 @@ python -m gengap.main --config=configs/wgan_gp.py:fashion_mnist --workdir=DIR [-
 from absl import flags
 from ml_collections import config_flags
 
-from gengap import cli
+from gengap import cli, processes
 
 FLAGS = cli.flags()
+processes.define_flags(FLAGS)
 CONFIG = config_flags.DEFINE_config_file(
   "config", None, "Experiment, and after a colon its data set.", flag_values=FLAGS
 )

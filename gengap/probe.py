@@ -27,7 +27,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from tqdm import tqdm
 
 import gengap
-from gengap import cli, diagnose, eyes, log, subject
+from gengap import cli, diagnose, eyes, log, processes, subject
 from gengap.data import blobs
 from gengap.errors import InputError, suggest
 from gengap.probes import NEED_AN_ENCODER, PROBES, Found, Options, Subject
@@ -35,6 +35,7 @@ from gengap.program import load_data
 from gengap.run import Run, load, steps
 
 FLAGS = cli.flags()
+processes.define_flags(FLAGS)
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", flag_values=FLAGS)
 STEP = flags.DEFINE_string(
   "step", "last", "Checkpoint: last, best, all, a number, or 0: before training.", flag_values=FLAGS
@@ -128,10 +129,11 @@ def describe(name: str, found: Found) -> str:
 
 
 def write(folder: pathlib.Path, name: str, found: Found, protocol: dict[str, Any]) -> None:
-  """Writes what a probe found, and its picture."""
+  """Writes what a probe found, its picture, and the command that asked."""
   folder.mkdir(parents=True, exist_ok=True)
   values = {key: [x if math.isfinite(x) else None for x in value] for key, value in found.numbers.items()}
   seen = {
+    "command": cli.command(),
     "protocol": protocol,
     "numbers": {key: dict(zip(("value", "low", "high"), x, strict=True)) for key, x in values.items()},
     "detail": found.detail,
@@ -214,7 +216,8 @@ def main(rest: list[str]) -> None:
     )
     for name in names:
       found = ask(who, name, how)
-      write(workdir / "probes" / str(run.step), name, found, protocol(run, sight, how))
+      if processes.first():
+        write(workdir / "probes" / str(run.step), name, found, protocol(run, sight, how))
       log.say(describe(f"step {run.step}: {name}", found))
     log.say(f"written: {workdir / 'probes' / str(run.step)}")
 
@@ -226,7 +229,8 @@ def protocol(run: Run, sight: eyes.Eyes, how: Options) -> dict[str, Any]:
     "weights": "ema" if run.config.ema else "last",
     "split": "test",
     "options": how._asdict(),
-    "encoder": "own" if "code" in run.method.represent else f"fitted in {ENCODER_STEPS.value} updates",
+    "encoder": "own" if "code" in run.method.represent else "fitted",
+    "encoder_steps": ENCODER_STEPS.value,
     "features": (sight.features or eyes.pixel_eye()).protocol,
     "classifier": sight.classifier.protocol if sight.classifier else None,
     "version": gengap.__version__,

@@ -13,7 +13,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from gengap import config as settings
-from gengap import methods
+from gengap import methods, processes
 from gengap.checkpoint import Checkpoints
 from gengap.errors import InputError
 from gengap.method import Array, Batch, Config, Density, Key, Method, Nets, Spec
@@ -182,6 +182,8 @@ class Run(NamedTuple):
 def chunked(function, *arrays: Array) -> Any:
   """Applies a function to equal pieces of arrays [n, ...]; the last piece is padded and cut again.
 
+  Several processes share the pieces.
+
   Returns:
     What the function returns, one array or several, [n, ...] each.
   """
@@ -189,7 +191,9 @@ def chunked(function, *arrays: Array) -> Any:
   size = min(CHUNK, n)
   pad = -n % size
   padded = [jnp.concatenate([a, jnp.repeat(a[-1:], pad, axis=0)]) for a in arrays]
-  pieces = [function(*(a[i : i + size] for a in padded)) for i in range(0, n + pad, size)]
+  starts = range(0, n + pad, size)
+  found = [function(*(a[i : i + size] for a in padded)) for i in processes.dealt(starts)]
+  pieces = processes.collected(found, len(starts))
   return jax.tree.map(lambda *found: jnp.concatenate(found)[:n], *pieces)
 
 

@@ -18,7 +18,7 @@ from gengap.eyes import Eye, Eyes, pixel_eye
 from gengap.methods import inverse, kl
 from gengap.metrics import blobs
 from gengap.probes.vocabulary import Array, Examples, Subject
-from gengap.program import compile_method, start
+from gengap.program import compile_method, put, start
 from gengap.run import Run, chunked, load, steps
 
 FIT_BATCH = 64  # images in a step of the encoder that is fitted
@@ -43,7 +43,7 @@ def fit(run: Run, data: Dataset, updates: int, seed: int) -> Run:
   config.update(steps=updates, seed=seed, batch_size=FIT_BATCH, ema=0.0, steps_per_dispatch=1)
   program = compile_method(method, config, data)
   state = start(program, config)
-  images = jax.device_put((data.image, data.label), program.place[1])
+  images = put(program, (data.image, data.label))
   with progress("fitting an encoder on", updates * FIT_BATCH) as bar:
     numbers = []
     for _ in range(updates):
@@ -53,7 +53,7 @@ def fit(run: Run, data: Dataset, updates: int, seed: int) -> Run:
     raise NonFiniteError(
       f"the encoder's loss is {loss} after {updates} updates; the generator cannot be inverted"
     )
-  here = jax.tree.map(lambda x: jax.device_put(x, jax.local_devices()[0]), state.nets)
+  here = jax.tree.map(lambda x: jax.device_put(np.asarray(x), jax.local_devices()[0]), state.nets)
   return run._replace(method=run.method._replace(represent=method.represent), nets=here)
 
 

@@ -16,14 +16,14 @@ import jax.numpy as jnp
 import numpy as np
 from clu import parameter_overview
 
-from gengap import budget, data
+from gengap import budget, data, processes
 from gengap import config as settings
 from gengap.checkpoint import Checkpoints
 from gengap.errors import InputError, NonFiniteError
 from gengap.health import Watch, oscillation
-from gengap.log import Log, say
+from gengap.log import Log, Silence, say
 from gengap.method import Array, Config, Metrics, Nets, State
-from gengap.program import Program, compile_program, load_data, resume, start
+from gengap.program import Program, compile_program, load_data, put, resume, start
 from gengap.validate import GRID, Validation, whole_batches
 
 
@@ -111,17 +111,22 @@ def check_weights(state: State, step: int) -> None:
 
 
 @contextlib.contextmanager
-def on_sigterm() -> Iterator[Callable[[], bool]]:
-  """Yields a function that tells whether SIGTERM has come; the process lives on to save its state."""
+def on_sigterm() -> Iterator[Callable[[int], bool]]:
+  """Yields a function that tells whether SIGTERM has come; the process lives on to save its state.
+
+  It is given how many dispatches were sent: several processes stop after the same one, whichever was asked.
+  """
   asked = threading.Event()
-  if threading.current_thread() is not threading.main_thread():
-    yield asked.is_set  # only the main thread may handle signals
-    return
-  before = signal.signal(signal.SIGTERM, lambda *_: asked.set())
-  try:
-    yield asked.is_set
-  finally:
-    signal.signal(signal.SIGTERM, before)
+  if processes.count() > 1:  # JAX's runtime handles the signal
+    yield processes.preempted
+  elif threading.current_thread() is not threading.main_thread():
+    yield lambda _: False  # only the main thread may handle signals
+  else:
+    before = signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    try:
+      yield lambda _: asked.is_set()
+    finally:
+      signal.signal(signal.SIGTERM, before)
 
 
 def describe(program: Program, config: Config, dataset: data.Dataset, state: State) -> str:
@@ -157,19 +162,20 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
   with on_sigterm() as asked_to_stop:
     program = compile_program(config, dataset)
     validation = Validation(program, config, held_out)
-    settings.claim(workdir, config)
-    budget.write(workdir, program, config)
-    checkpoints = Checkpoints(workdir, keep=config.keep_checkpoints, best=config.best)
-    state = resume(program, checkpoints, say) or start(program, config)
-    log = Log(workdir, int(state.step), config.steps)
-    say(describe(program, config, dataset, state) if log.fresh else f"resuming at step {int(state.step)}")
-    try:
-      return loop(config, program, state, dataset, validation, checkpoints, log, asked_to_stop)
-    except OSError as error:
-      raise InputError(f"--workdir={workdir} cannot be written: {error.strerror or error}") from error
-    finally:
-      checkpoints.close()
-      log.close()
+    with settings.claimed(workdir, config):
+      if processes.first():
+        budget.write(workdir, program, config)
+      checkpoints = Checkpoints(workdir, keep=config.keep_checkpoints, best=config.best)
+      state = resume(program, checkpoints, say) or start(program, config)
+      log = Log(workdir, int(state.step), config.steps) if processes.first() else Silence()
+      say(describe(program, config, dataset, state) if log.fresh else f"resuming at step {int(state.step)}")
+      try:
+        return loop(config, program, state, dataset, validation, checkpoints, log, asked_to_stop)
+      except OSError as error:
+        raise InputError(f"--workdir={workdir} cannot be written: {error.strerror or error}") from error
+      finally:
+        checkpoints.close()
+        log.close()
 
 
 def stale(values: list[float], patience: int) -> bool:
@@ -178,16 +184,21 @@ def stale(values: list[float], patience: int) -> bool:
   return bool(patience and before) and not min(since) < min(before)
 
 
+def done_early(log: Log | Silence, config: Config) -> bool:
+  """Whether the run's patience is at its end."""
+  return bool(config.patience) and processes.told(stale(log.values(config.best), config.patience))
+
+
 def loop(config, program, state, dataset, validation, checkpoints, log, asked_to_stop) -> State:
   """Runs dispatches to config.steps or until asked to stop, doing between them what is due."""
-  images = jax.device_put((dataset.image, dataset.label), program.place[1])
+  images = put(program, (dataset.image, dataset.label))
   meta = {"config": settings.plain(config), "spec": program.spec._asdict()}
   window = Window(log, config.log_every)
   step = saved = int(state.step)
   if step == 0:
     log.picture("real", validation.images[:GRID])
-  last = step == config.steps or stale(log.values(config.best), config.patience)
-  while not last and not asked_to_stop():
+  last = step == config.steps or done_early(log, config)
+  while not last and not asked_to_stop(step // config.steps_per_dispatch):
     state, numbers = program.dispatch(state, images)
     step += config.steps_per_dispatch
     window.push(step, numbers)
@@ -196,7 +207,7 @@ def loop(config, program, state, dataset, validation, checkpoints, log, asked_to
     if last or step % config.eval_every == 0:
       with window.paused():
         log.numbers(step, scores := validation.scores(state))
-      last = last or stale(log.values(config.best), config.patience)
+      last = last or done_early(log, config)
     if validation.generate and (last or step % config.sample_every == 0):
       with window.paused():
         log.picture(step, validation.samples(state))

@@ -1,5 +1,7 @@
 """Looking at a run from outside while it trains: its samples, and its scores on held-out images."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,8 @@ import numpy as np
 from gengap import data, metrics, step
 from gengap.errors import InputError, suggest
 from gengap.method import Config, Nets, State
-from gengap.program import Program
+from gengap.networks import convolution
+from gengap.program import Program, put
 
 GRID = 64  # images in a sample grid
 ENERGY = "valid/energy_distance"
@@ -45,20 +48,26 @@ class Validation:
     self.batches = whole_batches(config, held_out)
     self.count = self.batches * config.batch_size
     self.images = held_out.image[: self.count].astype(np.float32) / 127.5 - 1.0
-    self.data = jax.device_put((held_out.image[: self.count], held_out.label[: self.count]), program.place[1])
+    self.data = put(program, (held_out.image[: self.count], held_out.label[: self.count]))
     self.slots = program.slots
-    self.examine = step.examine(method, seed=seed, batch_size=config.batch_size)
+    examine = step.examine(method, seed=seed, batch_size=config.batch_size)
+    arrays = tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in self.data)
+    self.lowered = examine.lower(self.slots.aval, program.shapes, arrays, np.uint32(0))
     self.generate = jax.jit(method.generate) if method.generate else None
     self.z = jax.random.normal(
       step.stream(seed, "sample"), (-(-self.count // GRID) * GRID, method.latent_dim)
     )
     self.label = jnp.arange(len(self.z)) % program.spec.num_classes
-    numbers = jax.eval_shape(self.examine, self.slots, program.shapes, self.data, np.uint32(0))
-    names = [f"valid/{name}" for name in numbers] + [ENERGY] * bool(self.generate)
+    names = [f"valid/{name}" for name in self.lowered.out_info] + [ENERGY] * bool(self.generate)
     if config.best not in names:
       raise InputError(
         f"config.best is {config.best!r}; it must be one of {', '.join(names)}{suggest(config.best, names)}"
       )
+
+  @functools.cached_property
+  def examine(self) -> jax.stages.Compiled:
+    """The program that scores a batch of held-out images."""
+    return self.lowered.compile(convolution.compiler_options())
 
   def samples(self, state: State, n: int = GRID) -> np.ndarray:
     """Returns the images [n, H, W, C] of the run's first n latents, always the same (a generator's)."""

@@ -13,8 +13,8 @@ TOP = {"pyproject.toml", "README.md", "LICENSE", "gengap", "configs", "launch", 
 # Every floor may import from those below it, and from its own room; never from above.
 FLOORS = (
   {"main", "evaluate", "probe", "report", "bench", "prepare"},
-  {"train", "subject"},
-  {"validate", "diagnose", "score", "budget", "gap"},
+  {"train", "subject", "gap"},
+  {"validate", "diagnose", "score", "budget"},
   {"eyes"},
   {"program", "run"},
   {"config", "cli"},
@@ -22,6 +22,7 @@ FLOORS = (
   {"step", "probes"},
   {"metrics"},
   {"networks", "data"},
+  {"processes"},
   {"method"},
   {"errors"},
 )

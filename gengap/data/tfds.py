@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from gengap import processes
 from gengap.data import cache
 from gengap.data.pixels import square
 from gengap.errors import InputError
@@ -183,7 +184,11 @@ def _blame(found: Layout, split: str, error: Exception) -> str:
 
 
 def progress(what: str, total: int) -> tqdm:
-  """Returns a progress bar of images on a terminal; elsewhere says once on standard error what is done."""
-  if not sys.stderr.isatty():
+  """Returns a progress bar of images on a terminal; elsewhere says once on standard error what is done.
+
+  Of several processes, the first does.
+  """
+  if processes.first() and not sys.stderr.isatty():
     print(f"{what}: {total} images", file=sys.stderr)
-  return tqdm(desc=what, total=total, unit=" images", disable=None, leave=False)
+  hidden = None if processes.first() else True  # None: where there is no terminal
+  return tqdm(desc=what, total=total, unit=" images", disable=hidden, leave=False)

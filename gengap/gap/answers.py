@@ -110,7 +110,7 @@ def sentences(comparison: Comparison) -> list[str]:
   found = [gap for gap in gaps(comparison, a, b, view) if gap.axis.theme != COST]
   n = len(set(a.records) & set(b.records))
   kinds = [f"{g.name} ({g.kind})" if g.kind not in g.name else g.name for g in pair]
-  near = " the nearest of its kind to held-out images" if len(comparison.groups) > 2 else ""
+  near = f" the nearest of its kind to {compare.judges(comparison)}" if len(comparison.groups) > 2 else ""
   first = (
     f"On {comparison.title}, {listed(kinds)}{', each' + near + ',' if near else ''} were given {step:,} "
     f"generator updates each, in {count(n, 'training seed')}."

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from gengap.gap.axes import AXES, NEEDS, Axis
 from gengap.gap.records import Record, Score
 from gengap.gap.seeds import Cell
 from gengap.probes.dynamics import COLLAPSED
+from gengap.validate import ENERGY
 
 DATA = ("dataset", "image_size", "channels", "dataset_args", "validation_share")  # what must be alike
 BOOKKEEPING = (
@@ -25,7 +27,7 @@ BOOKKEEPING = (
   "checkpoint_every",
 )
 BOOKKEEPING += ("keep_checkpoints", "steps_per_dispatch", "steps", "best")
-ENERGY = "valid/energy_distance"
+LONGEST = 60  # characters of a name
 KINDS = {
   (False, True): "VAE",
   (True, False): "GAN",
@@ -45,6 +47,7 @@ class Group(NamedTuple):
 
   name: str
   records: Mapping[int, Record]  # seed -> run
+  differs: str = ""  # what tells it from its like, where that is too long for its name
 
   @property
   def first(self) -> Record:
@@ -87,14 +90,26 @@ def shown(value: Any) -> str:
   return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def names(keys: Sequence[dict[str, Any]]) -> list[str]:
-  """Returns a short name for each of several settings: the method, and what tells it from its like."""
-  found = []
+def names(keys: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+  """Names each of several settings: the method, and what tells it from its like.
+
+  Returns:
+    Names and, where they would be too long and letters stand instead, what each letter stands for, else "".
+  """
+  differs = []
   for key in keys:
     like = [other for other in keys if other["method"] == key["method"]]
     differing = [k for k in key if any(other.get(k) != key[k] for other in like)]
-    brief = [f"{k.removeprefix('method_args.')} {shown(key[k])}" for k in differing]
-    found.append(key["method"] + (f" ({', '.join(brief)})" if brief else ""))
+    differs.append(", ".join(f"{k.removeprefix('method_args.')} {shown(key[k])}" for k in differing))
+  found, seen = [], Counter()
+  for key, text in zip(keys, differs, strict=True):
+    method = key["method"]
+    if any(len(t) > LONGEST for k, t in zip(keys, differs, strict=True) if k["method"] == method):
+      letter = chr(ord("A") + seen[method] % 26) + str(seen[method] // 26 or "")
+      found.append((f"{method} {letter}", text))
+    else:
+      found.append((method + f" ({text})" * bool(text), ""))
+    seen[method] += 1
   return found
 
 
@@ -128,7 +143,7 @@ def comparisons(records: Iterable[Record]) -> list[Comparison]:
         )
       seeds[seed] = record
     called = names([json.loads(key) for key in by_method])
-    groups = [Group(n, seeds) for n, seeds in zip(called, by_method.values(), strict=True)]
+    groups = [Group(n, seeds, text) for (n, text), seeds in zip(called, by_method.values(), strict=True)]
     order = {"VAE": 0, "autoencoder": 1, "VAE and GAN": 2, "GAN": 3}
     groups.sort(key=lambda group: (order[group.kind], group.name))
     check_protocols(groups)
@@ -266,6 +281,12 @@ def collapsed(group: Group) -> Cell:
   return Cell(values, "" if len(values) == len(group.records) else "diversity was not measured of every run")
 
 
+def judges(comparison: Comparison) -> str:
+  """Returns what a checkpoint or a method is chosen by."""
+  held_out = comparison.groups[0].first.config.get("validation_share", 1)
+  return "held-out images" if held_out else "test images (none are held out)"
+
+
 def energy(group: Group, step: int) -> float:
   """Returns the mean over seeds of the energy distance to held-out images by a step; infinite: none."""
   curves = [[y for at, y in record.curve(ENERGY) if at <= step] for record in group.records.values()]
@@ -276,7 +297,7 @@ def energy(group: Group, step: int) -> float:
 def rivals(comparison: Comparison) -> tuple[Group, Group] | None:
   """Returns the two methods whose gap is told: the best VAE and the best GAN, else the best two.
 
-  None where there is but one. The best is chosen by held-out images that are not those of the test split.
+  None where there is but one. The best is chosen by validation images.
   """
   step = equal_updates(comparison.groups)
   ranked = sorted(comparison.groups, key=lambda group: energy(group, step))

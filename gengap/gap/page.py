@@ -89,12 +89,12 @@ def protocols(comparison: Comparison) -> list[tuple[str, str]]:
 
 
 def commands(comparison: Comparison) -> list[tuple[str, list[str]]]:
-  """Returns the commands that made every run and its evaluations."""
+  """Returns the commands that made every run, its evaluations and its probes."""
   found = []
   for group in comparison.groups:
     for seed, record in sorted(group.records.items()):
       evaluated = [text for _, texts in sorted(record.commands.items()) for text in texts]
-      lines = [str(record.made.get("command", "")), *dict.fromkeys(evaluated)]
+      lines = [str(record.made.get("command", "")), *dict.fromkeys(evaluated), *record.probed]
       found.append((f"{group.name}, seed {seed}", [line for line in lines if line]))
   return found
 
@@ -106,7 +106,10 @@ def views(comparison: Comparison) -> list[tuple[str, View]]:
   named: list[tuple[str, View]] = [
     (f"after {step:,} generator updates each", compare.at_step(step)),
     ("at the end of each run", compare.final),
-    (f"at the checkpoint that was best on held-out images ({', '.join(criteria)})", compare.best),
+    (
+      f"at the checkpoint that was best on {compare.judges(comparison)} ({', '.join(criteria)})",
+      compare.best,
+    ),
   ]
   if math.isfinite(flops):
     spent = f"after {flops:.3g} operations of training each, or the last evaluation before"

@@ -18,7 +18,13 @@ SETTINGS = (
   "device",
   "dataset",
 )  # of a measure: how it was taken, not what it found
-SIGHT = ("split", "features", "classifier", "version")  # of a probe's protocol: what decides its numbers
+SIGHT = (
+  "split",
+  "features",
+  "classifier",
+  "encoder_steps",
+  "version",
+)  # of a probe's protocol: what decides its numbers
 OPTIONS = ("number", "seed", "classes")  # of a probe, likewise
 FIELDS = (  # of every config: type, and least value of numbers
   *((name, str, 0) for name in ("method", "dataset", "best")),
@@ -46,6 +52,7 @@ class Record(NamedTuple):
   log: list[Json]  # metrics.jsonl
   scores: dict[int, dict[str, Score]]  # step -> name -> score, of evaluations and probes
   commands: dict[int, list[str]]  # step -> those of its evaluation
+  probed: list[str]  # commands of its probes
 
   @property
   def last(self) -> int:
@@ -196,6 +203,7 @@ def read(workdir: pathlib.Path) -> Record:
   observes = "bits" if "bernoulli" in str(config["method_args"].get("likelihood")) else "images"
   scores: dict[int, dict[str, Score]] = {}
   commands: dict[int, list[str]] = {}
+  probed: dict[str, None] = {}
   for path in sorted(workdir.glob("eval/*.json")):
     found = parse(path)
     with shape_of(path):
@@ -205,12 +213,13 @@ def read(workdir: pathlib.Path) -> Record:
   for path in sorted(workdir.glob("probes/*/*.json")):
     if path.parent.name.isdecimal():
       with shape_of(path):
-        scores.setdefault(int(path.parent.name), {}).update(probe(path.stem, parse(path)))
+        scores.setdefault(int(path.parent.name), {}).update(probe(path.stem, found := parse(path)))
+        probed |= dict.fromkeys([found["command"]] if "command" in found else [])
   made = parse(workdir / "run.json")
   with shape_of(workdir / "run.json"):
     for counts in (made["updates_per_step"], made["parameters"]):
       sum(int(value) for value in counts.values())
-  return Record(workdir, config, made, log, scores, commands)
+  return Record(workdir, config, made, log, scores, commands, list(probed))
 
 
 def folders(names: Iterable[str]) -> list[pathlib.Path]:

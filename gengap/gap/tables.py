@@ -124,8 +124,9 @@ def stability(comparison: Comparison) -> Table:
 
 
 def budgets(comparison: Comparison) -> Table:
-  """Returns what every method was given and needs."""
+  """Returns what every method was given and needs, and what the letters in names stand for."""
   body = []
+  lettered = any(group.differs for group in comparison.groups)
   for group in comparison.groups:
     made = group.first.made
     runs = list(group.records.values())
@@ -141,6 +142,7 @@ def budgets(comparison: Comparison) -> Table:
         plain(group.first.flops(1) * steps),
         plain(seconds / 60),
         Shown(devices, devices),
+        *([Shown(group.differs, group.differs)] if lettered else []),
         plain(sum(made.get("parameters", {}).values())),
         plain(made.get("sampling_parameters")),
       ]
@@ -153,6 +155,7 @@ def budgets(comparison: Comparison) -> Table:
     "operations",
     "minutes of training",
     "device",
+    *(["differs from its like in"] if lettered else []),
     "parameters",
     "parameters from latent to image",
   )

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from gengap import processes
 from gengap.networks.convolution import compiler_options
 
 
@@ -19,34 +20,33 @@ def batches(images: Any, share: int) -> Iterator[Any]:
 
 def over_devices(
   function: Callable[[Any, jax.Array], jax.Array],
-) -> Callable[[Any, Iterable[jax.Array | np.ndarray]], np.ndarray]:
+) -> Callable[..., np.ndarray]:
   """Applies a function of weights and images to any number of images.
 
   Args:
     function: of weights and [B, ...] -> [B, ...], every image by itself.
 
   Returns:
-    The function of weights and batches [B, ...], none larger than the first -> [N, ...]. A smaller batch is
-    padded, so that one program serves all, and cut again. The devices are one batch ahead of the caller.
+    The function of weights, batches [B] and what makes an array [B, ...] of a batch -> [N, ...]. No batch is
+    larger than the first. A smaller one is padded, so that one program serves all, and cut again. The
+    devices are one batch ahead of the host; several processes share the batches.
   """
-
-  def fetch(seen: jax.Array, number: int) -> np.ndarray:
-    return np.asarray(seen)[:number]
-
   jitted = jax.jit(function, compiler_options=compiler_options())
 
-  def see(weights: Any, pieces: Iterable[jax.Array | np.ndarray]) -> np.ndarray:
+  def see(
+    weights: Any, pieces: Iterable[Any], prepare: Callable[[Any], jax.Array | np.ndarray] = np.asarray
+  ) -> np.ndarray:
     mesh = Mesh(np.array(jax.local_devices()), "devices")
     weights = jax.device_put(weights, NamedSharding(mesh, PartitionSpec()))
     split = NamedSharding(mesh, PartitionSpec("devices"))
-    size, ahead, found = 0, [], []
-    for piece in pieces:
-      size = size or -(-len(piece) // mesh.size) * mesh.size
+    whole = list(pieces)
+    size, seen = -(-len(whole[0]) // mesh.size) * mesh.size, []
+    for piece in map(prepare, processes.dealt(whole)):
       padding = [piece[-1:]] * (size - len(piece))
       placed = jax.device_put(np.concatenate([piece, *padding]) if padding else piece, split)
-      ahead.append((jitted(weights, placed), len(piece)))
-      if len(ahead) > 1:
-        found.append(fetch(*ahead.pop(0)))
-    return np.concatenate([*found, *(fetch(*last) for last in ahead)])
+      seen.append(jitted(weights, placed))
+      seen[-2:-1] = map(np.asarray, seen[-2:-1])
+    found = processes.collected([*map(np.asarray, seen)], len(whole))
+    return np.concatenate([x[: len(piece)] for x, piece in zip(found, whole, strict=True)])
 
   return see

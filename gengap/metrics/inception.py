@@ -2,7 +2,7 @@
 
 import functools
 import pathlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import jax
@@ -122,7 +122,7 @@ def features(
     raise InputError(f"protocol is {protocol!r}; it must be one of {', '.join(resize.PROTOCOLS)}")
   if not len(images):
     raise InputError("there are no images")
-  return network(layer)(params, (scaled(piece, protocol) for piece in batches(images, BATCH)))
+  return network(layer)(params, batches(images, BATCH), functools.partial(scaled, protocol=protocol))
 
 
 def scaled(images: np.ndarray | Sequence[np.ndarray], protocol: str) -> Array | np.ndarray:
@@ -157,8 +157,8 @@ def resizer(protocol: str) -> Callable[[np.ndarray], Array]:
 
 
 @functools.cache
-def network(layer: str) -> Callable[[Params, Iterable[Array | np.ndarray]], np.ndarray]:
-  """Returns the way from weights and batches of scaled images [B, 299, 299, 3] to features."""
+def network(layer: str) -> Callable[..., np.ndarray]:
+  """Returns the way from weights, batches of images and what scales them to [B, 299, 299, 3], to features."""
 
   def look(params: Params, x: Array) -> Array:
     seen: Any = Inception().apply({"params": params}, x)

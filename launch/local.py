@@ -1,0 +1,104 @@
+"""Runs one command of gengap as several processes of this machine, which find each other on its loopback.
+
+  python -m launch.local --processes=2 [--devices=2] gengap.main --config=configs/vae.py --workdir=DIR ...
+
+The same program as on a pod slice or a cluster, to try it and to test it: on a CPU each process has its
+share of the cores and, with --devices, as many pretended devices. When a process fails the others are ended,
+and its status is returned. An interrupt or SIGTERM asks all to save and end.
+"""
+
+import argparse
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from launch import sweep
+
+ROOT = pathlib.Path(__file__).parents[1]
+POLL = 0.1  # seconds between looks at the processes
+GRACE = 60.0  # seconds that they have for saving
+
+
+def free_port() -> int:
+  """Returns a port of the loopback on which nothing listens."""
+  with socket.socket() as listener:
+    listener.bind(("127.0.0.1", 0))
+    return listener.getsockname()[1]
+
+
+def environment(devices: int) -> dict[str, str]:
+  """Returns the variables of a process with so many devices; 0: as many as there are."""
+  pretended = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}".strip()
+  return os.environ | ({"XLA_FLAGS": pretended} if devices else {})
+
+
+def start(command: Sequence[str], number: int, devices: int) -> list[subprocess.Popen]:
+  """Starts the processes of a command: a module and its flags."""
+  port, started = free_port(), []
+  for index, cores in enumerate(sweep.shares(number)):
+    where = (f"--coordinator=127.0.0.1:{port}", f"--num_processes={number}", f"--process_id={index}")
+    call = [sys.executable, "-m", *command, *where]
+    process = subprocess.Popen(call, cwd=ROOT, env=environment(devices), start_new_session=True)
+    if cores:  # before it has threads, which inherit them
+      with contextlib.suppress(ProcessLookupError):
+        os.sched_setaffinity(process.pid, cores)
+    started.append(process)
+  return started
+
+
+def stop(processes: Sequence[subprocess.Popen]) -> None:
+  """Asks processes to save and end; kills those that do not."""
+  for process in processes:
+    process.send_signal(signal.SIGTERM)
+  deadline = time.monotonic() + GRACE
+  for process in processes:
+    try:
+      process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+      process.kill()
+      process.wait()
+
+
+def wait(processes: Sequence[subprocess.Popen]) -> int:
+  """Waits for all to end, or for one to fail; returns the status of the first that failed, else 0."""
+  while any(process.poll() is None for process in processes):
+    for index, process in enumerate(processes):
+      if process.poll():
+        print(f"process {index} ended with status {process.returncode}", file=sys.stderr)
+        return process.returncode
+    time.sleep(POLL)
+  return max(process.returncode for process in processes)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+  """Reads the command line, runs the processes and returns the exit status."""
+  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument("--processes", type=int, required=True)
+  parser.add_argument("--devices", type=int, default=0, help="pretended devices of each process")
+  parser.add_argument("command", nargs=argparse.REMAINDER, help="module and flags")
+  args = parser.parse_args(arguments)
+  if args.processes < 1 or args.devices < 0 or not args.command:
+    parser.error("--processes must be at least 1, --devices at least 0, and a module must be named")
+  processes: list[subprocess.Popen] = []
+  endings = (signal.SIGTERM, signal.SIGHUP)
+  before = [signal.signal(ending, signal.default_int_handler) for ending in endings]
+  try:
+    processes = start(args.command, args.processes, args.devices)
+    return abs(wait(processes))
+  except KeyboardInterrupt:
+    stop(processes)
+    return abs(max((process.returncode for process in processes), key=abs))
+  finally:
+    stop([process for process in processes if process.poll() is None])
+    for ending, handler in zip(endings, before, strict=True):
+      signal.signal(ending, handler)
+
+
+if __name__ == "__main__":
+  sys.exit(main())
