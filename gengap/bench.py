@@ -7,6 +7,7 @@ The last line is JSON. Nothing is written but the caches of data and programs.
 
 import json
 import time
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
@@ -58,15 +59,24 @@ def bench(config: Config, repeats: int) -> dict[str, float | str]:
   """Times one config.
 
   Returns:
-    step_seconds (median of one generator step), images_per_second (real images drawn), flops_per_step (as
-    XLA counts them), peak_share, first_step_seconds (since the start of this
-    command, data and compilation included) and device.
+    step_seconds (median of one generator step), images_per_second (real images drawn), input_share (of the
+    time, spent waiting for images), flops_per_step (as XLA counts them), peak_share, first_step_seconds
+    (since the start of this command, data and compilation included) and device.
   """
   settings.check(config)
   dataset = program.load_data(config, "train")
   compiled = program.compile_program(config, dataset)
   state = program.start(compiled, config)
-  images = program.put(compiled, (dataset.image, dataset.label))
+  waits: list[float] = []
+
+  def timed(images: Iterator[step.Data]) -> Iterator[step.Data]:
+    while True:
+      before = time.perf_counter()
+      found = next(images)
+      waits.append(time.perf_counter() - before)
+      yield found
+
+  images = timed(program.source(compiled, config, dataset, 0))
 
   def dispatch():
     nonlocal state
@@ -75,12 +85,14 @@ def bench(config: Config, repeats: int) -> dict[str, float | str]:
 
   jax.block_until_ready(dispatch())
   first = time.perf_counter() - gengap.STARTED
-  step_seconds = float(np.median(seconds(dispatch, repeats))) / config.steps_per_dispatch
+  times = seconds(dispatch, repeats)
+  step_seconds = float(np.median(times)) / config.steps_per_dispatch
   flops = compiled.flops
   drawn = config.batch_size * step.batches_per_step(compiled.method)
   return {
     "step_seconds": step_seconds,
     "images_per_second": drawn / step_seconds,
+    "input_share": sum(waits[-repeats * compiled.calls :]) / sum(times),
     "flops_per_step": flops,
     "peak_share": flops / step_seconds / peak(),
     "first_step_seconds": first,

@@ -16,6 +16,7 @@ from gengap.errors import InputError, suggest
 from gengap.log import say
 from gengap.method import Config, Spec
 
+OF_THE_MACHINE = ("config.data_dir", "config.data_device_bytes")  # which change nothing of a run
 LOCK = "lock"  # a file in every workdir
 DTYPES = ("float32", "bfloat16")
 DATASET_ARGS = {"count": int, "sigma": float, "num_train": int, "num_test": int, "seed": int}
@@ -57,6 +58,7 @@ def base(method: str, dataset: str = "", **method_args: Any) -> ConfigDict:
       ema=0.0,  # decay of the moving average of the weights; 0 keeps none
       dtype="float32",  # or bfloat16: of the computations, never of the parameters
       steps_per_dispatch=1,  # steps in one device program
+      data_device_bytes=2**31,  # of uint8 images; larger data are fed by the host, and give the same run
       log_every=50,
       sample_every=500,
       eval_every=500,
@@ -129,7 +131,7 @@ def check_workdir(workdir: pathlib.Path, config: Config) -> None:
   differing = [
     f"{name} ({there.get(name, 'absent')!r} there, {here.get(name, 'absent')!r} here)"
     for name in sorted(there.keys() | here.keys())
-    if there.get(name) != here.get(name) and name != "config.data_dir"
+    if there.get(name) != here.get(name) and name not in OF_THE_MACHINE
   ]
   if differing:
     some = ", ".join(differing[:4]) + (f" and {len(differing) - 4} more" if len(differing) > 4 else "")
@@ -184,6 +186,8 @@ def check(config: Config) -> None:
   for name in AT_LEAST_ONE:
     if config[name] < 1:
       raise InputError(f"config.{name} is {config[name]}; it must be at least 1")
+  if config.data_device_bytes < 0:
+    raise InputError(f"config.data_device_bytes is {config.data_device_bytes}; it must be 0 or above")
   if config.patience < 0:
     raise InputError(f"config.patience is {config.patience}; it must be 0 (never stop early) or above")
   if config.patience and config.eval_every % config.checkpoint_every:

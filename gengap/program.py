@@ -1,8 +1,9 @@
 """From a config to a compiled program: data, method, state, all on the devices."""
 
 import functools
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +12,7 @@ import numpy as np
 
 from gengap import data, methods, step
 from gengap.checkpoint import Checkpoints
+from gengap.data import feed
 from gengap.errors import InputError
 from gengap.method import AXIS, Array, Batch, Config, Method, Metrics, Spec, State
 from gengap.networks import convolution
@@ -28,16 +30,21 @@ class Program(NamedTuple):
   place: jax.sharding.NamedSharding  # of state and data: whole, on every device
   shapes: State  # of the state, abstract
   flops: float  # floating-point operations of one step on all devices, as XLA counts them
+  by_host: feed.Share | None  # what this process reads, where the data are too large for the devices
 
-  def dispatch(self, state: State, data: step.Data) -> tuple[State, list[Metrics]]:
+  def dispatch(self, state: State, source: Iterator[step.Data]) -> tuple[State, list[Metrics]]:
     """Sends config.steps_per_dispatch steps to the devices, without waiting for them.
+
+    Args:
+      state: before them.
+      source: see `source`.
 
     Returns:
       The state after them (the given one is donated) and their numbers, [steps] from each call.
     """
     seen = []
     for _ in range(self.calls):
-      state, metrics = self.compiled(self.slots, state, data)
+      state, metrics = self.compiled(self.slots, state, next(source))
       seen.append(metrics)
     return state, seen
 
@@ -81,12 +88,22 @@ def compile_method(method: Method, config: Config, dataset: data.Dataset) -> Pro
     raise InputError(f"config.steps is {config.steps}: the run would draw {images} images, 2^32 at most")
   example = Batch(jnp.zeros((1, *spec.shape)), jnp.zeros(1, jnp.int32))
   shapes = jax.eval_shape(functools.partial(step.init, method, config.seed, ema=config.ema), example)
-  arrays = tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (dataset.image, dataset.label))
   slots, place = devices()
   # The CPU has nothing to gain from several steps in one program: launching it is cheap, and XLA needs its
   # loops unrolled there (see step.loop), which would make the program as many times longer to compile.
   steps = 1 if jax.default_backend() == "cpu" else config.steps_per_dispatch
-  run = step.dispatch(method, seed=config.seed, batch_size=config.batch_size, ema=config.ema, steps=steps)
+  share, shape = None, (len(dataset.image),)
+  if dataset.image.nbytes > config.data_device_bytes:
+    mine = range(len(slots) // jax.process_count() * jax.process_index(), len(slots))
+    mine = mine[: jax.local_device_count()]
+    share = feed.Share(config.batch_size, len(slots), mine, steps * step.batches_per_step(method))
+    shape = (len(slots), share.batches, config.batch_size // len(slots))
+  image = jax.ShapeDtypeStruct((*shape, *dataset.image.shape[1:]), dataset.image.dtype)
+  arrays = (image, jax.ShapeDtypeStruct(shape, dataset.label.dtype))
+  build = functools.partial(
+    step.dispatch, seed=config.seed, batch_size=config.batch_size, ema=config.ema, by_host=bool(share)
+  )
+  run = build(method, steps=steps)
   compiled = run.lower(slots.aval, shapes, arrays).compile(convolution.compiler_options())
   flops = count_flops(compiled) / steps  # of one device
   if (
@@ -95,10 +112,9 @@ def compile_method(method: Method, config: Config, dataset: data.Dataset) -> Pro
     flops = 0.0
     for turn in method.turns:
       one = method._replace(turns=(turn._replace(repeats=1),))
-      once = step.dispatch(one, seed=config.seed, batch_size=config.batch_size, ema=config.ema)
-      flops += turn.repeats * count_flops(once.lower(slots.aval, shapes, arrays))
+      flops += turn.repeats * count_flops(build(one).lower(slots.aval, shapes, arrays))
   calls = config.steps_per_dispatch // steps
-  return Program(method, spec, slots, compiled, steps, calls, place, shapes, flops * len(slots))
+  return Program(method, spec, slots, compiled, steps, calls, place, shapes, flops * len(slots), share)
 
 
 def count_flops(program: jax.stages.Lowered | jax.stages.Compiled) -> float:
@@ -120,6 +136,18 @@ def put(program: Program, tree: Any) -> Any:
   return jax.tree.map(
     lambda x: jax.make_array_from_callback(x.shape, program.place, lambda index: x[index]), tree
   )
+
+
+def source(program: Program, config: Config, dataset: data.Dataset, at: int) -> Iterator[step.Data]:
+  """Returns what each call of the compiled program is given, from a step on: the data set, or its part."""
+  if not (share := program.by_host):
+    return itertools.repeat(put(program, (dataset.image, dataset.label)))
+
+  def placed(x: np.ndarray) -> Array:
+    return jax.make_array_from_process_local_data(program.slots.sharding, x)
+
+  fed = feed.calls(dataset, config.seed, share, at // program.steps)
+  return ((placed(image), placed(label)) for image, label in fed)
 
 
 def start(program: Program, config: Config) -> State:

@@ -5,6 +5,7 @@ and seed: resuming is exact, and one device gives what eight give, up to the ord
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -15,7 +16,9 @@ from jax import lax
 from gengap.data import draw
 from gengap.method import AXIS, Array, Batch, Key, Keys, Method, Nets, State, Turn
 
-Data = tuple[Array, Array]  # images [N, H, W, C] uint8, labels [N] int32; whole, on every device
+Data = tuple[Array, Array]  # images [N, H, W, C] uint8, labels [N] int32: whole, on every device; or, where
+# the host feeds them, those of each device for each batch of a call, [devices, batches, B, ...]
+Read = Callable[[Array, Array], Batch]  # number of a batch, positions of its images in the stream -> images
 PURPOSES = ("init", "train", "valid", "sample")
 
 
@@ -63,22 +66,32 @@ def average(ema: Nets, nets: Nets, decay: float, step: Array) -> Nets:
   return jax.tree.map(lambda a, b: now * a + (1 - now) * b, ema, nets)
 
 
-def deal(data: Data, key: Key, seed: int, position: Array) -> tuple[Batch, Keys]:
-  """Returns the examples at `position` [B] of the run's stream, and a key for each."""
-  return draw.batch(*data, seed, position), jax.vmap(jax.random.fold_in, (None, 0))(key, position)
+def deal(read: Read, key: Key, number: Array, position: Array) -> tuple[Batch, Keys]:
+  """Returns the examples of a batch, at `position` [B] of the run's stream, and a key for each."""
+  return read(number, position), jax.vmap(jax.random.fold_in, (None, 0))(key, position)
 
 
-def step(method: Method, seed: int, batch_size: int, ema: float, slot: Array, state: State, data: Data):
+def resident(data: Data, seed: int) -> Read:
+  """Reads a data set that is on the device."""
+  return lambda number, position: draw.batch(*data, seed, position)
+
+
+def fed(data: Data, first: Array) -> Read:
+  """Reads what the host gave this device for a call, whose first batch has the number `first`."""
+  return lambda number, position: draw.decoded(*(x[number - first] for x in data))
+
+
+def step(method: Method, seed: int, batch_size: int, ema: float, slot: Array, state: State, read: Read):
   """All players' turns, the generator's last, on this device's slice of every batch."""
   nets, opt, metrics = state.nets, dict(state.opt), {}
   key = stream(seed, "train")
-  drawn = state.step.astype(jnp.uint32) * batches_per_step(method)  # batches so far
+  drawn = batches_before(method, state.step)
 
   for turn in method.turns:
 
     def once(carry, batch_number, turn=turn):
       # A position of the stream names its (step, turn, repeat, example), so it also names the noise.
-      batch, keys = deal(data, key, seed, positions(batch_number, batch_size, slot))
+      batch, keys = deal(read, key, batch_number, positions(batch_number, batch_size, slot))
       nets, opt, metrics = play(turn, carry[0], carry[1], batch, keys, state.step)
       return (nets, opt), metrics
 
@@ -94,6 +107,11 @@ def step(method: Method, seed: int, batch_size: int, ema: float, slot: Array, st
 def batches_per_step(method: Method) -> int:
   """Returns how many batches one step draws: one for each repeat of each turn."""
   return sum(turn.repeats for turn in method.turns)
+
+
+def batches_before(method: Method, step: Array) -> Array:
+  """Returns how many batches were drawn before a step: uint32."""
+  return step.astype(jnp.uint32) * batches_per_step(method)
 
 
 def positions(number: Array, batch_size: int, slot: Array) -> Array:
@@ -120,17 +138,21 @@ def loop(body, carry, xs: Array):
   return lax.scan(body, carry, xs, unroll=unrolled())
 
 
-def dispatch(method: Method, *, seed: int, batch_size: int, ema: float = 0.0, steps: int = 1) -> Any:
+def dispatch(
+  method: Method, *, seed: int, batch_size: int, ema: float = 0.0, steps: int = 1, by_host: bool = False
+) -> Any:
   """Returns the training program, `steps` steps long: (slots, state, data) -> (state, metrics [steps]).
 
-  slots is arange(devices), one for each device. The state is donated: use the returned one.
+  slots is arange(devices), one for each device. The state is donated: use the returned one. With by_host the
+  data are what each device needs for these steps, [devices, batches, B, ...].
   """
   one = functools.partial(step, method, seed, batch_size, ema)
 
   def many(slot, state, data):
-    return loop(lambda s, _: one(slot, s, data), state, jnp.arange(steps))
+    read = fed(data, batches_before(method, state.step)) if by_host else resident(data, seed)
+    return loop(lambda s, _: one(slot, s, read), state, jnp.arange(steps))
 
-  return jax.pmap(many, AXIS, in_axes=(0, None, None), out_axes=None, donate_argnums=1)
+  return jax.pmap(many, AXIS, in_axes=(0, None, 0 if by_host else None), out_axes=None, donate_argnums=1)
 
 
 def examine(method: Method, *, seed: int, batch_size: int) -> Any:
@@ -140,7 +162,8 @@ def examine(method: Method, *, seed: int, batch_size: int) -> Any:
   """
 
   def one(slot, state, data, number):
-    batch, keys = deal(data, stream(seed, "valid"), 0, positions(jnp.uint32(number), batch_size, slot))
+    position = positions(jnp.uint32(number), batch_size, slot)
+    batch, keys = deal(resident(data, 0), stream(seed, "valid"), number, position)
     metrics = {}
     for turn in method.turns:
       params = state.nets[turn.player]["params"]

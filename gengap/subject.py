@@ -18,7 +18,7 @@ from gengap.eyes import Eye, Eyes, pixel_eye
 from gengap.methods import inverse, kl
 from gengap.metrics import blobs
 from gengap.probes.vocabulary import Array, Examples, Subject
-from gengap.program import compile_method, put, start
+from gengap.program import compile_method, source, start
 from gengap.run import Run, chunked, load, steps
 
 FIT_BATCH = 64  # images in a step of the encoder that is fitted
@@ -43,7 +43,7 @@ def fit(run: Run, data: Dataset, updates: int, seed: int) -> Run:
   config.update(steps=updates, seed=seed, batch_size=FIT_BATCH, ema=0.0, steps_per_dispatch=1)
   program = compile_method(method, config, data)
   state = start(program, config)
-  images = put(program, (data.image, data.label))
+  images = source(program, config, data, 0)
   with progress("fitting an encoder on", updates * FIT_BATCH) as bar:
     numbers = []
     for _ in range(updates):

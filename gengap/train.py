@@ -23,7 +23,7 @@ from gengap.errors import InputError, NonFiniteError
 from gengap.health import Watch, oscillation
 from gengap.log import Log, Silence, say
 from gengap.method import Array, Config, Metrics, Nets, State
-from gengap.program import Program, compile_program, load_data, put, resume, start
+from gengap.program import Program, compile_program, load_data, resume, source, start
 from gengap.validate import GRID, Validation, whole_batches
 
 
@@ -191,15 +191,15 @@ def done_early(log: Log | Silence, config: Config) -> bool:
 
 def loop(config, program, state, dataset, validation, checkpoints, log, asked_to_stop) -> State:
   """Runs dispatches to config.steps or until asked to stop, doing between them what is due."""
-  images = put(program, (dataset.image, dataset.label))
   meta = {"config": settings.plain(config), "spec": program.spec._asdict()}
   window = Window(log, config.log_every)
   step = saved = int(state.step)
+  data_of_calls = source(program, config, dataset, step)
   if step == 0:
     log.picture("real", validation.images[:GRID])
   last = step == config.steps or done_early(log, config)
   while not last and not asked_to_stop(step // config.steps_per_dispatch):
-    state, numbers = program.dispatch(state, images)
+    state, numbers = program.dispatch(state, data_of_calls)
     step += config.steps_per_dispatch
     window.push(step, numbers)
     last = step == config.steps

@@ -54,3 +54,11 @@ def test_drawing_is_one_fused_program():
   program = jax.jit(lambda p: draw.indices(0, p, 50_000)).lower(jnp.zeros(8, jnp.uint32)).as_text()
   assert "while" not in program
   assert "50000x" not in program
+
+
+@pytest.mark.parametrize("size", [7, 1000])
+def test_the_host_finds_the_order_of_the_device(size):
+  position = np.arange(3 * size, dtype=np.uint32).reshape(3, size) + np.uint32(2**31)
+  for seed in (0, 5, 2**32 - 1):
+    on_device = draw.indices(seed, jnp.asarray(position), size)
+    np.testing.assert_array_equal(draw.indices(seed, position, size), on_device)

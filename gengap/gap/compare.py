@@ -20,6 +20,7 @@ DATA = ("dataset", "image_size", "channels", "dataset_args", "validation_share")
 BOOKKEEPING = (
   "seed",
   "data_dir",
+  "data_device_bytes",
   "log_every",
   "sample_every",
   "eval_every",

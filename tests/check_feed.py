@@ -1,0 +1,20 @@
+"""Trains with data on the device and with data fed by the host; fails if a bit differs. Run by test_feed."""
+
+import jax
+import tiny
+from test_train import config
+
+from gengap import program
+
+for name in tiny.KINDS:
+  ends = []
+  for room in (2**31, 0):
+    c = config(name, data_device_bytes=room, ema=0.9)
+    data = program.load_data(c, "train")
+    compiled = program.compile_program(c, data)
+    assert bool(compiled.by_host) == (room == 0)
+    state, images = program.start(compiled, c), program.source(compiled, c, data, 0)
+    for _ in range(8):
+      state, _ = compiled.dispatch(state, images)
+    ends.append(jax.device_get(state))
+  tiny.assert_identical(*ends)
