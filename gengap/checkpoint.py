@@ -1,17 +1,20 @@
 """Checkpoints of a run: Orbax, written in the background, the latest few and the best kept.
 
 A checkpoint holds the State, one item a tree, and a small JSON item, `meta`, with what is needed to read it
-without anything else: step, config and data Spec.
+without anything else: step, config and data Spec, and checksums of all that.
 """
 
 import contextlib
+import json
 import pathlib
 import shutil
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
@@ -24,6 +27,26 @@ Meta = dict[str, Any]
 def first_line(error: Exception) -> str:
   """Returns the beginning of an error's message."""
   return (str(error).splitlines() or [type(error).__name__])[0][:120]
+
+
+def checksum(tree: Any) -> int:
+  """Returns the CRC-32 of a tree's arrays, in its order."""
+  crc = 0
+  for x in jax.tree.leaves(tree):
+    crc = zlib.crc32(np.ascontiguousarray(x).reshape(-1).view(np.uint8), crc)
+  return crc
+
+
+def text_checksum(meta: Meta) -> int:
+  """Returns the CRC-32 of what JSON holds of a checkpoint's `meta`, without its checksums."""
+  plain = {name: value for name, value in meta.items() if name != "crc32"}
+  return zlib.crc32(json.dumps(plain, sort_keys=True).encode())
+
+
+def crc32(meta: Meta) -> dict[str, int]:
+  """Returns the checksums in a checkpoint's `meta`; none in one that was written before there were any."""
+  found = meta.get("crc32", {})
+  return found if isinstance(found, dict) else {}
 
 
 class Checkpoints:
@@ -75,10 +98,12 @@ class Checkpoints:
       self.manager.delete(step)
     trees = jax.tree.map(jnp.copy, {"nets": state.nets, "opt": state.opt, "ema": state.ema})
     items = {name: ocp.args.StandardSave(tree) for name, tree in trees.items() if tree}
+    meta = meta | {"step": step}
+    meta["crc32"] = {name: checksum(tree) for name, tree in trees.items()} | {"meta": text_checksum(meta)}
     with self.writing():
       self.manager.save(
         step,
-        args=ocp.args.Composite(meta=ocp.args.JsonSave(meta | {"step": step}), **items),
+        args=ocp.args.Composite(meta=ocp.args.JsonSave(meta), **items),
         metrics=scores,
         force=True,
       )
@@ -130,7 +155,12 @@ class Checkpoints:
     Raises:
       InputError: it is damaged.
     """
-    return self.restore(step, meta=ocp.args.JsonRestore())["meta"]
+    meta = self.restore(step, meta=ocp.args.JsonRestore())["meta"]
+    if not (isinstance(meta, dict) and "spec" in meta) or crc32(meta).get(
+      "meta", text_checksum(meta)
+    ) != text_checksum(meta):
+      raise InputError(f"checkpoint {self.path / str(step)} is damaged: what it says of itself has changed")
+    return meta
 
   def read(self, step: int, **targets: Any) -> dict[str, Any]:
     """Reads trees of one checkpoint: name -> tree shaped and placed like its target.
@@ -139,7 +169,10 @@ class Checkpoints:
       InputError: the checkpoint is damaged.
     """
     wanted = {name: ocp.args.StandardRestore(tree) for name, tree in targets.items() if tree}
-    found = self.restore(step, **wanted)
+    expected, found = crc32(self.meta(step)), self.restore(step, **wanted)
+    for name in wanted:
+      if name in expected and checksum(found[name]) != expected[name]:
+        raise InputError(f"checkpoint {self.path / str(step)} is damaged: its {name} have changed")
     return {name: found[name] if name in wanted else {} for name in targets}
 
   def restore(self, step: int, **items: Any) -> Any:

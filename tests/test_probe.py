@@ -78,7 +78,8 @@ def test_a_gan_is_probed_by_one_command(workdirs, tmp_path):
   for path, seen in found.items():
     assert path.stem in said
     assert seen["numbers"], path
-    assert seen["protocol"]["encoder"] == "fitted in 3 updates"
+    assert (seen["protocol"]["encoder"], seen["protocol"]["encoder_steps"]) == ("fitted", 3)
+    assert "gengap.probe" in seen["command"] or "pytest" in seen["command"]
     assert seen["protocol"]["classifier"] == seen["protocol"]["features"]
     for number in seen["numbers"].values():
       assert set(number) == {"value", "low", "high"}

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +16,8 @@ import pytest
 import tiny
 
 import gengap
+from gengap import checkpoint, program, train
 from gengap import config as settings
-from gengap import program, train
 from gengap.errors import InputError, NonFiniteError
 from gengap.method import State
 from gengap.networks import convolution
@@ -253,3 +254,46 @@ def test_the_best_checkpoint_is_kept_beside_the_latest(tmp_path):
   assert best != 40
   assert steps(tmp_path) == [best, 40]
   assert gengap.load(tmp_path, "best").step == best
+
+
+def test_a_checkpoint_in_which_a_bit_has_changed_is_not_believed(whole, tmp_path, capfd):
+  """Wherever it is: not every format that lies below notices."""
+  shutil.copytree(whole["vae"][0], tmp_path / "run")
+  rng, missed = np.random.default_rng(0), 0
+  files = [p for p in (tmp_path / "run/checkpoints/12/nets").rglob("*") if p.is_file()]
+  path = max(files, key=lambda path: path.stat().st_size)
+  for _ in range(12):
+    data = bytearray(good := path.read_bytes())
+    data[rng.integers(len(data))] ^= 1 << int(rng.integers(8))
+    path.write_bytes(data)
+    try:
+      read = gengap.load(tmp_path / "run").nets
+    except InputError as error:
+      assert "12 cannot be read" in str(error) or "12 is damaged" in str(error)
+    else:  # where the bit decides nothing
+      missed += 1
+      tiny.assert_identical(read, gengap.load(whole["vae"][0]).nets)
+    path.write_bytes(good)
+  assert missed < 6
+
+
+def test_checksums_see_a_changed_number_and_a_changed_word(tmp_path):
+  tree = {"a": np.arange(4.0), "b": jnp.ones((2, 2), jnp.bfloat16)}
+  other = tree | {"a": np.array([0, 1, 2, np.nextafter(3.0, 4)])}
+  assert checkpoint.checksum(tree) == checkpoint.checksum(jax.tree.map(np.array, tree))
+  assert checkpoint.checksum(tree) != checkpoint.checksum(other)
+  meta = {"step": 3, "spec": {"shape": (8, 8, 1)}}
+  assert checkpoint.text_checksum(meta) == checkpoint.text_checksum(json.loads(json.dumps(meta)))
+  assert checkpoint.text_checksum(meta) != checkpoint.text_checksum(meta | {"step": 4})
+
+
+def test_a_damaged_description_of_a_checkpoint_is_told(tmp_path):
+  c = config("vae", steps=4)
+  train.train(c, tmp_path)
+  (path,) = (tmp_path / "checkpoints" / "4" / "meta").rglob("metadata")
+  text = path.read_text()
+  for bad in (text.replace('"ema": 0.0', '"ema": 0.5'), text[:20], "[]", "{}"):
+    assert bad != text
+    path.write_text(bad)
+    with pytest.raises(InputError, match=r"4 (is damaged|cannot be read)"):
+      gengap.load(tmp_path)
