@@ -107,11 +107,11 @@ def forget_after(path: pathlib.Path, step: int) -> None:
   if not path.exists():
     return
   kept = []
-  for line in path.read_text().splitlines():
+  for line in path.read_text(errors="replace").splitlines():
     try:
       if json.loads(line)["step"] <= step:
         kept.append(line + "\n")
-    except (json.JSONDecodeError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
       continue
   scratch = path.with_suffix(".jsonl.tmp")
   scratch.write_text("".join(kept))

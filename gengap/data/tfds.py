@@ -33,6 +33,9 @@ CLASSES = {  # where the folder has no label.labels.txt
 BLOCK = 512  # images decoded by one task
 
 
+MOST_CLASSES = 10**6
+
+
 class Layout(NamedTuple):
   """What a data set's folder says of itself."""
 
@@ -74,12 +77,17 @@ def layout(folder: pathlib.Path) -> Layout:
     InputError: the folder is damaged, holds no images, or needs TensorFlow.
   """
   try:
-    info = json.loads((folder / "dataset_info.json").read_text())
-    features = json.loads((folder / "features.json").read_text())["featuresDict"]["features"]
-    splits = {s["name"]: sum(map(int, s.get("shardLengths", []))) for s in info["splits"]}
-    kind = {name: value["pythonClassName"].rpartition(".")[2] for name, value in features.items()}
-  except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    return _layout(folder)
+  except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
     raise InputError(f"{folder} is no whole TFDS data set ({error!r}); prepare or copy it again") from error
+
+
+def _layout(folder: pathlib.Path) -> Layout:
+  """Reads what a data set holds; whatever is wrong with its files raises in its own way."""
+  info = json.loads((folder / "dataset_info.json").read_text())
+  features = json.loads((folder / "features.json").read_text())["featuresDict"]["features"]
+  splits = {str(s["name"]): sum(map(int, s.get("shardLengths", []))) for s in info["splits"]}
+  kind = {str(name): value["pythonClassName"].rpartition(".")[2] for name, value in features.items()}
   if info.get("fileFormat") != "array_record":
     kept = info.get("fileFormat", "tfrecord")
     raise InputError(
@@ -92,9 +100,11 @@ def layout(folder: pathlib.Path) -> Layout:
     raise InputError(f"{folder} holds no 8-bit images, only {', '.join(kind)}; name a data set of images")
   shape = features[image]["image"].get("shape", {}).get("dimensions", ["3"])
   label = _pick(kind, "ClassLabel", "label")
-  name = info["name"]
+  name, version = str(info["name"]), str(info["version"])
+  if min(splits.values(), default=0) < 0:
+    raise ValueError("a split of a negative number of images")
   classes = _classes(folder, name, label, features[label]["classLabel"]) if label else ("all",)
-  return Layout(folder, name, info["version"], splits, image, 1 if shape[-1] == "1" else 3, label, classes)
+  return Layout(folder, name, version, splits, image, 1 if shape[-1] == "1" else 3, label, classes)
 
 
 def _pick(kinds: dict[str, str], kind: str, preferred: str) -> str:
@@ -106,6 +116,8 @@ def _pick(kinds: dict[str, str], kind: str, preferred: str) -> str:
 def _classes(folder: pathlib.Path, name: str, label: str, feature: dict[str, Any]) -> tuple[str, ...]:
   """Returns the class names: the folder's own, else those known here, else the numbers."""
   count = int(feature["numClasses"])
+  if not 0 < count <= MOST_CLASSES:
+    raise ValueError(f"{count} classes")
   file = folder / f"{label}.labels.txt"
   known = file.read_text().splitlines() if file.exists() else CLASSES.get(name, [])
   return tuple(known) if len(known) == count else tuple(map(str, range(count)))

@@ -20,6 +20,7 @@ import safetensors.numpy
 from gengap.errors import InputError
 
 MAGIC = 0x1950A86A20F9469CFC6C  # with which torch.save opened its files before version 1.6
+MOST_BYTES = 2**32  # of arrays in a file
 STORAGES = {
   "DoubleStorage": np.float64,
   "FloatStorage": np.float32,
@@ -80,7 +81,7 @@ KNOWN: dict[tuple[str, str], Any] = {
 }
 
 
-class Unpickler(pickle.Unpickler):
+class Unpickler(pickle._Unpickler):  # pyright: ignore: the one in C makes room for whatever index a file names
   """Reads a pickle of tensors, and resolves no name but those of KNOWN."""
 
   def find_class(self, module: str, name: str) -> Any:
@@ -135,18 +136,37 @@ def read_pth(path: pathlib.Path) -> dict[str, np.ndarray]:
   Raises:
     InputError: the file is damaged, asks for code to be run, or holds something else.
   """
-  reader = read_zip if zipfile.is_zipfile(path) else read_old
-  with path.open("rb") as file:
-    found, take = reader(file)
-    if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
-      raise InputError("it holds something else than a state dict: tensors by name")
-    return {str(name): tensor.array(take(tensor.storage)) for name, tensor in found.items()}
+  reader, file = read_zip if zipfile.is_zipfile(path) else read_old, io.BytesIO(path.read_bytes())
+  found, take = reader(file)
+  if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
+    raise InputError("it holds something else than a state dict: tensors by name")
+  return {str(name): tensor.array(take(tensor.storage)) for name, tensor in found.items()}
 
 
 def read_npz(path: pathlib.Path) -> dict[str, np.ndarray]:
-  """Returns the arrays of a NumPy archive, by name."""
-  with np.load(path, allow_pickle=False) as archive:
-    return dict(archive)
+  """Returns the arrays of a NumPy archive, by name.
+
+  Raises:
+    ValueError: an array, or what the archive unpacks to, is larger than files of weights are.
+  """
+  with zipfile.ZipFile(path) as archive:
+    parts = archive.infolist()
+    if sum(part.file_size for part in parts) > MOST_BYTES:
+      raise ValueError(f"it unpacks to more than {MOST_BYTES} bytes")
+    for part in parts:
+      with archive.open(part) as file:
+        shape, dtype = header(file)
+      if math.prod(shape) * dtype.itemsize > part.file_size:
+        raise ValueError(f"{part.filename} of shape {shape}, in {part.file_size} bytes")
+  with np.load(path, allow_pickle=False) as arrays:
+    return dict(arrays)
+
+
+def header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+  """Returns the shape and dtype at the head of an .npy file."""
+  readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+  shape, _, dtype = readers[np.lib.format.read_magic(file)](file)
+  return shape, dtype
 
 
 READERS: dict[str, Callable[[pathlib.Path], dict[str, np.ndarray]]] = {
