@@ -26,11 +26,13 @@ from gengap.method import Array, Config, Metrics, Nets, State
 from gengap.program import Program, compile_program, load_data, resume, source, start
 from gengap.validate import GRID, Validation, whole_batches
 
+SIGNS = ("loss", "gradient_norm")  # numbers of every turn that must be finite
+
 
 class Window:
   """The numbers of the steps since the last line of the log, read one dispatch late.
 
-  Raises NonFiniteError, from `push` or `flush`, at the first loss that is not finite.
+  Raises NonFiniteError, from `push` or `flush`, at the first loss or gradient that is not finite.
   """
 
   def __init__(self, log: Log, every: int):
@@ -81,15 +83,24 @@ def loss(name: str) -> bool:
 
 
 def check_finite(values: dict[str, np.ndarray], end: int) -> None:
-  """Raises NonFiniteError for the first step whose loss is not finite; values are [steps] up to `end`."""
+  """Raises NonFiniteError for the first step whose loss or gradient is not finite.
+
+  Args:
+    values: of the steps up to `end`, [steps] each.
+    end: the last step.
+  """
+  found = []
   for name, value in values.items():
+    turn, _, what = name.rpartition("/")
     bad = np.flatnonzero(~np.isfinite(value))
-    if loss(name) and len(bad):
-      at = end - len(value) + int(bad[0]) + 1
-      raise NonFiniteError(
-        f"the loss of turn {name.removesuffix('/loss')!r} is {value[bad[0]]} at step {at}; "
-        "checkpoints before it, if any, are kept"
-      )
+    if what in SIGNS and len(bad):
+      found.append((int(bad[0]), SIGNS.index(what), turn, value[bad[0]]))
+  if found:
+    first, sign, turn, value = min(found)
+    raise NonFiniteError(
+      f"the {SIGNS[sign].replace('_', ' ')} of turn {turn!r} is {value} at step "
+      f"{end - len(values[f'{turn}/{SIGNS[sign]}']) + first + 1}; checkpoints before it, if any, are kept"
+    )
 
 
 @jax.jit
@@ -152,7 +163,7 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
 
   Raises:
     InputError: something that was given is wrong; nothing on disk has been changed.
-    NonFiniteError: a loss is not finite; the last good checkpoint is kept.
+    NonFiniteError: a loss or a gradient is not finite; the last good checkpoint is kept.
   """
   workdir = pathlib.Path(workdir)
   settings.check(config)

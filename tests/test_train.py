@@ -12,6 +12,7 @@ import time
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 import tiny
 
@@ -239,6 +240,59 @@ def test_a_non_finite_loss_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(nets))
 
 
+def in_the_batch(loss, at):
+  def spoilt(params, nets, batch, keys, step):
+    return loss(params, nets, batch._replace(image=jnp.where(step == at, jnp.nan, batch.image)), keys, step)
+
+  return spoilt
+
+
+def in_the_gradient(loss, at):
+  def spoilt(params, nets, batch, keys, step):
+    value, aux = loss(params, nets, batch, keys, step)
+    zero = 0.0 * sum(jnp.sum(x**2) for x in jax.tree.leaves(params))
+    return value + jnp.sqrt(jnp.where(step == at, zero, 1.0)), aux  # finite, and at 0 its slope is not
+
+  return spoilt
+
+
+def in_the_weights(tx, at):
+  def update(updates, state, params=None):
+    updates, inner = tx.update(updates, state[0], params)
+    return jax.tree.map(lambda u: jnp.where(state[1] == at, jnp.nan, u), updates), (inner, state[1] + 1)
+
+  return optax.GradientTransformation(lambda params: (tx.init(params), jnp.int32(0)), update)
+
+
+@pytest.mark.parametrize("name", tiny.KINDS)
+@pytest.mark.parametrize(
+  ("part", "where", "spoil", "message"),
+  [
+    ("loss", 0, in_the_batch, "the loss of turn {!r} is nan at step 6"),
+    ("loss", -1, in_the_gradient, "the gradient norm of turn {!r} is nan at step 6"),
+    ("tx", -1, in_the_weights, "is nan at step 7"),
+  ],
+)
+def test_what_is_not_finite_is_named_and_the_last_good_checkpoint_kept(
+  tmp_path, monkeypatch, name, part, where, spoil, message
+):
+  build = program.methods.build
+
+  def spoilt(c, spec):
+    method = build(c, spec)
+    turns = list(method.turns)
+    turns[where] = turns[where]._replace(**{part: spoil(getattr(turns[where], part), 5)})
+    return method._replace(turns=tuple(turns))
+
+  monkeypatch.setattr(program.methods, "build", spoilt)
+  c = config(name, ema=0.5)
+  with pytest.raises(NonFiniteError, match=message.format(tiny.method(name).turns[where].player)):
+    train.train(c, tmp_path)
+  assert steps(tmp_path) == [4]
+  assert all(np.isfinite(x).all() for x in jax.tree.leaves(gengap.load(tmp_path).nets))
+  assert all(line["step"] <= 6 for line in lines(tmp_path))
+
+
 def test_bad_weights_are_not_saved():
   nets = {"g": {"params": {"w": jnp.array([1.0, jnp.nan])}}, "d": {"params": {"w": jnp.ones(2)}}}
   with pytest.raises(NonFiniteError, match="'g' are not finite after step 7"):
@@ -297,3 +351,36 @@ def test_a_damaged_description_of_a_checkpoint_is_told(tmp_path):
     path.write_text(bad)
     with pytest.raises(InputError, match=r"4 (is damaged|cannot be read)"):
       gengap.load(tmp_path)
+
+
+def numbers_of(workdir):
+  """Returns the lines of a log without what a clock decides; each must be whole, and no step told twice."""
+  found = [{k: v for k, v in line.items() if k != "steps_per_second"} for line in lines(workdir)]
+  told = [(line["step"], "valid" in "".join(line)) for line in found]
+  assert len(set(told)) == len(told)
+  return found
+
+
+@pytest.mark.faults
+def test_a_run_killed_25_times_ends_where_an_uninterrupted_one_does(tmp_path):
+  """At random moments: while it starts, compiles, trains, evaluates, logs or saves."""
+  rng, kills = np.random.default_rng(0), 0
+  while kills < 25:
+    process = start(tmp_path / "killed", steps=2000)
+    try:
+      process.wait(rng.uniform(0, 12))
+      assert process.returncode == 0, process.stderr.read()[-2000:]
+      break
+    except subprocess.TimeoutExpired:
+      process.kill()
+      process.communicate()
+      kills += 1
+  print(f"killed {kills} times")
+  for name in ("killed", "whole"):
+    process = start(tmp_path / name, steps=2000)
+    process.communicate()
+    assert process.returncode == 0
+  a, b = (gengap.load(tmp_path / name) for name in ("killed", "whole"))
+  assert a.step == b.step == 2000
+  tiny.assert_identical(a.nets, b.nets)
+  assert numbers_of(tmp_path / "killed") == numbers_of(tmp_path / "whole")
