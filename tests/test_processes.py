@@ -88,6 +88,26 @@ def test_processes_of_which_one_is_asked_to_stop_end_where_one_process_does(tmp_
 
 
 @pytest.mark.faults
+def test_two_processes_asked_to_stop_at_ten_moments_end_where_they_would_have(tmp_path):
+  rng, stopped, whole = np.random.default_rng(0), tmp_path / "stopped", tmp_path / "whole"
+  call = {"method_args.network": "dense", "steps": 2000, "ema": 0.0}
+  for _ in range(10):
+    started = local.start(command("conv_vae", stopped, **call), 2, 1)
+    try:
+      time.sleep(rng.uniform(0, 30))
+      started[rng.integers(2)].send_signal(signal.SIGTERM)
+      status = local.wait(started)
+    finally:
+      local.stop(started)
+    begun = (stopped / "lock").exists()  # before that, Python has not yet said what SIGTERM is to do
+    assert status == 0 or not begun
+  for workdir in (stopped, whole):
+    launch(2, 1, *command("conv_vae", workdir, **call))
+  tiny.assert_identical(gengap.load(stopped).nets, gengap.load(whole).nets)
+  assert [x["step"] for x in lines(stopped)] == [x["step"] for x in lines(whole)]
+
+
+@pytest.mark.faults
 @pytest.mark.parametrize("name", ["wgan_gp", "conv_vae"])
 def test_processes_and_devices_make_the_same_run_and_the_same_scores(tmp_path, name):
   for number, devices in ((1, 4), (2, 2), (4, 1)):

@@ -283,6 +283,46 @@ def test_probes_are_read_with_their_floors(tmp_path):
   assert "interpolation/real/unsure" not in scores
 
 
+def test_probes_of_encoders_that_were_fitted_for_longer_are_refused_and_own_encoders_are_not(tmp_path):
+  for name, steps, encoder in (("vae", 1000, "own"), ("wgan_gp", 1000, "fitted"), ("lsgan", 10, "fitted")):
+    folder = written.run(tmp_path / name, name, 0)
+    told = {"protocol": {"encoder": encoder, "encoder_steps": steps}, "command": f"probe {name}"}
+    written.write(folder / "probes/40/inversion.json", told | {"numbers": {"test/reached": {"value": 0.3}}})
+  with pytest.raises(InputError, match=r"encoder_steps is (1000 and 10|10 and 1000)"):
+    one(tmp_path)
+  shutil.rmtree(tmp_path / "lsgan")
+  found = one(tmp_path)
+  assert all("inversion/test/reached" in group.first.scores[40] for group in found.groups)
+  assert "probe wgan_gp" in dict(page.commands(found))["wgan_gp, seed 0"]
+
+
+def test_names_that_would_be_too_long_are_letters_and_a_table_says_what_they_stand_for(tmp_path):
+  for seed, beta in enumerate((1, 4)):
+    args = {f"argument_{i}": beta + i for i in range(9)}
+    written.run(tmp_path / f"{seed}", "vae", 0, {40: {"frechet": 1.0}}, config={"method_args": args})
+  written.run(tmp_path / "gan", "wgan_gp", 0, {40: {"frechet": 1.0}})
+  found = one(tmp_path)
+  assert {group.name for group in found.groups} == {"vae A", "vae B", "wgan_gp"}
+  table = tables.budgets(found)
+  column = [name for name, _ in table.columns].index("differs from its like in")
+  told = {row[0].text: row[column].text for row in table.rows}
+  assert told["wgan_gp"] == ""
+  assert {told["vae A"], told["vae B"]} == {
+    ", ".join(f"argument_{i} {beta + i}" for i in range(9)) for beta in (1, 4)
+  }
+
+
+@pytest.mark.parametrize(
+  ("share", "judges"), [(0.1, "held-out images"), (0.0, "test images (none are held out)")]
+)
+def test_it_is_told_when_the_best_was_chosen_on_test_images(tmp_path, share, judges):
+  for name in ("vae", "wgan_gp", "lsgan"):
+    written.run(tmp_path / name, name, 0, {40: {"frechet": 1.0}}, config={"validation_share": share})
+  found = one(tmp_path)
+  assert any(f"best on {judges}" in title for title, _ in page.views(found))
+  assert f"nearest of its kind to {judges}" in answers.sentences(found)[0]
+
+
 def test_a_missing_number_is_a_dash_with_its_reason(tmp_path):
   written.run(tmp_path / "a", "vae", 0, {40: {"frechet": 2.0, "kid": None}})
   written.run(tmp_path / "b", "wgan_gp", 0, {40: {"kid": 0.1}})

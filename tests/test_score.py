@@ -12,6 +12,8 @@ from gengap import cli, evaluate, eyes, score, train
 from gengap.data import Dataset
 from gengap.errors import InputError
 from gengap.metrics import blobs
+from gengap.program import load_data
+from gengap.run import load
 
 CLASSES, SIDE, N = 4, 8, 80
 ALL = [name for name in score.METRICS if name != "blobs"]
@@ -206,6 +208,24 @@ def judged(workdir, *args):
   """The command, in this process."""
   evaluate.main(cli.parse(evaluate.FLAGS, ["evaluate", f"--workdir={workdir}", "--num_samples=16", *args]))
   return {int(p.stem): json.loads(p.read_text()) for p in (workdir / "eval").glob("*.json")}
+
+
+def test_a_classifier_of_all_classes_gives_features_of_some_and_names_none(trained):
+  run = load(trained / "wgan_gp")
+  names = load_data(run.config, "test").classes
+  some = run._replace(config=run.config.copy_and_resolve_references())
+  some.config.dataset += f"/{names[0]}"
+  for who, classes in ((run, names), (some, names[:1])):
+    test = load_data(who.config, "test")
+    assert test.classes == classes
+    eye = eyes.classifier_eye(str(trained / "classifier"), who, test)
+    assert (eye.classify is None) == (who is some)
+    assert ("accuracy" in eye.protocol) == (who is run)
+    assert eye.see(test.image[:3]).shape[0] == 3
+  other = run._replace(config=run.config.copy_and_resolve_references())
+  other.config.dataset = "blobs_multi"
+  with pytest.raises(InputError, match="classifies blobs_single"):
+    eyes.classifier_eye(str(trained / "classifier"), other, load_data(run.config, "test"))
 
 
 def test_a_gan_is_judged_by_one_command(trained):
