@@ -105,7 +105,9 @@ def main(rest: list[str]) -> None:
   cli.require(rest, config=CONFIG.value)
   if STEPS.value < 1:
     raise InputError(f"--steps is {STEPS.value}; it must be at least 1")
-  print(json.dumps(bench(CONFIG.value, STEPS.value)))
+  found = bench(CONFIG.value, STEPS.value)
+  if processes.first():
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

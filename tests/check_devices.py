@@ -7,7 +7,9 @@ os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_p
 import jax
 import numpy as np
 import tiny
+from test_train import config
 
+from gengap import program, step
 from gengap.metrics import features
 
 assert jax.device_count() == 8
@@ -26,6 +28,14 @@ for name, args in CASES.items():
   worst = max(tiny.differences(one.nets, eight.nets).items(), key=lambda item: item[1])
   print(f"{name}: largest relative difference after 20 steps {worst[1]:.2g} in {worst[0]}")
   assert worst[1] < 1e-4, worst
+
+# Operations are those of all devices.
+c = config("vae", batch_size=64)
+c.method_args.width, data = 16, program.load_data(c, "train")
+compiled = program.compile_program(c, data)
+single = step.dispatch(compiled.method, seed=0, batch_size=64)
+single = single.lower(np.arange(1), compiled.shapes, (data.image, data.label)).compile()
+assert 1 <= compiled.flops / program.count_flops(single) < 1.1  # every device updates all weights
 
 # Features of images over all devices are those of one, whatever their number.
 x = np.random.default_rng(0).normal(size=(21, 4)).astype(np.float32)

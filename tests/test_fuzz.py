@@ -27,7 +27,7 @@ from gengap.gap import records
 from gengap.metrics import weights
 
 ROOM = 4 * 2**30  # bytes beyond what the process has, that a small file must not make it ask for
-COUNTS = pytest.mark.parametrize("count", [25, pytest.param(10_000, marks=pytest.mark.faults)])
+COUNTS = pytest.mark.parametrize("count", [10, pytest.param(10_000, marks=pytest.mark.faults)])
 
 
 def fuzz(count, check, *strategies):

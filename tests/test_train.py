@@ -264,13 +264,12 @@ def in_the_weights(tx, at):
   return optax.GradientTransformation(lambda params: (tx.init(params), jnp.int32(0)), update)
 
 
-@pytest.mark.parametrize("name", tiny.KINDS)
 @pytest.mark.parametrize(
-  ("part", "where", "spoil", "message"),
+  ("name", "part", "where", "spoil", "message"),
   [
-    ("loss", 0, in_the_batch, "the loss of turn {!r} is nan at step 6"),
-    ("loss", -1, in_the_gradient, "the gradient norm of turn {!r} is nan at step 6"),
-    ("tx", -1, in_the_weights, "is nan at step 7"),
+    ("wgan_gp", "loss", 0, in_the_batch, "the loss of turn 'critic' is nan at step 6"),
+    ("wgan_gp", "tx", -1, in_the_weights, "is nan at step 7"),
+    ("vae", "loss", -1, in_the_gradient, "the gradient norm of turn 'vae' is nan at step 6"),
   ],
 )
 def test_what_is_not_finite_is_named_and_the_last_good_checkpoint_kept(
@@ -286,7 +285,7 @@ def test_what_is_not_finite_is_named_and_the_last_good_checkpoint_kept(
 
   monkeypatch.setattr(program.methods, "build", spoilt)
   c = config(name, ema=0.5)
-  with pytest.raises(NonFiniteError, match=message.format(tiny.method(name).turns[where].player)):
+  with pytest.raises(NonFiniteError, match=message):
     train.train(c, tmp_path)
   assert steps(tmp_path) == [4]
   assert all(np.isfinite(x).all() for x in jax.tree.leaves(gengap.load(tmp_path).nets))

@@ -84,7 +84,7 @@ def _files(folder: pathlib.Path, classes: tuple[str, ...], listed: Listed) -> Ra
 def _open(path: pathlib.Path) -> Image.Image:
   try:
     return Image.open(path)
-  except OSError as error:
+  except Exception as error:  # whatever a damaged or hostile file brings about
     raise InputError(f"{path} is no image that can be read; remove it or get it again") from error
 
 
@@ -93,8 +93,9 @@ def _encoded(path: pathlib.Path, mode: str) -> bytes:
   with _open(path) as image:
     try:
       image.load()
-    except (OSError, SyntaxError, ValueError) as error:
+      pixels = np.asarray(image.convert(mode))
+    except Exception as error:  # whatever a decoder makes of a damaged file
       raise InputError(f"{path} is damaged ({error}); remove it or get it again") from error
     if image.mode == mode and (image.format, mode) in COPIED:
       return path.read_bytes()
-    return png(image.convert(mode))
+    return png(pixels)
