@@ -46,10 +46,9 @@ def test_a_training_is_what_its_turns_say(name, updates, adversarial, variationa
   }
 
 
-@pytest.mark.parametrize("n_critic", [1, 6])
-def test_operations_in_a_loop_are_counted_as_often_as_they_are_done(monkeypatch, n_critic):
+def test_operations_in_a_loop_are_counted_as_often_as_they_are_done(monkeypatch):
   c = config("wgan_gp")
-  c.method_args.n_critic, dataset = n_critic, program.load_data(c, "train")
+  c.method_args.n_critic, dataset = 4, program.load_data(c, "train")
   unrolled = program.compile_program(c, dataset).flops
   monkeypatch.setattr("gengap.step.unrolled", lambda: False)
   assert 0.8 < program.compile_program(c, dataset).flops / unrolled < 1.25

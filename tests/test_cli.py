@@ -190,11 +190,12 @@ def test_bench_ends_with_one_json_line():
   status, said, error = call(VAE, *SMALL, *net, "--steps=2", module="bench")
   assert status == 0, error
   found = json.loads(said.splitlines()[-1])
-  names = "step_seconds images_per_second flops_per_step peak_share first_step_seconds device"
+  names = "step_seconds images_per_second input_share flops_per_step peak_share first_step_seconds device"
   assert set(found) == set(names.split())
   assert 0 < found["step_seconds"] < found["first_step_seconds"]
   assert abs(found["images_per_second"] * found["step_seconds"] - 8) < 1e-6
   assert 0 < found["peak_share"] < 2
+  assert 0 < found["input_share"] < 0.5
 
 
 @pytest.fixture
