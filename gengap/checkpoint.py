@@ -156,9 +156,8 @@ class Checkpoints:
       InputError: it is damaged.
     """
     meta = self.restore(step, meta=ocp.args.JsonRestore())["meta"]
-    if not (isinstance(meta, dict) and "spec" in meta) or crc32(meta).get(
-      "meta", text_checksum(meta)
-    ) != text_checksum(meta):
+    whole = isinstance(meta, dict) and "spec" in meta
+    if not whole or crc32(meta).get("meta", text_checksum(meta)) != text_checksum(meta):
       raise InputError(f"checkpoint {self.path / str(step)} is damaged: what it says of itself has changed")
     return meta
 

@@ -241,7 +241,7 @@ def recall(eye: Eye, images: Images) -> np.ndarray:
   if processes.first():
     with contextlib.suppress(OSError, ValueError, EOFError):  # missing or damaged
       kept = np.load(path)
-  if (kept := processes.given(kept)) is not None:
+  if (kept := processes.from_first(kept)) is not None:
     return kept
   found = eye.see(images)
   cache.keep(path, lambda file: np.save(file, found))

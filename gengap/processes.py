@@ -141,7 +141,7 @@ def saved(value: np.ndarray) -> bytes:
   return file.getvalue()
 
 
-def given(value: np.ndarray | None) -> np.ndarray | None:
+def from_first(value: np.ndarray | None) -> np.ndarray | None:
   """Returns process 0's array, or None where it has none."""
   if count() == 1:
     return value

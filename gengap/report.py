@@ -16,7 +16,7 @@ from absl import flags
 
 from gengap import cli, log
 from gengap.errors import InputError
-from gengap.gap import compare, page, records
+from gengap.gap import groups, page, records
 from gengap.gap.axes import AXES
 from gengap.gap.records import Json
 
@@ -56,7 +56,7 @@ def claims(path: pathlib.Path) -> list[Json]:
   return found
 
 
-def scores(comparisons: list[compare.Comparison]) -> list[dict[str, Any]]:
+def scores(comparisons: list[groups.Comparison]) -> list[dict[str, Any]]:
   """Returns every number of every run: data set, method, seed, step, axis, value, floor and protocol."""
   named = {axis.name for axis in AXES}
   return [
@@ -78,7 +78,7 @@ def main(rest: list[str]) -> None:
   cli.require(rest, workdirs=WORKDIRS.value, out=OUT.value)
   listed = claims(pathlib.Path(CLAIMS.value).expanduser()) if CLAIMS.value else []
   read = [records.read(folder) for folder in records.folders(WORKDIRS.value)]
-  comparisons = compare.comparisons(read)
+  comparisons = groups.comparisons(read)
   if not any(record.scores for record in read):
     raise InputError(
       "--workdirs: none of these runs was evaluated; first, of each: python -m gengap.evaluate --workdir=DIR"

@@ -94,12 +94,12 @@ def check_finite(values: dict[str, np.ndarray], end: int) -> None:
     turn, _, what = name.rpartition("/")
     bad = np.flatnonzero(~np.isfinite(value))
     if what in SIGNS and len(bad):
-      found.append((int(bad[0]), SIGNS.index(what), turn, value[bad[0]]))
+      found.append((end - len(value) + int(bad[0]) + 1, SIGNS.index(what), turn, value[bad[0]]))
   if found:
-    first, sign, turn, value = min(found)
+    step, sign, turn, value = min(found)
     raise NonFiniteError(
-      f"the {SIGNS[sign].replace('_', ' ')} of turn {turn!r} is {value} at step "
-      f"{end - len(values[f'{turn}/{SIGNS[sign]}']) + first + 1}; checkpoints before it, if any, are kept"
+      f"the {SIGNS[sign].replace('_', ' ')} of turn {turn!r} is {value} at step {step}; "
+      "checkpoints before it, if any, are kept"
     )
 
 

@@ -8,21 +8,16 @@ and its status is returned. An interrupt or SIGTERM asks all to save and end.
 """
 
 import argparse
-import contextlib
 import os
-import pathlib
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 
-from launch import sweep
+from launch import children
 
-ROOT = pathlib.Path(__file__).parents[1]
 POLL = 0.1  # seconds between looks at the processes
-GRACE = 60.0  # seconds that they have for saving
 
 
 def free_port() -> int:
@@ -41,28 +36,11 @@ def environment(devices: int) -> dict[str, str]:
 def start(command: Sequence[str], number: int, devices: int) -> list[subprocess.Popen]:
   """Starts the processes of a command: a module and its flags."""
   port, started = free_port(), []
-  for index, cores in enumerate(sweep.shares(number)):
+  for index, cores in enumerate(children.shares(number)):
     where = (f"--coordinator=127.0.0.1:{port}", f"--num_processes={number}", f"--process_id={index}")
     call = [sys.executable, "-m", *command, *where]
-    process = subprocess.Popen(call, cwd=ROOT, env=environment(devices), start_new_session=True)
-    if cores:  # before it has threads, which inherit them
-      with contextlib.suppress(ProcessLookupError):
-        os.sched_setaffinity(process.pid, cores)
-    started.append(process)
+    started.append(children.start(call, cores, env=environment(devices)))
   return started
-
-
-def stop(processes: Sequence[subprocess.Popen]) -> None:
-  """Asks processes to save and end; kills those that do not."""
-  for process in processes:
-    process.send_signal(signal.SIGTERM)
-  deadline = time.monotonic() + GRACE
-  for process in processes:
-    try:
-      process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-      process.kill()
-      process.wait()
 
 
 def wait(processes: Sequence[subprocess.Popen]) -> int:
@@ -86,18 +64,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
   if args.processes < 1 or args.devices < 0 or not args.command:
     parser.error("--processes must be at least 1, --devices at least 0, and a module must be named")
   processes: list[subprocess.Popen] = []
-  endings = (signal.SIGTERM, signal.SIGHUP)
-  before = [signal.signal(ending, signal.default_int_handler) for ending in endings]
-  try:
-    processes = start(args.command, args.processes, args.devices)
-    return abs(wait(processes))
-  except KeyboardInterrupt:
-    stop(processes)
-    return abs(max((process.returncode for process in processes), key=abs))
-  finally:
-    stop([process for process in processes if process.poll() is None])
-    for ending, handler in zip(endings, before, strict=True):
-      signal.signal(ending, handler)
+  with children.interruptible():
+    try:
+      processes = start(args.command, args.processes, args.devices)
+      return abs(wait(processes))
+    except KeyboardInterrupt:
+      children.stop(processes)
+      return abs(max((process.returncode for process in processes), key=abs))
+    finally:
+      children.stop([process for process in processes if process.poll() is None])
 
 
 if __name__ == "__main__":

@@ -9,12 +9,10 @@ does the same with any trainings.
 """
 
 import argparse
-import contextlib
 import json
 import os
 import pathlib
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -23,9 +21,9 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-ROOT = pathlib.Path(__file__).parents[1]
+from launch import children
+
 POLL = 1.0  # seconds between looks at running members
-GRACE = 60.0  # seconds that an interrupted training has for saving
 
 
 class Member(NamedTuple):
@@ -116,41 +114,8 @@ def start(member: Member, cores: tuple[int, ...]) -> Running:
   member.workdir.parent.mkdir(parents=True, exist_ok=True)
   record(member).unlink(missing_ok=True)
   with log(member).open("a") as output:
-    process = subprocess.Popen(
-      member.command,
-      cwd=ROOT,
-      stdout=output,
-      stderr=subprocess.STDOUT,
-      start_new_session=True,  # an interrupt of the grid reaches it once, from `stop`
-    )
-  if cores:  # before it has threads, which inherit them
-    with contextlib.suppress(ProcessLookupError):
-      os.sched_setaffinity(process.pid, cores)
+    process = children.start(member.command, cores, stdout=output, stderr=subprocess.STDOUT)
   return Running(member, process, cores, time.monotonic())
-
-
-def stop(running: Sequence[Running]) -> None:
-  """Asks trainings to save and end; kills those that do not."""
-  for one in running:
-    one.process.send_signal(signal.SIGTERM)
-  deadline = time.monotonic() + GRACE
-  for one in running:
-    try:
-      one.process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-      one.process.kill()
-      one.process.wait()
-
-
-def shares(jobs: int) -> list[tuple[int, ...]]:
-  """Returns the cores of each of several jobs: equal shares, or all where there are fewer than jobs.
-
-  None where the system does not let a process choose its cores.
-  """
-  if not hasattr(os, "sched_getaffinity"):
-    return [()] * jobs
-  cores = sorted(os.sched_getaffinity(0))
-  return [tuple(cores[i::jobs]) or tuple(cores) for i in range(jobs)]
 
 
 def run(members: Sequence[Member], jobs: int = 1) -> list[Member]:
@@ -166,44 +131,40 @@ def run(members: Sequence[Member], jobs: int = 1) -> list[Member]:
   if jobs < 1 or len({member.workdir for member in members}) < len(members):
     raise ValueError("jobs must be at least 1, and every member needs a folder of its own")
   waiting = [member for member in members if not done(member)]
-  free, running, failed = shares(jobs), [], []
+  free, running, failed = children.shares(jobs), [], []
   began, already = time.monotonic(), {member: reached(member) for member in waiting}
   shown, there = sys.stderr.isatty(), len(members) - len(waiting)
   bar = tqdm(total=len(members), initial=there, unit="run", disable=not shown)
-  endings = (signal.SIGTERM, signal.SIGHUP)  # as an interrupt: no training is left behind
-  before = [signal.signal(ending, signal.default_int_handler) for ending in endings]
-  try:
-    while waiting or running:
-      while waiting and free:
-        try:
-          running.append(start(waiting[0], free[0]))
-        except OSError as error:
-          failed.append(waiting.pop(0))
-          tqdm.write(f"{failed[-1].name}: cannot be started: {error}", file=sys.stderr)
-          continue
-        free.pop(0)
-        tqdm.write(f"{waiting.pop(0).name}: started", file=sys.stderr)
-      time.sleep(POLL)
-      for one in [one for one in running if one.process.poll() is not None]:
-        running.remove(one)
-        free.append(one.cores)
-        bar.update()
-        ended = f"{(time.monotonic() - one.began) / 60:.1f} minutes"
-        if one.process.returncode == 0 and not said(one.member).startswith("stopped"):
-          record(one.member).write_text(json.dumps(one.member.command[1:]))
-          tqdm.write(f"{one.member.name}: done in {ended}", file=sys.stderr)
-        else:
-          failed.append(one.member)
-          tqdm.write(f"{one.member.name}: failed after {ended}", file=sys.stderr)
-      made = sum(reached(member) - share for member, share in already.items())
-      left = sum(1 - reached(one) for one in [*waiting, *(one.member for one in running)])
-      if made > 0:
-        bar.set_postfix_str(f"{(time.monotonic() - began) / made * left / 60:.0f} minutes left")
-  finally:
-    stop(running)
-    bar.close()
-    for ending, handler in zip(endings, before, strict=True):
-      signal.signal(ending, handler)
+  with bar, children.interruptible():
+    try:
+      while waiting or running:
+        while waiting and free:
+          try:
+            running.append(start(waiting[0], free[0]))
+          except OSError as error:
+            failed.append(waiting.pop(0))
+            tqdm.write(f"{failed[-1].name}: cannot be started: {error}", file=sys.stderr)
+            continue
+          free.pop(0)
+          tqdm.write(f"{waiting.pop(0).name}: started", file=sys.stderr)
+        time.sleep(POLL)
+        for one in [one for one in running if one.process.poll() is not None]:
+          running.remove(one)
+          free.append(one.cores)
+          bar.update()
+          ended = f"{(time.monotonic() - one.began) / 60:.1f} minutes"
+          if one.process.returncode == 0 and not said(one.member).startswith("stopped"):
+            record(one.member).write_text(json.dumps(one.member.command[1:]))
+            tqdm.write(f"{one.member.name}: done in {ended}", file=sys.stderr)
+          else:
+            failed.append(one.member)
+            tqdm.write(f"{one.member.name}: failed after {ended}", file=sys.stderr)
+        made = sum(reached(member) - share for member, share in already.items())
+        left = sum(1 - reached(one) for one in [*waiting, *(one.member for one in running)])
+        if made > 0:
+          bar.set_postfix_str(f"{(time.monotonic() - began) / made * left / 60:.0f} minutes left")
+    finally:
+      children.stop([one.process for one in running])
   for member in failed:
     print(f"failed: {member.name}: {said(member)} (all of it: {log(member)})", file=sys.stderr)
   return failed
@@ -221,8 +182,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
   parser.add_argument("--dry", action="store_true", help="print the commands and run none")
   args = parser.parse_args(arguments)
   for config in args.configs:
-    if not (ROOT / "configs" / f"{config}.py").is_file():
-      known = ", ".join(sorted(path.stem for path in (ROOT / "configs").glob("*.py")))
+    if not (children.ROOT / "configs" / f"{config}.py").is_file():
+      known = ", ".join(sorted(path.stem for path in (children.ROOT / "configs").glob("*.py")))
       parser.error(f"--configs {config} is none of {known}")
   if wrong := [field for field in args.set if "=" not in field]:
     parser.error(f"--set {wrong[0]}: it must be FIELD=VALUE")

@@ -125,6 +125,24 @@ def test_a_killed_program_leaves_no_entry(data_dir, cache, monkeypatch):
   assert len(load(data_dir).label) == 54
 
 
+@pytest.mark.parametrize("other", ["removes it", "was faster"])
+def test_processes_that_write_one_entry_do_not_disturb_each_other(data_dir, cache, monkeypatch, other):
+  rename, moved = pathlib.Path.rename, []
+
+  def disturbed(path, target):
+    if other == "was faster":
+      shutil.copytree(path, target)
+    rename(path, target)
+    shutil.rmtree(target)
+    moved.append(target)
+
+  with monkeypatch.context() as m:
+    m.setattr(pathlib.Path, "rename", disturbed)
+    found = load(data_dir)
+  assert found.image.sum() > 0 and bool(moved) == (other == "removes it")
+  np.testing.assert_array_equal(found.image, load(data_dir).image)
+
+
 def test_a_file_that_was_not_written_whole_is_not_there(tmp_path):
   def write(file):
     file.write(b"half")

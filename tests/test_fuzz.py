@@ -5,7 +5,6 @@ In the suite each target gets a few inputs; `pytest -m faults tests/test_fuzz.py
 
 import io
 import json
-import math
 import pathlib
 import resource
 import string
@@ -52,7 +51,8 @@ def refused(call):
   try:
     call()
   except InputError as error:
-    assert cli.one_line(error).isprintable() or str(error)
+    said = cli.one_line(error)
+    assert said and said.isprintable() and "MemoryError" not in said
 
 
 @st.composite
@@ -287,7 +287,7 @@ def test_a_pickle_cannot_ask_for_memory():
   fuzz(1, lambda data: in_a_file("w.pth", data, weights.read), st.just(bomb))
 
 
-@pytest.mark.parametrize("shape", ["(99999999999,)", "(4294967296, 4294967296)", "(-1,)"])
+@pytest.mark.parametrize("shape", ["(99999999999,)", "(4294967296, 4294967296)", "(99,)"])
 def test_an_array_cannot_ask_for_more_than_its_file_holds(shape):
   good = io.BytesIO()
   np.save(good, np.zeros(2, "f4"))
@@ -297,6 +297,5 @@ def test_an_array_cannot_ask_for_more_than_its_file_holds(shape):
   archive = io.BytesIO()
   with zipfile.ZipFile(archive, "w") as file:
     file.writestr("a.npy", bad)
-  with pytest.raises(InputError):
+  with pytest.raises(InputError, match=r"a\.npy of shape .* in \d+ bytes"):  # said before it is read
     weights_of(".npz", archive.getvalue())
-  assert math.isfinite(len(bad))

@@ -14,7 +14,7 @@ from test_train import config, lines
 import gengap
 from gengap import processes, train
 from gengap.errors import InputError
-from launch import local
+from launch import children, local
 
 SMALL = {
   "method_args.network": "dcgan",  # with batch normalisation: its moments are those of the global batch
@@ -64,7 +64,7 @@ def interrupted(number, devices, call, workdir):
     started[-1].send_signal(signal.SIGTERM)
     assert local.wait(started) == 0
   finally:
-    local.stop(started)
+    children.stop(started)
   return gengap.load(workdir).step
 
 
@@ -98,7 +98,7 @@ def test_two_processes_asked_to_stop_at_ten_moments_end_where_they_would_have(tm
       started[rng.integers(2)].send_signal(signal.SIGTERM)
       status = local.wait(started)
     finally:
-      local.stop(started)
+      children.stop(started)
     begun = (stopped / "lock").exists()  # before that, Python has not yet said what SIGTERM is to do
     assert status == 0 or not begun
   for workdir in (stopped, whole):

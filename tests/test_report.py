@@ -15,7 +15,7 @@ from scipy import stats
 
 from gengap import cli, report
 from gengap.errors import InputError
-from gengap.gap import answers, compare, draw, page, records, seeds, tables
+from gengap.gap import answers, compare, draw, groups, page, records, seeds, tables
 from gengap.gap.axes import axis_of
 from gengap.gap.seeds import Cell
 
@@ -23,7 +23,7 @@ FRECHET = axis_of("frechet")
 
 
 def comparisons(folder):
-  return compare.comparisons([records.read(f) for f in records.folders([str(folder)])])
+  return groups.comparisons([records.read(f) for f in records.folders([str(folder)])])
 
 
 def one(folder):

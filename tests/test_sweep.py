@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from launch import sweep
+from launch import children, sweep
 
 TRAINING = """
 import json, os, pathlib, signal, sys, time
@@ -141,7 +141,7 @@ def test_an_interrupt_lets_trainings_save(tmp_path, ending):
   given = f"{one.name!r}, {one.command!r}, pathlib.Path({str(one.workdir)!r})"
   heard = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # which a shell's background job is not
   code = f"import pathlib, signal; from launch import sweep; {heard}; sweep.run([sweep.Member({given})])"
-  grid = subprocess.Popen([sys.executable, "-c", code], cwd=sweep.ROOT, stderr=subprocess.DEVNULL)
+  grid = subprocess.Popen([sys.executable, "-c", code], cwd=children.ROOT, stderr=subprocess.DEVNULL)
   until = time.monotonic() + 30
   while sweep.reached(one) == 0 and time.monotonic() < until:
     time.sleep(0.05)

@@ -6,6 +6,7 @@ entry; one that no longer has its length or checksum is written again.
 """
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -20,7 +21,8 @@ import numpy as np
 
 from gengap.errors import InputError
 
-Blocks = Iterable[tuple[np.ndarray, np.ndarray]]  # images [n, H, W, C] uint8, labels [n] int32
+Entry = tuple[np.ndarray, np.ndarray]  # images [n, H, W, C] uint8, labels [n] int32
+Blocks = Iterable[Entry]
 STALE_SECONDS = 24 * 3600
 
 
@@ -30,7 +32,7 @@ def root() -> pathlib.Path:
   return pathlib.Path(os.environ.get("GENGAP_CACHE") or pathlib.Path(home) / "gengap")
 
 
-def fetch(key: str, shape: tuple[int, ...], build: Callable[[], Blocks]) -> tuple[np.ndarray, np.ndarray]:
+def fetch(key: str, shape: tuple[int, ...], build: Callable[[], Blocks]) -> Entry:
   """Returns the images (memory-mapped, read-only) and labels of an entry, building it where it is missing.
 
   Args:
@@ -45,8 +47,7 @@ def fetch(key: str, shape: tuple[int, ...], build: Callable[[], Blocks]) -> tupl
   entry = _read(folder, shape)
   if entry is None:
     with _writing(folder.parent):
-      _write(folder, shape, build())
-    entry = _read(folder, shape)
+      entry = _write(folder, shape, build())
   if entry is None:
     raise InputError(
       f"cache {folder} was written but does not read back; check the disk, or set $GENGAP_CACHE"
@@ -85,7 +86,7 @@ def _writing(folder: pathlib.Path) -> Iterator[None]:
     ) from error
 
 
-def _read(folder: pathlib.Path, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray] | None:
+def _read(folder: pathlib.Path, shape: tuple[int, ...]) -> Entry | None:
   """Returns an entry; None where it is missing or damaged."""
   try:
     image = np.load(folder / "image.npy", mmap_mode="r")
@@ -97,8 +98,11 @@ def _read(folder: pathlib.Path, shape: tuple[int, ...]) -> tuple[np.ndarray, np.
   return (image, label) if whole else None
 
 
-def _write(folder: pathlib.Path, shape: tuple[int, ...], blocks: Blocks) -> None:
-  """Writes an entry under a temporary name and moves it into place."""
+def _write(folder: pathlib.Path, shape: tuple[int, ...], blocks: Blocks) -> Entry | None:
+  """Writes an entry under a temporary name and moves it into place; returns it as it reads back.
+
+  The images are mapped before they are moved: several processes may write one entry, each then has its own.
+  """
   folder.parent.mkdir(parents=True, exist_ok=True)
   for old in folder.parent.glob(f"{folder.name}.*"):  # of killed programs
     if time.time() - old.stat().st_mtime > STALE_SECONDS:
@@ -118,8 +122,13 @@ def _write(folder: pathlib.Path, shape: tuple[int, ...], blocks: Blocks) -> None
     label = np.concatenate(labels)
     np.save(work / "label.npy", label)
     (work / "crc32.json").write_text(json.dumps([crc, zlib.crc32(label.data)]))
+    entry = _read(work, shape)
     shutil.rmtree(folder, ignore_errors=True)  # a damaged entry
-    if not folder.exists():  # unless another process was faster
+    try:
       work.rename(folder)
+    except OSError as error:
+      if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # another process was faster
+        raise
+    return entry
   finally:
     shutil.rmtree(work, ignore_errors=True)

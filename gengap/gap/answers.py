@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from gengap.gap import compare
 from gengap.gap.axes import AXES, COST, DISTANCE, Axis, axis_of
-from gengap.gap.compare import Comparison, Group, View
+from gengap.gap.compare import View
+from gengap.gap.groups import Comparison, Group
 from gengap.gap.seeds import Cell, Difference, difference
 
 MOST = 6  # axes named in a sentence

@@ -13,7 +13,8 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from gengap.gap import compare
 from gengap.gap.axes import AXES, HINTS, axis_of
-from gengap.gap.compare import Comparison, Group, View
+from gengap.gap.compare import View
+from gengap.gap.groups import Comparison, Group
 from gengap.gap.records import Record
 from gengap.probes.figure import COLOURS
 

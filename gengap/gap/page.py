@@ -13,8 +13,9 @@ import matplotlib
 import gengap
 from gengap.gap import answers, compare, draw, tables
 from gengap.gap.axes import AXES, THEMES
-from gengap.gap.compare import Comparison, View
+from gengap.gap.compare import View
 from gengap.gap.draw import Drawn
+from gengap.gap.groups import Comparison
 from gengap.gap.records import Json
 from gengap.gap.tables import Table
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from gengap.gap import answers, compare
 from gengap.gap.answers import short
 from gengap.gap.axes import HINTS, Axis
-from gengap.gap.compare import Comparison, View
+from gengap.gap.compare import View
+from gengap.gap.groups import Comparison
 from gengap.gap.seeds import Cell
 from gengap.probes.dynamics import COLLAPSED
 
