@@ -141,8 +141,9 @@ def command() -> str:
 
 
 def one_line(error: BaseException) -> str:
-  """Returns an error's message without line breaks."""
-  return " ".join(str(error).split())
+  """Returns an error's message on one line, without what could lead a terminal astray."""
+  line = " ".join(str(error).split())
+  return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def usage(flags: absl_flags.FlagValues) -> str:

@@ -40,7 +40,6 @@ from collections.abc import Callable, Mapping
 import jax
 import numpy as np
 from absl import flags
-from tensorboardX import SummaryWriter
 
 import gengap
 from gengap import budget, cli, diagnose, eyes, log, processes, score
@@ -232,10 +231,11 @@ def write(run: Run, found: Numbers, path: pathlib.Path) -> None:
     whole = plain
   scratch.write_text(json.dumps(whole, indent=2) + "\n")
   scratch.replace(path)
-  with SummaryWriter(str(path.parents[1]), filename_suffix=".eval") as board:
-    for name, seen in plain.get("samples", {}).get("scores", {}).items():
-      if seen["value"] is not None:
-        board.add_scalar(f"eval/{name}", seen["value"], run.step)
+  scores = plain.get("samples", {}).get("scores", {})
+  with contextlib.closing(log.Board(path.parents[1], "eval")) as board:
+    board.numbers(
+      run.step, {f"eval/{name}": x["value"] for name, x in scores.items() if x["value"] is not None}
+    )
   log.say(f"written: {path}")
 
 

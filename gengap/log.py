@@ -4,11 +4,14 @@ import json
 import math
 import pathlib
 import sys
+import time
 from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
-from tensorboardX import SummaryWriter
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore
 from tqdm import tqdm
 
 from gengap import processes
@@ -19,6 +22,43 @@ def say(text: str) -> None:
   """Prints a line, beside the progress bar where there is one; of several processes, the first speaks."""
   if processes.first():
     tqdm.write(text, file=sys.stderr)
+
+
+class Board:
+  """A TensorBoard file, written by the caller itself.
+
+  A thread that writes it dies of a full disk or of a clock that is set back, and training would wait for it.
+  """
+
+  def __init__(self, workdir: pathlib.Path, name: str, after: int | None = None):
+    """Opens a new file.
+
+    Args:
+      workdir: of the run.
+      name: added to the file's.
+      after: step after which what earlier files say is void.
+    """
+    self.writer = EventsWriter(str(workdir / "events"), filename_suffix=f".{name}")
+    if after:
+      self.write(after + 1, session_log=SessionLog(status=SessionLog.START))
+
+  def write(self, step: int, **what) -> None:
+    """Writes one event."""
+    self.writer.write_event(Event(wall_time=time.time(), step=step, **what))
+    self.writer.flush()
+
+  def numbers(self, step: int, metrics: Mapping[str, float]) -> None:
+    """Records numbers at a step."""
+    values = [value for name, x in metrics.items() for value in summary.scalar(name, x).value]
+    self.write(step, summary=summary.Summary(value=values))
+
+  def picture(self, step: int, grid: np.ndarray) -> None:
+    """Records a grid of samples [h, w, 3] uint8."""
+    self.write(step, summary=summary.image("samples", grid, dataformats="HWC"))
+
+  def close(self) -> None:
+    """Closes the file."""
+    self.writer.close()
 
 
 class Log:
@@ -37,7 +77,7 @@ class Log:
     self.samples.mkdir(exist_ok=True)
     forget_after(self.path, step)
     self.file = self.path.open("a")
-    self.board = SummaryWriter(str(workdir), purge_step=step + 1 if step else None)
+    self.board = Board(workdir, f"{step}.train", after=step)
     self.steps, self.fresh = steps, step == 0
     self.bar = tqdm(
       total=steps, initial=step, unit="step", dynamic_ncols=True, disable=not sys.stderr.isatty()
@@ -57,8 +97,7 @@ class Log:
     clean = {name: float(x) if math.isfinite(x) else None for name, x in metrics.items()}
     self.file.write(json.dumps({"step": step} | clean) + "\n")
     self.file.flush()
-    for name, value in metrics.items():
-      self.board.add_scalar(name, value, step)
+    self.board.numbers(step, metrics)
     text = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
     if self.bar.disable:
       say(f"step {step}/{self.steps}  {text}")
@@ -71,7 +110,7 @@ class Log:
     grid = tile(images)
     save_png(self.samples / f"{step}.png", grid)
     if isinstance(step, int):
-      self.board.add_image("samples", grid, step, dataformats="HWC")
+      self.board.picture(step, grid)
 
   def close(self) -> None:
     """Flushes and closes everything."""

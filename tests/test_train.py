@@ -1,10 +1,12 @@
 """Whole runs, small: what they write, how they resume, and how they stop."""
 
+import itertools
 import json
 import os
 import pathlib
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -12,9 +14,9 @@ import time
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 import tiny
+from tensorboardX.proto.event_pb2 import Event
 
 import gengap
 from gengap import checkpoint, program, train
@@ -22,6 +24,7 @@ from gengap import config as settings
 from gengap.errors import InputError, NonFiniteError
 from gengap.method import State
 from gengap.networks import convolution
+from results.scale import faults
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -68,6 +71,25 @@ def test_a_workdir_holds_what_a_run_promises(whole, name):
   assert all(np.isfinite(value) for line in lines(workdir) for value in line.values())
 
 
+def events(path):
+  """The events of a TensorBoard file: records of length, checksum, content and its checksum."""
+  data, at = path.read_bytes(), 0
+  while at < len(data):
+    (length,) = struct.unpack_from("<Q", data, at)
+    yield Event.FromString(data[at + 12 : at + 12 + length])
+    at += 16 + length
+
+
+def test_tensorboard_gets_the_numbers_of_the_log_and_the_pictures(whole):
+  workdir, _ = whole["vae"]
+  (path,) = workdir.glob("events.out.tfevents.*")
+  values = [(event.step, value) for event in events(path) for value in event.summary.value]
+  numbers = {(step, v.tag): v.simple_value for step, v in values if not v.image.encoded_image_string}
+  told = {(line["step"], name): line[name] for line in lines(workdir) for name in line if name != "step"}
+  assert numbers == pytest.approx(told)
+  assert [step for step, v in values if v.tag == "samples"] == [4, 8, 12]
+
+
 def test_training_lowers_the_loss(tmp_path):
   train.train(config("vae", steps=200, log_every=50, sample_every=200, eval_every=200), tmp_path)
   trained = [line["vae/loss"] for line in lines(tmp_path) if "vae/loss" in line]
@@ -85,6 +107,20 @@ def test_resumed_equals_uninterrupted(whole, name, tmp_path):
   tiny.assert_identical(state, expected)
   drop = lambda line: {k: v for k, v in line.items() if k != "steps_per_second"}  # noqa: E731
   assert [drop(x) for x in lines(tmp_path)] == [drop(x) for x in lines(workdir)]
+
+
+def test_a_clock_that_is_set_back_changes_nothing(whole, tmp_path, monkeypatch):
+  """Checkpoints are known by their steps, and lines of the log by theirs, never by a time."""
+  looks, now = itertools.count(), time.time
+  monkeypatch.setattr(time, "time", lambda: now() - 86400 * next(looks))
+  for left in (8, 4):
+    state = train.train(config("vae"), tmp_path)
+    for i, path in enumerate(sorted(tmp_path.rglob("*"))):
+      os.utime(path, (1e9 - i, 1e9 - i))
+    if left == 8:
+      shutil.rmtree(tmp_path / "checkpoints" / "12")
+  tiny.assert_identical(state, whole["vae"][1])
+  assert [x["step"] for x in lines(tmp_path)] == [x["step"] for x in lines(whole["vae"][0])]
 
 
 def test_several_steps_in_a_dispatch_change_nothing(whole, tmp_path):
@@ -240,49 +276,18 @@ def test_a_non_finite_loss_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(nets))
 
 
-def in_the_batch(loss, at):
-  def spoilt(params, nets, batch, keys, step):
-    return loss(params, nets, batch._replace(image=jnp.where(step == at, jnp.nan, batch.image)), keys, step)
-
-  return spoilt
-
-
-def in_the_gradient(loss, at):
-  def spoilt(params, nets, batch, keys, step):
-    value, aux = loss(params, nets, batch, keys, step)
-    zero = 0.0 * sum(jnp.sum(x**2) for x in jax.tree.leaves(params))
-    return value + jnp.sqrt(jnp.where(step == at, zero, 1.0)), aux  # finite, and at 0 its slope is not
-
-  return spoilt
-
-
-def in_the_weights(tx, at):
-  def update(updates, state, params=None):
-    updates, inner = tx.update(updates, state[0], params)
-    return jax.tree.map(lambda u: jnp.where(state[1] == at, jnp.nan, u), updates), (inner, state[1] + 1)
-
-  return optax.GradientTransformation(lambda params: (tx.init(params), jnp.int32(0)), update)
-
-
 @pytest.mark.parametrize(
   ("name", "part", "where", "spoil", "message"),
   [
-    ("wgan_gp", "loss", 0, in_the_batch, "the loss of turn 'critic' is nan at step 6"),
-    ("wgan_gp", "tx", -1, in_the_weights, "is nan at step 7"),
-    ("vae", "loss", -1, in_the_gradient, "the gradient norm of turn 'vae' is nan at step 6"),
+    ("wgan_gp", "loss", 0, faults.in_the_batch, "the loss of turn 'critic' is nan at step 6"),
+    ("wgan_gp", "tx", -1, faults.in_the_weights, "is nan at step 7"),
+    ("vae", "loss", -1, faults.in_the_gradient, "the gradient norm of turn 'vae' is nan at step 6"),
   ],
 )
 def test_what_is_not_finite_is_named_and_the_last_good_checkpoint_kept(
   tmp_path, monkeypatch, name, part, where, spoil, message
 ):
-  build = program.methods.build
-
-  def spoilt(c, spec):
-    method = build(c, spec)
-    turns = list(method.turns)
-    turns[where] = turns[where]._replace(**{part: spoil(getattr(turns[where], part), 5)})
-    return method._replace(turns=tuple(turns))
-
+  spoilt = faults.spoilt(program.methods.build, part, where, spoil, 5)
   monkeypatch.setattr(program.methods, "build", spoilt)
   c = config(name, ema=0.5)
   with pytest.raises(NonFiniteError, match=message):
