@@ -2,8 +2,8 @@
 
 python -m results.gap.judge --runs=runs/gap --classifiers=DIR [--dry] [NAME ...]
 
-DIR/DATASET is a classifier of its images as the runs see them (configs/classifier.py with their image size).
-Several blobs and birds alone are of one class, which needs none: they are seen as pixels.
+DIR/DATASET is a classifier of its images as the runs see them (configs/classifier.py with their image size);
+that of birds knows all of CIFAR-10. Several blobs are of one class, which needs none: they are seen as pixels.
 """
 
 import pathlib
@@ -20,8 +20,8 @@ PROBED = ("interpolation", "latents", "inversion")
 def commands(name: str, workdir: pathlib.Path, classifiers: pathlib.Path) -> list[list[str]]:
   """Returns the commands that judge a run of a name."""
   data, _, method = name.rpartition("/")
-  named = data not in ("blobs_multi", "cifar10/bird")
-  sight = [f"--classifier={classifiers / data}", "--features=classifier"] if named else ["--features=pixels"]
+  seen, named = data != "blobs_multi", data not in ("blobs_multi", "cifar10/bird")
+  sight = [f"--classifier={classifiers / data}", "--features=classifier"] if seen else ["--features=pixels"]
   call = [sys.executable, "-m"]
   samples = [*SAMPLED, *(["classes"] if named else []), *(["blobs"] if data.startswith("blobs") else [])]
   evaluate = [

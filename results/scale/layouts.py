@@ -1,0 +1,73 @@
+"""Times a step on one machine whose cores are shared by several processes and pretended devices.
+
+python -m results.scale.layouts [--rounds=5]      (writes layouts.json beside this file)
+
+Each device has as many images as the only one of the first row, so with the cores shared, n devices would
+take n times as long if splitting cost nothing. "through the runtime" is one process that yet starts JAX's
+multi-process runtime. Layouts are timed in turn, each in processes of its own.
+"""
+
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+
+from launch import children, local
+
+HERE = pathlib.Path(__file__).parent
+BATCH = 32  # images of a device
+FIELDS = {
+  "image_size": 28,
+  "method_args.network": "dcgan",
+  "method_args.width": 32,
+  "method_args.latent_dim": 32,
+}
+LAYOUTS = {  # name -> processes, devices of each; 0 processes: without the runtime
+  "1 device": (0, 1),
+  "1 device, through the runtime": (1, 1),
+  "2 devices": (0, 2),
+  "4 devices": (0, 4),
+  "2 processes": (2, 1),
+  "2 processes of 2 devices": (2, 2),
+  "4 processes": (4, 1),
+}
+
+
+def seconds(config: str, processes: int, devices: int) -> float:
+  """Returns the seconds of a step, as gengap.bench tells them."""
+  fields = FIELDS | {"batch_size": BATCH * devices * max(1, processes)}
+  bench = ["gengap.bench", f"--config=configs/{config}.py", *(f"--config.{k}={v}" for k, v in fields.items())]
+  launcher = (
+    ["-m", "launch.local", f"--processes={processes}", f"--devices={devices}"] if processes else ["-m"]
+  )
+  env = local.environment(devices)
+  call = [sys.executable, *launcher, *bench]
+  said = subprocess.run(
+    call, cwd=children.ROOT, env=env, text=True, stdout=subprocess.PIPE, check=True
+  ).stdout
+  return json.loads(said.splitlines()[-1])["step_seconds"]
+
+
+def main() -> None:
+  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument("--rounds", type=int, default=5)
+  args = parser.parse_args()
+  found = []
+  for config in ("conv_vae", "wgan_gp"):
+    rounds = [
+      {name: seconds(config, *layout) for name, layout in LAYOUTS.items()} for _ in range(args.rounds)
+    ]
+    for name, (processes, devices) in LAYOUTS.items():
+      ratios = [x[name] / x["1 device"] for x in rounds]
+      parts = max(1, processes) * devices
+      row = {"config": config, "layout": name, "step_seconds": statistics.median(x[name] for x in rounds)}
+      row |= {"times": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
+      found.append(row | {"efficiency": parts / row["times"]})
+      print(json.dumps(found[-1]), flush=True)
+  (HERE / "layouts.json").write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+  main()
