@@ -1,5 +1,6 @@
 """What every command line shares: one clear line and a status for bad input, a tuned allocator, a cache."""
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -19,6 +20,7 @@ from gengap import processes
 from gengap.data import cache
 from gengap.errors import InputError, NonFiniteError, suggest
 
+STATUS = {InputError: 2, NonFiniteError: 3}
 TAKES = {  # how absl complains of a value -> what the flag takes
   "invalid literal": "a whole number",
   "could not convert": "a number; what else may stand here, such as a mapping, is set in a config file",
@@ -170,7 +172,7 @@ def leave(status: int) -> None:
 
 
 def run(main: Callable[[list[str]], None], flags: absl_flags.FlagValues) -> None:
-  """Runs a command and exits: 0, 2 for bad input, 3 for a non-finite loss, 130 for an interrupt.
+  """Runs a command and exits: 0, STATUS of an error that was foreseen, 130 for an interrupt.
 
   Args:
     main: gets the arguments that are no flags.
@@ -189,17 +191,16 @@ def run(main: Callable[[list[str]], None], flags: absl_flags.FlagValues) -> None
     if processes.FLAGS[0] in flags:
       processes.connect(*(flags[name].value for name in processes.FLAGS))
     main(rest)
-  except (InputError, NonFiniteError) as error:
-    if debug:
+  except Exception as error:
+    status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 1)
+    if processes.count() == 1 and (debug or status == 1):
       raise
     who = f"process {processes.index()}: " if processes.index() else ""
-    print(f"{who}error: {one_line(error)}", file=sys.stderr, flush=True)
-    leave(2 if isinstance(error, InputError) else 3)
-  except Exception:
-    if processes.count() == 1:
-      raise
-    traceback.print_exc()
-    leave(1)
+    with contextlib.suppress(OSError):  # nobody may be there to read it
+      print(f"{who}error: {one_line(error)}", file=sys.stderr, flush=True)
+      if debug or status == 1:
+        traceback.print_exc()
+    leave(status)
   except KeyboardInterrupt:
     print("interrupted", file=sys.stderr, flush=True)
     os._exit(130)  # XLA may be compiling in another thread, which the interpreter's own exit does not survive

@@ -1,8 +1,11 @@
 """Several processes: what they share, agree on and refuse; and that they train what one does."""
 
+import io
 import json
+import os
 import pathlib
 import signal
+import sys
 import time
 
 import forked
@@ -10,11 +13,12 @@ import jax
 import numpy as np
 import pytest
 import tiny
+from absl import flags
 from test_train import config, lines
 
 import gengap
-from gengap import processes, train
-from gengap.errors import InputError
+from gengap import cli, processes, train
+from gengap.errors import InputError, NonFiniteError
 from launch import children, local
 
 SMALL = {
@@ -87,6 +91,33 @@ def test_two_processes_stop_together_and_one_goes_on_where_they_stopped(tmp_path
   for workdir in (one, two):
     assert forked.call("gengap.main", command("conv_vae", workdir, **dense)[1:], tmp_path / "said")[0] == 0
   assert same(one, two)
+
+
+@pytest.mark.parametrize(
+  ("error", "status"), [(InputError("x"), 2), (NonFiniteError("x"), 3), (OSError(), 1)]
+)
+def test_one_of_several_that_fails_ends_at_once_even_if_nobody_reads_why(monkeypatch, error, status):
+  """The interpreter's own exit would wait for the others, which wait for this one."""
+
+  def fail(_):
+    raise error
+
+  def leave(status):
+    raise SystemExit(status)
+
+  read, write = os.pipe()
+  os.close(read)
+  monkeypatch.setattr(processes, "count", lambda: 2)
+  monkeypatch.setattr(os, "_exit", leave)
+  monkeypatch.setattr(sys, "argv", ["a command"])
+  with (
+    os.fdopen(write, "wb", 0) as pipe,
+    monkeypatch.context() as patched,
+    pytest.raises(SystemExit) as ended,
+  ):
+    patched.setattr(sys, "stderr", io.TextIOWrapper(pipe, write_through=True))
+    cli.run(fail, flags.FlagValues())
+  assert ended.value.code == status
 
 
 @pytest.mark.faults

@@ -3,7 +3,7 @@
 python -m results.gap.judge --runs=runs/gap --classifiers=DIR [--dry] [NAME ...]
 
 DIR/DATASET is a classifier of its images as the runs see them (configs/classifier.py with their image size);
-that of birds knows all of CIFAR-10. Several blobs are of one class, which needs none: they are seen as pixels.
+that of birds knows all of CIFAR-10. Several blobs are of one class, which needs none: pixels are compared.
 """
 
 import pathlib
