@@ -67,6 +67,7 @@ def bench(config: Config, repeats: int) -> dict[str, float | str]:
   dataset = program.load_data(config, "train")
   compiled = program.compile_program(config, dataset)
   state = program.start(compiled, config)
+  processes.meet()
   waits: list[float] = []
 
   def timed(images: Iterator[step.Data]) -> Iterator[step.Data]:

@@ -25,8 +25,9 @@ Meta = dict[str, Any]
 
 
 def first_line(error: Exception) -> str:
-  """Returns the beginning of an error's message."""
-  return (str(error).splitlines() or [type(error).__name__])[0][:120]
+  """Returns the beginning of an error's message, without Orbax's hint at details that it does not give."""
+  line = (str(error).splitlines() or [type(error).__name__])[0]
+  return line.partition(" See full TensorStore details")[0][:120]
 
 
 def checksum(tree: Any) -> int:

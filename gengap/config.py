@@ -115,18 +115,26 @@ def read(workdir: pathlib.Path) -> dict[str, Any]:
 
 
 def check_workdir(workdir: pathlib.Path, config: Config) -> None:
-  """Checks that a workdir is free, or holds a run of this config (wherever its data lies).
+  """Checks that a workdir is free, or holds a run of this config.
 
   Raises:
-    InputError: names the fields that differ, or another process trains there.
+    InputError: names what differs, or another process trains there.
   """
   if workdir.exists() and not workdir.is_dir():
     raise InputError(f"--workdir={workdir} is not a folder")
   if processes.first() and (workdir / LOCK).exists():
     with (workdir / LOCK).open("rb") as file:
       lock(file, workdir)  # and let go of it
-  if not (workdir / "config.json").exists():
-    return
+  if (workdir / "config.json").exists():
+    check_same(workdir, config)
+
+
+def check_same(workdir: pathlib.Path, config: Config) -> None:
+  """Checks that a workdir holds a run of this config (wherever its data lies).
+
+  Raises:
+    InputError: names the fields that differ.
+  """
   there, here = flatten(read(workdir)), flatten(plain(config))
   differing = [
     f"{name} ({there.get(name, 'absent')!r} there, {here.get(name, 'absent')!r} here)"
@@ -159,7 +167,7 @@ def claimed(workdir: pathlib.Path, config: Config) -> Iterator[None]:
   """Makes the workdir, keeps other runs out of it, and writes config.json unless it is there.
 
   Raises:
-    InputError: the folder cannot be written, or another process trains there.
+    InputError: the folder cannot be written, another process trains there, or has since, by another config.
   """
   path, scratch = workdir / "config.json", workdir / "config.json.tmp"
   with contextlib.ExitStack() as stack:
@@ -167,12 +175,14 @@ def claimed(workdir: pathlib.Path, config: Config) -> Iterator[None]:
       try:
         workdir.mkdir(parents=True, exist_ok=True)
         lock(stack.enter_context((workdir / LOCK).open("w")), workdir)
-        if not path.exists():
+        if path.exists():
+          check_same(workdir, config)
+        else:
           scratch.write_text(json.dumps(plain(config), indent=2) + "\n")
           scratch.replace(path)
       except OSError as error:
         raise InputError(f"--workdir={workdir} cannot be written: {error.strerror}") from error
-    processes.meet("the workdir is claimed")
+    processes.meet()
     yield
 
 

@@ -5,6 +5,7 @@ speaks and writes; checkpoints are written together. With one process nothing he
 """
 
 import io
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -13,10 +14,13 @@ import jax
 import numpy as np
 from absl import flags
 from jax.experimental import multihost_utils
+from orbax.checkpoint import multihost
 
 from gengap.errors import InputError
 
 T = TypeVar("T")
+MEETINGS = itertools.count()  # each has a name of its own
+PATIENCE = 3600.0  # seconds that processes wait for each other
 FLAGS = ("coordinator", "num_processes", "process_id")
 
 
@@ -86,15 +90,24 @@ def first() -> bool:
   return index() == 0
 
 
-def meet(where: str) -> None:
-  """Waits for all processes."""
+def meet() -> None:
+  """Waits for all processes, that may have compiled for unequal times.
+
+  What they exchange by their devices waits, on CPUs, for 30 seconds only.
+  """
   if count() > 1:
-    multihost_utils.sync_global_devices(where)
+    multihost.get_barrier_sync_fn()(key=f"gengap {next(MEETINGS)}", timeout_ms=int(1e3 * PATIENCE))
+
+
+def broadcast(value: Any) -> Any:
+  """Returns process 0's array."""
+  meet()
+  return multihost_utils.broadcast_one_to_all(value)
 
 
 def told(answer: bool) -> bool:
   """Returns process 0's answer: what all act upon must not hang on each one's rounding."""
-  return bool(multihost_utils.broadcast_one_to_all(np.bool_(answer))) if count() > 1 else answer
+  return bool(broadcast(np.bool_(answer))) if count() > 1 else answer
 
 
 def preempted(call: int) -> bool:
@@ -130,6 +143,7 @@ def collected(found: Sequence[Any], total: int) -> Sequence[Any]:
   if count() == 1:
     return found
   mine = jax.tree.map(lambda *x: np.stack([np.asarray(y) for y in x]), *found)
+  meet()
   every = multihost_utils.process_allgather(mine)  # [processes, rounds, ...]
   return [jax.tree.map(lambda x, i=i: x[i % count(), i // count()], every) for i in range(total)]
 
@@ -146,9 +160,9 @@ def from_first(value: np.ndarray | None) -> np.ndarray | None:
   if count() == 1:
     return value
   data = b"" if value is None else saved(value)
-  length = int(multihost_utils.broadcast_one_to_all(np.int32(len(data))))
+  length = int(broadcast(np.int32(len(data))))
   if not length:
     return None
   padded = np.frombuffer(data.ljust(length, b"\0")[:length], np.uint8)
-  whole = multihost_utils.broadcast_one_to_all(padded)
+  whole = broadcast(padded)
   return np.load(io.BytesIO(np.asarray(whole).tobytes()))

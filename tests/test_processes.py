@@ -225,3 +225,8 @@ def test_two_runs_cannot_train_in_one_workdir(tmp_path):
   with train.settings.claimed(tmp_path, c), pytest.raises(InputError, match="another process is training"):
     train.train(c, tmp_path)
   assert train.train(c, tmp_path).step == 4
+  with (
+    pytest.raises(InputError, match="another config"),
+    train.settings.claimed(tmp_path, config("vae", steps=8)),
+  ):
+    pass  # as if it had compiled until now

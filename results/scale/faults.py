@@ -89,7 +89,7 @@ def logged(workdir: pathlib.Path) -> int:
 def call(workdir: pathlib.Path, how: Faulty = SOUND) -> tuple[int, str]:
   """Calls the command, and what is to happen while it trains; returns its status and what was said."""
   env = os.environ | ({"GENGAP_CACHE": str(how.cache)} if how.cache else {})
-  begun, seen = logged(workdir), None
+  begun = logged(workdir)
   with subprocess.Popen(
     command(workdir, how), cwd=ROOT, env=env, text=True, stderr=subprocess.PIPE
   ) as process:
@@ -418,6 +418,12 @@ def main() -> None:
   parser.add_argument("--out", type=pathlib.Path, required=True)
   parser.add_argument("names", nargs="*", default=list(FAULTS))
   args = parser.parse_args()
+  if not (SOUND.data / "mnist").is_dir():
+    parser.error("TFDS_DATA_DIR names no folder with mnist")
+  if os.geteuid() and (mounting := {"disk full while it saves", "read-only workdir"} & set(args.names)):
+    parser.error(f"only root can mount what these need: {', '.join(sorted(mounting))}; name the others")
+  if unknown := set(args.names) - set(FAULTS):
+    parser.error(f"{unknown.pop()!r} is none of {', '.join(FAULTS)}")
   out = args.out.resolve()
   whole, half = out / "whole", out / "half"
   assert call(whole)[0] == 0
