@@ -38,16 +38,17 @@ LAYOUTS = {  # name -> processes, devices of each; 0 processes: without the runt
 def seconds(config: str, processes: int, devices: int) -> float:
   """Returns the seconds of a step, as gengap.bench tells them."""
   fields = FIELDS | {"batch_size": BATCH * devices * max(1, processes)}
-  bench = ["gengap.bench", f"--config=configs/{config}.py", *(f"--config.{k}={v}" for k, v in fields.items())]
-  launcher = (
-    ["-m", "launch.local", f"--processes={processes}", f"--devices={devices}"] if processes else ["-m"]
-  )
+  flags = [f"--config=configs/{config}.py", *(f"--config.{name}={value}" for name, value in fields.items())]
+  launcher = ["launch.local", f"--processes={processes}", f"--devices={devices}"] if processes else []
+  call = [sys.executable, "-m", *launcher, "gengap.bench", "--steps=40", *flags]
   env = local.environment(devices)
-  call = [sys.executable, *launcher, *bench]
-  said = subprocess.run(
-    call, cwd=children.ROOT, env=env, text=True, stdout=subprocess.PIPE, check=True
-  ).stdout
-  return json.loads(said.splitlines()[-1])["step_seconds"]
+  found = subprocess.run(call, cwd=children.ROOT, env=env, stdout=subprocess.PIPE, check=True)
+  return json.loads(found.stdout.splitlines()[-1])["step_seconds"]
+
+
+def turns(config: str) -> dict[str, float]:
+  """Returns the seconds of a step in every layout, timed one after the other."""
+  return {name: seconds(config, *layout) for name, layout in LAYOUTS.items()}
 
 
 def main() -> None:
@@ -56,9 +57,7 @@ def main() -> None:
   args = parser.parse_args()
   found = []
   for config in ("conv_vae", "wgan_gp"):
-    rounds = [
-      {name: seconds(config, *layout) for name, layout in LAYOUTS.items()} for _ in range(args.rounds)
-    ]
+    rounds = [turns(config) for _ in range(args.rounds)]
     for name, (processes, devices) in LAYOUTS.items():
       ratios = [x[name] / x["1 device"] for x in rounds]
       parts = max(1, processes) * devices
