@@ -1,6 +1,6 @@
 """Times a step on one machine whose cores are shared by several processes and pretended devices.
 
-python -m results.scale.layouts [--rounds=5]      (writes layouts.json beside this file)
+python -m results.scale.layouts [--rounds=5] [--configs conv_vae wgan_gp]      (writes layouts.json)
 
 Each device has as many images as the only one of the first row, so with the cores shared, n devices would
 take n times as long if splitting cost nothing. "through the runtime" is one process that yet starts JAX's
@@ -40,7 +40,7 @@ def seconds(config: str, processes: int, devices: int) -> float:
   fields = FIELDS | {"batch_size": BATCH * devices * max(1, processes)}
   flags = [f"--config=configs/{config}.py", *(f"--config.{name}={value}" for name, value in fields.items())]
   launcher = ["launch.local", f"--processes={processes}", f"--devices={devices}"] if processes else []
-  call = [sys.executable, "-m", *launcher, "gengap.bench", "--steps=40", *flags]
+  call = [sys.executable, "-m", *launcher, "gengap.bench", *flags]
   env = local.environment(devices)
   found = subprocess.run(call, cwd=children.ROOT, env=env, stdout=subprocess.PIPE, check=True)
   return json.loads(found.stdout.splitlines()[-1])["step_seconds"]
@@ -54,9 +54,10 @@ def turns(config: str) -> dict[str, float]:
 def main() -> None:
   parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
   parser.add_argument("--rounds", type=int, default=5)
+  parser.add_argument("--configs", nargs="+", default=["conv_vae", "wgan_gp"])
   args = parser.parse_args()
   found = []
-  for config in ("conv_vae", "wgan_gp"):
+  for config in args.configs:
     rounds = [turns(config) for _ in range(args.rounds)]
     for name, (processes, devices) in LAYOUTS.items():
       ratios = [x[name] / x["1 device"] for x in rounds]
