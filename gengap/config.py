@@ -60,10 +60,10 @@ def base(method: str, dataset: str = "", **method_args: Any) -> ConfigDict:
       steps_per_dispatch=1,  # steps in one device program
       data_device_bytes=2**31,  # of uint8 images; larger data are fed by the host, and give the same run
       log_every=50,
-      sample_every=500,
-      eval_every=500,
+      sample_every=1000,
+      eval_every=1000,
       eval_images=1024,  # held-out and generated images in one evaluation
-      checkpoint_every=500,
+      checkpoint_every=1000,
       keep_checkpoints=3,  # the latest; the best is always kept
       best="valid/energy_distance",  # the number whose smallest value marks the best checkpoint
       patience=0,  # evaluations in a row without a better `best` after which training stops; 0 never stops it
@@ -81,6 +81,7 @@ def on_blobs(config: Config, **method_args: Any) -> Config:
   if config.dataset.startswith("blobs"):
     config.method_args.update(dict(width=16, latent_dim=4) | method_args)
     config.update(image_size=16, batch_size=32, steps=3000, ema=0.99)
+    config.update(sample_every=1000, eval_every=1000, checkpoint_every=1000)
   return config
 
 

@@ -3,7 +3,7 @@
 python -m results.gap.judge --runs=runs/gap --classifiers=DIR [--dry] [NAME ...]
 
 DIR/DATASET is a classifier of its images as the runs see them (configs/classifier.py with their image size);
-that of birds knows all of CIFAR-10. Several blobs are of one class, which needs none: pixels are compared.
+that of CIFAR-10 sees its birds too. Several blobs are of one class, which needs none: pixels are compared.
 """
 
 import pathlib
@@ -21,7 +21,8 @@ def commands(name: str, workdir: pathlib.Path, classifiers: pathlib.Path) -> lis
   """Returns the commands that judge a run of a name."""
   data, _, method = name.rpartition("/")
   seen, named = data != "blobs_multi", data not in ("blobs_multi", "cifar10/bird")
-  sight = [f"--classifier={classifiers / data}", "--features=classifier"] if seen else ["--features=pixels"]
+  classifier = classifiers / data.partition("/")[0]
+  sight = [f"--classifier={classifier}", "--features=classifier"] if seen else ["--features=pixels"]
   call = [sys.executable, "-m"]
   samples = [*SAMPLED, *(["classes"] if named else []), *(["blobs"] if data.startswith("blobs") else [])]
   evaluate = [

@@ -1,6 +1,6 @@
 """The trainings of this folder.
 
-python -m results.gap.runs --out=runs/gap [--seeds 0 1 2] [--jobs 2] [--dry] [NAME ...]
+python -m results.gap.runs --out=runs/gap [--seeds 0 1 2 3 4] [--jobs 2] [--dry] [NAME ...]
 
 Of one data set all runs make as many generator (decoder) updates.
 """
@@ -10,15 +10,16 @@ from typing import Any
 from results import trainings
 
 UPDATES = {
-  "mnist": 3000,
-  "fashion_mnist": 3000,
-  "blobs_single": 4000,
-  "blobs_multi": 4000,
-  "cifar10/bird": 2000,
+  "mnist": 2000,
+  "fashion_mnist": 2000,
+  "blobs_single": 3000,
+  "blobs_multi": 3000,
+  "cifar10": 2000,
+  "cifar10/bird": 800,
 }
 
 # E10, A12: six methods around the very same decoder, of 32 latents (the CGAN's is given the class besides)
-DCGAN = {"network": "dcgan", "width": 32, "latent_dim": 32}
+DCGAN = {"network": "dcgan", "width": 16, "latent_dim": 32}
 ALIKE = {"n_critic": 1, "decay_steps": 0, "critic_decay_steps": 0, "b1": 0.5, "b2": 0.999}
 CRITIC = {"n_critic": 5, "decay_steps": 0, "critic_decay_steps": 0}
 RANKED = {
@@ -41,6 +42,9 @@ FAST = {
 }
 LATENTS = {"blobs_single": (4, 32), "blobs_multi": (40, 64)}
 
+# A7: which classes a GAN of all of CIFAR-10 draws, beside the VAE of the same decoder
+COLOURED = ("vae", "gan")
+
 # C1 to C3: the report's pair and schedule, an eighth as wide
 LOSSES = ("gan", "lsgan", "wgan_gp")
 
@@ -55,6 +59,7 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
       "wgan_gp": ("wgan_gp", BLOBS | FAST | {"latent_dim": gan}),
     }.items()
   },
+  **{f"cifar10/{name}": RANKED[name] for name in COLOURED},
   **{f"cifar10/bird/{name}": (name, {"width": 16}) for name in LOSSES},
 }
 
@@ -63,8 +68,8 @@ def describe(name: str) -> tuple[str, dict[str, Any]]:
   """Returns a run's config and the fields that differ from it."""
   config, args = RUNS[name]
   data = name.rpartition("/")[0]
-  fields = {"steps": UPDATES[data], "batch_size": 64, "image_size": 28 if data.endswith("mnist") else 32}
-  every = UPDATES[data] // 10
+  fields = {"steps": UPDATES[data], "batch_size": 32, "image_size": 28 if data.endswith("mnist") else 32}
+  every = UPDATES[data] // 5
   fields |= {"ema": 0.99, "sample_every": every, "eval_every": every, "checkpoint_every": every}
   fields |= {"keep_checkpoints": 100}
   return f"{config}:{data}", fields | {f"method_args.{key}": value for key, value in args.items()}

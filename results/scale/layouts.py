@@ -1,6 +1,6 @@
 """Times a step on one machine whose cores are shared by several processes and pretended devices.
 
-python -m results.scale.layouts [--rounds=5] [--configs conv_vae wgan_gp]      (writes layouts.json)
+python -m results.scale.layouts [--rounds=5] [--configs conv_vae wgan_gp]      (into layouts.json)
 
 Each device has as many images as the only one of the first row, so with the cores shared, n devices would
 take n times as long if splitting cost nothing. "through the runtime" is one process that yet starts JAX's
@@ -56,7 +56,8 @@ def main() -> None:
   parser.add_argument("--rounds", type=int, default=5)
   parser.add_argument("--configs", nargs="+", default=["conv_vae", "wgan_gp"])
   args = parser.parse_args()
-  found = []
+  path = HERE / "layouts.json"
+  found = [row for row in json.loads(path.read_text()) if row["config"] not in args.configs]
   for config in args.configs:
     rounds = [turns(config) for _ in range(args.rounds)]
     for name, (processes, devices) in LAYOUTS.items():
@@ -66,7 +67,7 @@ def main() -> None:
       row |= {"times": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
       found.append(row | {"efficiency": parts / row["times"]})
       print(json.dumps(found[-1]), flush=True)
-  (HERE / "layouts.json").write_text(json.dumps(found, indent=2) + "\n")
+  path.write_text(json.dumps(found, indent=2) + "\n")
 
 
 if __name__ == "__main__":
