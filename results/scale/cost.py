@@ -37,10 +37,8 @@ def measure(case: str, args: dict, workdir: pathlib.Path) -> dict:
   default = settings.base("vae").to_dict()["checkpoint_every"]
   config.method_args.update(args)
   steps = EVERY * (INTERVALS + 1)
-  config.update(checkpoint_every=EVERY, log_every=EVERY // 10)
-  config.update(
-    steps=steps, eval_every=steps, sample_every=steps
-  )  # so that nothing but checkpoints is in the way
+  config.update(steps=steps, log_every=EVERY // 10, checkpoint_every=EVERY)
+  config.update(eval_every=steps, sample_every=steps)  # at the end: nothing but checkpoints is in the way
   waited, save = [], Checkpoints.save
 
   def timed(self, state, meta, scores):
