@@ -76,6 +76,15 @@ def test_kid_is_about_the_same_over_subsets_and_repeats_itself():
   assert (whole, none) == (pytest.approx(FIXTURE["kid/full_500v500"]), pytest.approx(0, abs=1e-12))
 
 
+@pytest.mark.parametrize("subsets", [2, 30])  # fewer and more pairs than there are in all
+def test_kid_is_that_of_its_subsets_however_it_is_summed(subsets):
+  rng = np.random.default_rng(5)
+  draws = [[x[rng.choice(len(x), 300, replace=False)] for x in (REAL, FAKE)] for _ in range(subsets)]
+  values = [metrics.mmd2_unbiased(*draw) for draw in draws]
+  found = metrics.kid(REAL, FAKE, subsets=subsets, subset_size=300, seed=5)
+  np.testing.assert_allclose(found, [np.mean(values), np.std(values)], rtol=1e-9)
+
+
 def test_kid_by_blocks_is_kid(monkeypatch):
   want = metrics.mmd2_unbiased(REAL, FAKE)
   monkeypatch.setattr(importlib.import_module("gengap.metrics.kid"), "BLOCK", 37)
