@@ -34,6 +34,7 @@ And of everything that makes images (`budget`):
 
 import contextlib
 import json
+import os
 import pathlib
 from collections.abc import Callable, Mapping
 
@@ -260,7 +261,7 @@ def main(rest: list[str]) -> None:
     judge = score.Judge(load_data(run.config, "train"), test, sight, sampled, NUM_SAMPLES.value)
   for step in wanted:
     run = load(str(WORKDIR.value), step)
-    path = pathlib.Path(str(WORKDIR.value)).expanduser() / "eval" / f"{run.step}.json"
+    path = pathlib.Path(os.path.expanduser(str(WORKDIR.value))) / "eval" / f"{run.step}.json"
     path.parent.mkdir(exist_ok=True)
     found: Numbers = {"step": run.step, "weights": "ema" if run.config.ema else "last"}
     found["commands"] = [cli.command()]

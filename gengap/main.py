@@ -3,6 +3,8 @@
 python -m gengap.main --config=configs/wgan_gp.py:fashion_mnist --workdir=DIR [--config.FIELD=VALUE ...]
 """
 
+import os
+
 from absl import flags
 from ml_collections import config_flags
 
@@ -23,7 +25,7 @@ def main(rest: list[str]) -> None:
   cli.require(rest, config=CONFIG.value, workdir=WORKDIR.value)
   from gengap import train  # after the flags: a wrong one is told at once
 
-  train.train(CONFIG.value, str(WORKDIR.value))
+  train.train(CONFIG.value, os.path.expanduser(str(WORKDIR.value)))
 
 
 if __name__ == "__main__":

@@ -207,9 +207,9 @@ def prepare_inception() -> None:
     raise InputError("give either --weights (the file of the Inception network) or --download")
   if not OUT.value:
     raise InputError("--out is missing: the file to write, .npz or .safetensors")
-  out = pathlib.Path(OUT.value).expanduser()
+  out = pathlib.Path(os.path.expanduser(OUT.value))
   if WEIGHTS.value:
-    return convert(pathlib.Path(WEIGHTS.value).expanduser(), out)
+    return convert(pathlib.Path(os.path.expanduser(WEIGHTS.value)), out)
   with tempfile.TemporaryDirectory() as work:
     return convert(download_weights(pathlib.Path(work)), out)
 
@@ -220,11 +220,11 @@ def main(argv: list[str]) -> None:
     return prepare_inception()
   if len(argv) != 1:
     raise InputError(f"give the name of one data set, such as fashion_mnist; {len(argv)} are given")
-  data_dir = pathlib.Path(DATA_DIR.value or default_dir()).expanduser()
+  data_dir = pathlib.Path(os.path.expanduser(DATA_DIR.value or default_dir()))
   if bool(RAW_DIR.value) == DOWNLOAD.value:
     raise InputError("give either --raw_dir (the folder of the data set's files) or --download")
   if RAW_DIR.value:
-    return print(prepare(argv[0], pathlib.Path(RAW_DIR.value).expanduser(), data_dir))
+    return print(prepare(argv[0], pathlib.Path(os.path.expanduser(RAW_DIR.value)), data_dir))
   return print(download(argv[0], data_dir))
 
 

@@ -19,6 +19,7 @@ classifier (--classifier) probes also tell classes; without features they look a
 
 import json
 import math
+import os
 import pathlib
 from typing import Any
 
@@ -192,7 +193,7 @@ def main(rest: list[str]) -> None:
   """Checks the flags, then probes and writes."""
   cli.require(rest, workdir=WORKDIR.value)
   check()
-  workdir = pathlib.Path(str(WORKDIR.value)).expanduser()
+  workdir = pathlib.Path(os.path.expanduser(str(WORKDIR.value)))
   wanted = steps(workdir, STEP.value)
   run = load(workdir, wanted[0])
   names = answerable(run)

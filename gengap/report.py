@@ -8,8 +8,11 @@ what stands beside each other was taken by one protocol, or is refused. Reads wh
 OUT/scores.json.
 """
 
+import contextlib
 import json
+import os
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 from absl import flags
@@ -48,6 +51,8 @@ def claims(path: pathlib.Path) -> list[Json]:
   for i, row in enumerate(found):
     if lacking := [field for field in FIELDS if field not in row]:
       raise InputError(f"--claims={path}: claim {row.get('id', i)!r} lacks {lacking[0]!r}")
+    if wrong := [field for field in FIELDS if not isinstance(row[field], str)]:
+      raise InputError(f"--claims={path}: {wrong[0]!r} of claim {row['id']!r} is no text")
     if not any(str(row["verdict"]).startswith(verdict) for verdict in VERDICTS):
       raise InputError(
         f"--claims={path}: the verdict of {row['id']!r} is {row['verdict']!r}; it must begin with one of "
@@ -73,20 +78,30 @@ def scores(comparisons: list[groups.Comparison]) -> list[dict[str, Any]]:
   ]
 
 
+@contextlib.contextmanager
+def writing(out: pathlib.Path) -> Iterator[None]:
+  """Tells of a folder that cannot be written."""
+  try:
+    yield
+  except OSError as error:
+    raise InputError(f"--out={out} cannot be written: {error.strerror}") from error
+
+
 def main(rest: list[str]) -> None:
   """Checks the flags, then reads and writes."""
-  cli.require(rest, workdirs=WORKDIRS.value, out=OUT.value)
-  listed = claims(pathlib.Path(CLAIMS.value).expanduser()) if CLAIMS.value else []
+  cli.require(rest, workdirs=any(WORKDIRS.value), out=OUT.value)
+  listed = claims(pathlib.Path(os.path.expanduser(CLAIMS.value))) if CLAIMS.value else []
   read = [records.read(folder) for folder in records.folders(WORKDIRS.value)]
   comparisons = groups.comparisons(read)
   if not any(record.scores for record in read):
     raise InputError(
       "--workdirs: none of these runs was evaluated; first, of each: python -m gengap.evaluate --workdir=DIR"
     )
-  out = pathlib.Path(str(OUT.value)).expanduser()
+  out = pathlib.Path(os.path.expanduser(str(OUT.value)))
+  with writing(out):
+    out.mkdir(parents=True, exist_ok=True)  # before the page is drawn, which takes a while
   html = page.render(comparisons, listed, cli.command())
-  try:
-    out.mkdir(parents=True, exist_ok=True)
+  with writing(out):
     for name, content in (
       ("scores.json", json.dumps(scores(comparisons), indent=1) + "\n"),
       ("index.html", html),
@@ -94,8 +109,6 @@ def main(rest: list[str]) -> None:
       scratch = out / f"{name}.tmp"
       scratch.write_bytes(content.encode("utf-8", "replace"))
       scratch.replace(out / name)
-  except OSError as error:
-    raise InputError(f"--out={out} cannot be written: {error.strerror}") from error
   log.say(f"written: {out / 'index.html'} ({len(html) / 1e6:.1f} MB)")
 
 

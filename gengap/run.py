@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import math
+import os
 import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -217,7 +218,7 @@ def folder(workdir: str | pathlib.Path) -> pathlib.Path:
   Raises:
     InputError: no run there.
   """
-  path = pathlib.Path(workdir).expanduser()
+  path = pathlib.Path(os.path.expanduser(workdir))
   if not (path / "checkpoints").is_dir():
     raise InputError(f"{path} holds no run: it has no folder checkpoints")
   return path

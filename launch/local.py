@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 
 from launch import children
+from launch.parser import Parser
 
 POLL = 0.1  # seconds between looks at the processes
 
@@ -56,13 +57,16 @@ def wait(processes: Sequence[subprocess.Popen]) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
   """Reads the command line, runs the processes and returns the exit status."""
-  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser = Parser(__doc__)
   parser.add_argument("--processes", type=int, required=True)
   parser.add_argument("--devices", type=int, default=0, help="pretended devices of each process")
   parser.add_argument("command", nargs=argparse.REMAINDER, help="module and flags")
   args = parser.parse_args(arguments)
-  if args.processes < 1 or args.devices < 0 or not args.command:
-    parser.error("--processes must be at least 1, --devices at least 0, and a module must be named")
+  for name, least in (("processes", 1), ("devices", 0)):
+    if (value := getattr(args, name)) < least:
+      parser.error(f"--{name} is {value}; it must be at least {least}")
+  if not args.command:
+    parser.error("a module must be named, such as gengap.main")
   processes: list[subprocess.Popen] = []
   with children.interruptible():
     try:

@@ -8,7 +8,6 @@ alone, one that was interrupted goes on, and one that fails is told of at the en
 does the same with any trainings.
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -22,6 +21,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from launch import children
+from launch.parser import Parser
 
 POLL = 1.0  # seconds between looks at running members
 
@@ -172,7 +172,7 @@ def run(members: Sequence[Member], jobs: int = 1) -> list[Member]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
   """Reads the command line and runs the grid; returns the exit status: 0, or 1 if a run failed."""
-  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser = Parser(__doc__)
   parser.add_argument("--out", type=pathlib.Path, required=True)
   parser.add_argument("--configs", nargs="+", required=True, help="names of files in configs/")
   parser.add_argument("--datasets", nargs="+", default=[""], help="as after the colon of --config")

@@ -7,7 +7,8 @@
 #
 # The command runs in a folder whose `runs` is fetched to DIR. With --bucket `runs` lies in that Cloud Storage
 # bucket, which all machines see: a slice of several machines needs that, and so does --spot, whose machines
-# may be taken away at any time; they are then made again and the run resumes. --keep leaves the machines.
+# may be taken away at any time; they are then made again and the run resumes. Of a bucket only the command's
+# --workdir (or --out) is fetched, where it names one. --keep leaves the machines.
 set -Eeuo pipefail
 
 usage() { sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; }
@@ -39,6 +40,22 @@ done
 (($#)) || die 'after -- the command is missing, such as: gengap.main --config=configs/vae.py --workdir=runs/vae'
 [[ $name =~ ^[a-z]([-a-z0-9]*[a-z0-9])?$ ]] || die "--name=$name: small letters, digits and - only"
 [[ -z $spot || -n $bucket ]] || die '--spot needs --bucket: what lies on a machine is lost with it'
+[[ -z $bucket || $bucket =~ ^[a-z0-9][-_.a-z0-9]*$ ]] || die "--bucket=$bucket: its name alone, such as my-bucket"
+[[ -n $bucket || ! ${type##*-} =~ ^[0-9]+$ ]] || ((${type##*-} <= 8)) ||
+  die "--type=$type has several machines, which need --bucket to see the same folder"
+made_in='' # below `runs`
+for word; do
+  case $word in
+    --workdir=runs/?* | --out=runs/?*) made_in=${word#*=runs/} ;;
+    --workdir=*) die "$word: it must lie below runs, such as --workdir=runs/NAME; nothing else is fetched" ;;
+  esac
+done
+if [[ -n $dry_run ]]; then
+  [[ ! -e $out || -d $out ]] || die "--out=$out is no folder"
+else
+  { mkdir -p "$out" && [[ -w $out ]]; } 2> /dev/null || die "--out=$out cannot be written"
+  command -v gcloud > /dev/null || die 'gcloud is not installed: see https://cloud.google.com/sdk/docs/install'
+fi
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 where=(--zone="$zone" ${project:+--project="$project"})
@@ -145,9 +162,10 @@ attempt() { # one life of the machines; returns as follow does
 }
 
 fetch() {
-  mkdir -p "$out"
   if [[ -n $bucket ]]; then
-    run gcloud storage rsync --recursive "gs://$bucket" "$out" ${project:+--project="$project"}
+    local below=${made_in:+/${made_in%/}}
+    run mkdir -p "$out$below"
+    run gcloud storage rsync --recursive "gs://$bucket$below" "$out$below" ${project:+--project="$project"}
   else
     tpu scp --recurse "$name:gengap/runs/*" "$out" --worker=0
   fi

@@ -7,7 +7,6 @@
 A run that is done is left alone, and one that was interrupted goes on. --dry prints the commands only.
 """
 
-import argparse
 import json
 import pathlib
 import shlex
@@ -19,6 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from launch import sweep
+from launch.parser import Parser
 
 ROOT = pathlib.Path(__file__).parents[1]
 Judged: TypeAlias = Callable[[str, pathlib.Path, pathlib.Path], Iterable[Sequence[str]]]
@@ -39,7 +39,7 @@ def judge(doc: str | None, names: Sequence[str], calls: Judged) -> None:
     names: of all.
     calls: returns the commands of a name, given the folder of runs and that of classifiers.
   """
-  parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser = Parser(doc)
   parser.add_argument("--runs", type=pathlib.Path, required=True)
   parser.add_argument("--classifiers", type=pathlib.Path, required=True)
   parser.add_argument("--dry", action="store_true")
@@ -59,7 +59,7 @@ def main(names: Sequence[str], describe: Callable[[str], tuple[str, dict[str, An
     names: of all.
     describe: returns the config and the fields that differ from it, of one.
   """
-  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser = Parser(__doc__)
   parser.add_argument("--out", type=pathlib.Path, required=True)
   parser.add_argument("--seeds", type=int, nargs="*", default=[0])
   parser.add_argument("--jobs", type=int, default=1)

@@ -148,6 +148,15 @@ def test_a_dry_run_prints_every_command_and_runs_none(cluster):
   status, dry, told = tpu(cluster, "--dry_run")
   assert (status, told) == (0, [])
   assert [line.split()[4] for line in dry.splitlines() if line.startswith("+ gcloud compute")] == printed
+  assert not (cluster[0] / "out").exists()
+
+
+def test_of_a_bucket_only_what_the_command_makes_is_fetched(cluster):
+  command = ("gengap.main", "--workdir=runs/a/b/")
+  status, said, told = tpu(cluster, "--bucket=b", "--type=v5litepod-16", command=command)
+  assert status == 0, said
+  assert told[-2] == f"storage rsync --recursive gs://b/a/b {cluster[0] / 'out'}/a/b"
+  assert (cluster[0] / "out/a/b").is_dir()
 
 
 @pytest.mark.parametrize(
@@ -158,6 +167,10 @@ def test_a_dry_run_prints_every_command_and_runs_none(cluster):
     (["--name=A b"], "small letters"),
     (["--spot"], "--spot needs --bucket"),
     (["--zone="], "--zone is missing"),
+    (["--type=v5litepod-16"], "several machines, which need --bucket"),
+    (["--bucket=gs://b/c"], "its name alone"),
+    (["--out=/proc/nowhere"], "--out=/proc/nowhere cannot be written"),
+    (["--out=/proc/version", "--dry_run"], "is no folder"),
   ],
 )
 def test_wrong_flags_of_the_tpu_script_cost_nothing(cluster, flags, message):
@@ -165,6 +178,22 @@ def test_wrong_flags_of_the_tpu_script_cost_nothing(cluster, flags, message):
   assert (status, told) == (2, [])
   assert message in said
   assert len(said.splitlines()) == 1
+
+
+def test_a_workdir_that_would_be_lost_is_refused(cluster):
+  status, said, told = tpu(cluster, command=("gengap.main", "--workdir=elsewhere"))
+  assert (status, told) == (2, [])
+  assert "--workdir=elsewhere: it must lie below runs" in said
+
+
+def test_without_gcloud_nothing_is_begun(cluster):
+  folder, _ = cluster
+  (folder / "bin/gcloud").unlink()
+  for tool in ("bash", "dirname", "mkdir", "env"):
+    (folder / "bin" / tool).symlink_to(shutil.which(tool))
+  status, said, _ = tpu(cluster, PATH=str(folder / "bin"))
+  assert (status, said.splitlines()) == (2, [said.strip()])
+  assert "gcloud is not installed" in said
 
 
 def test_a_command_is_needed(cluster):

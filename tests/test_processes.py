@@ -200,6 +200,24 @@ def test_processes_that_cannot_find_each_other_are_told_why(given, message):
     processes.connect(*given)
 
 
+@pytest.mark.parametrize(
+  ("arguments", "message"),
+  [
+    (["--processes=0", "gengap.main"], "--processes is 0; it must be at least 1"),
+    (["--processes=2", "--devices=-1", "gengap.main"], "--devices is -1"),
+    (["--processes=2"], "a module must be named"),
+    (["--processes=two", "gengap.main"], "invalid int"),
+    (["gengap.main"], "--processes"),
+  ],
+)
+def test_a_wrong_command_line_of_the_launcher_is_told_in_a_line(arguments, message, capsys):
+  with pytest.raises(SystemExit) as error:
+    local.main(arguments)
+  assert error.value.code == 2
+  (line,) = capsys.readouterr().err.splitlines()
+  assert message in line
+
+
 def test_without_a_cluster_there_is_one_process():
   assert (processes.count(), processes.index(), processes.first()) == (1, 0, True)
 

@@ -452,6 +452,12 @@ def classifier(folder):
   written.run(folder / "a", "classifier", 0, made={"generates": False, "encodes": False})
 
 
+def unreadable(folder):
+  path = written.run(folder / "a", "vae", 0) / "metrics.jsonl"
+  path.unlink()
+  path.mkdir()
+
+
 def old(folder):
   (written.run(folder / "a", "vae", 0) / "run.json").unlink()
 
@@ -471,6 +477,11 @@ def old(folder):
     (twice, "are runs of one method and seed"),
     (misshapen({"step": 40, "samples": 3}), "40.json is not as gengap writes it"),
     (lambda folder: written.run(folder / "a", "vae", 0, made={"parameters": None}), "run.json is not as"),
+    (
+      lambda folder: written.run(folder / "a", "vae", 0, made={"flops_per_step": "many"}),
+      "its flops_per_step",
+    ),
+    (unreadable, "metrics.jsonl cannot be read: Is a directory"),
     (two_protocols, "samples is 100 and 7"),
     (classifier, "nothing to compare"),
     (old, "no run.json"),
@@ -490,6 +501,7 @@ def test_bad_folders_are_refused_and_nothing_is_written(tmp_path, arrange, messa
     ("{}", "no list"),
     ('[{"id": "A1"}]', "lacks 'claim'"),
     (json.dumps([dict.fromkeys(report.FIELDS, "maybe")]), "must begin with one of"),
+    (json.dumps([dict.fromkeys(report.FIELDS, "x") | {"n": {}}]), "'n' of claim 'x' is no text"),
   ],
 )
 def test_bad_claims_are_refused(tmp_path, claims, message):
@@ -503,6 +515,8 @@ def test_bad_claims_are_refused(tmp_path, claims, message):
   ("flags", "message"),
   [
     ({"workdirs": ""}, "--workdirs is missing"),
+    ({"workdirs": ","}, "--workdirs is missing"),
+    ({"workdirs": "~nobody-of-that-name/runs"}, "is no folder"),
     ({"out": ""}, "--out is missing"),
     ({"out": "/proc/nowhere"}, "cannot be written"),
     ({"workdirs": "/nowhere"}, "is no folder"),
@@ -512,6 +526,13 @@ def test_bad_flags_are_refused(tmp_path, flags, message):
   written.run(tmp_path / "a", "vae", 0, {40: {"frechet": 1.0}})
   with pytest.raises(InputError, match=message):
     call(**({"workdirs": tmp_path, "out": tmp_path / "out"} | flags))
+
+
+def test_a_list_that_ends_in_a_comma_is_the_list(tmp_path, monkeypatch):
+  for name in ("named", "here"):
+    written.run(tmp_path / name / "a", "vae", 0, {40: {"frechet": 1.0}})
+  monkeypatch.chdir(tmp_path / "here")
+  call(workdirs=f"{tmp_path / 'named'},", out=tmp_path / "out")  # of two runs alike the report would complain
 
 
 CHECK = """

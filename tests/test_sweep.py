@@ -167,7 +167,8 @@ def test_bad_input_is_told_in_a_line(arguments, message, capsys):
   with pytest.raises(SystemExit) as error:
     sweep.main(arguments)
   assert error.value.code == 2
-  assert message in capsys.readouterr().err.splitlines()[-1]
+  (line,) = capsys.readouterr().err.splitlines()
+  assert message in line
 
 
 def test_dry_prints_commands_and_runs_none(tmp_path, capsys):

@@ -5,6 +5,7 @@ caltech_birds2011. After a slash a name may list classes, by name or number: cif
 Only their images are kept, and their labels are numbered 0, 1, ... in the order of that list.
 """
 
+import os
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -120,7 +121,7 @@ def _find(
     raise InputError(
       f"dataset_args.{next(iter(args))} is a setting of {' and '.join(blobs.COUNT)}, not of {base}"
     )
-  folder = pathlib.Path(data_dir).expanduser() if data_dir else tfds.default_dir()
+  folder = pathlib.Path(os.path.expanduser(data_dir)) if data_dir else tfds.default_dir()
   config, _, rest = chosen.partition("/")
   if config and tfds.find(f"{base}/{config}", folder):  # the data set comes in several configs
     base, chosen = f"{base}/{config}", rest

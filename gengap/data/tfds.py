@@ -51,7 +51,7 @@ class Layout(NamedTuple):
 
 def default_dir() -> pathlib.Path:
   """Returns $TFDS_DATA_DIR, else the folder that TFDS itself would use."""
-  return pathlib.Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+  return pathlib.Path(os.path.expanduser(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"))
 
 
 def names(data_dir: pathlib.Path) -> list[str]:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import os
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -153,6 +154,8 @@ def shape_of(path: pathlib.Path) -> Iterator[None]:
     yield
   except InputError:
     raise
+  except OSError as error:
+    raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
   except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
     raise InputError(f"{path} is not as gengap writes it: {type(error).__name__} {error}"[:300]) from error
 
@@ -219,6 +222,9 @@ def read(workdir: pathlib.Path) -> Record:
   with shape_of(workdir / "run.json"):
     for counts in (made["updates_per_step"], made["parameters"]):
       sum(int(value) for value in counts.values())
+    for name in ("flops_per_step", "images_per_step", "sampling_parameters"):
+      if made.get(name) is not None and math.isnan(number(made[name])):
+        raise ValueError(f"its {name} is {made[name]!r}")
   return Record(workdir, config, made, log, scores, commands, list(probed))
 
 
@@ -229,8 +235,8 @@ def folders(names: Iterable[str]) -> list[pathlib.Path]:
     InputError: one is no folder, or has no run in it.
   """
   found: Mapping[pathlib.Path, None] = {}
-  for name in names:
-    folder = pathlib.Path(name).expanduser()
+  for name in filter(None, names):  # of a list that ends in a comma
+    folder = pathlib.Path(os.path.expanduser(name))
     if not folder.is_dir():
       raise InputError(f"--workdirs: {folder} is no folder")
     inside = sorted(

@@ -7,6 +7,7 @@ to a function of this module that builds an array; whatever else the pickle asks
 import hashlib
 import io
 import math
+import os
 import pathlib
 import pickle
 import zipfile
@@ -183,7 +184,7 @@ def read(path: str | pathlib.Path) -> dict[str, np.ndarray]:
   Raises:
     InputError: no such file, an unknown suffix, or a file that is damaged or would run code.
   """
-  path = pathlib.Path(path).expanduser()
+  path = pathlib.Path(os.path.expanduser(path))
   if path.suffix not in READERS:
     raise InputError(f"weights are read from {', '.join(READERS)}, not from {path.suffix or 'no suffix'!r}")
   if not path.is_file():
@@ -208,5 +209,5 @@ def write(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 def sha256(path: str | pathlib.Path) -> str:
   """Returns a file's SHA-256, in hexadecimal."""
-  with pathlib.Path(path).expanduser().open("rb") as file:
+  with pathlib.Path(os.path.expanduser(path)).open("rb") as file:
     return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,6 +4,7 @@ python -m results.gap.judge --runs=runs/gap --classifiers=DIR [--dry] [NAME ...]
 
 DIR/DATASET is a classifier of its images as the runs see them (configs/classifier.py with their image size);
 that of CIFAR-10 sees its birds too. Several blobs are of one class, which needs none: pixels are compared.
+Nothing is asked of CIFAR-10's latents: its runs are about what is drawn.
 """
 
 import pathlib
@@ -15,6 +16,7 @@ from results.trainings import judge
 SAMPLED = ("frechet", "kid", "prdc", "diversity", "sharpness")
 OF_CODES = ("posterior", "likelihood", "reconstructions")
 PROBED = ("interpolation", "latents", "inversion")
+FEW = ("--num_samples=300", "--encoder_steps=300")
 
 
 def commands(name: str, workdir: pathlib.Path, classifiers: pathlib.Path) -> list[list[str]]:
@@ -24,7 +26,7 @@ def commands(name: str, workdir: pathlib.Path, classifiers: pathlib.Path) -> lis
   classifier = classifiers / data.partition("/")[0]
   sight = [f"--classifier={classifier}", "--features=classifier"] if seen else ["--features=pixels"]
   call = [sys.executable, "-m"]
-  samples = [*SAMPLED, *(["classes"] if named else []), *(["blobs"] if data.startswith("blobs") else [])]
+  samples = [*SAMPLED, *(["blobs"] if data.startswith("blobs") else [])]
   evaluate = [
     *call,
     "gengap.evaluate",
@@ -33,11 +35,12 @@ def commands(name: str, workdir: pathlib.Path, classifiers: pathlib.Path) -> lis
     "--num_samples=2000",
     "--sample_seeds=0",
   ]
-  last = ["sampling", "memorisation", *(OF_CODES if method == "vae" else ())]
+  last = ["memorisation", *(["classes"] if named else []), "sampling", *(OF_CODES if method == "vae" else ())]
+  probe = [*call, "gengap.probe", f"--workdir={workdir}", *sight, f"--probes={','.join(PROBED)}", *FEW]
   return [
     [*evaluate, "--step=all", f"--metrics={','.join(samples)}"],
-    [*evaluate, f"--metrics={','.join(last)}", "--num_images=1000", "--samples=100"],
-    [*call, "gengap.probe", f"--workdir={workdir}", *sight, f"--probes={','.join(PROBED)}"],
+    [*evaluate, f"--metrics={','.join(last)}", "--num_images=500", "--samples=100"],
+    *([] if data.startswith("cifar10") else [probe]),
   ]
 
 
