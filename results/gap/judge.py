@@ -4,7 +4,7 @@ python -m results.gap.judge --runs=runs/gap --classifiers=DIR [--dry] [NAME ...]
 
 DIR/DATASET is a classifier of its images as the runs see them (configs/classifier.py with their image size);
 that of CIFAR-10 sees its birds too. Several blobs are of one class, which needs none: pixels are compared.
-Nothing is asked of CIFAR-10's latents: its runs are about what is drawn.
+Latents are asked about on MNIST and Fashion-MNIST only: the other runs are about what is drawn.
 """
 
 import pathlib
@@ -40,7 +40,7 @@ def commands(name: str, workdir: pathlib.Path, classifiers: pathlib.Path) -> lis
   return [
     [*evaluate, "--step=all", f"--metrics={','.join(samples)}"],
     [*evaluate, f"--metrics={','.join(last)}", "--num_images=500", "--samples=100"],
-    *([] if data.startswith("cifar10") else [probe]),
+    *([probe] if data.endswith("mnist") else []),
   ]
 
 
