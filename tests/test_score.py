@@ -183,8 +183,9 @@ def test_blobs_are_summed_up():
   assert seen["centre_ks"] == pytest.approx(0.2, abs=0.1)  # none within 6 of 32 pixels of a border
   two = blobs.describe(2 * (bump(8, 8) + bump(24, 20))[None] - 1)
   assert two["count"] == 2 and np.isnan(two["centre"]).all()
-  still = blobs.summary(blobs.describe(np.repeat(one[:1], 10, 0)))
+  still = blobs.summary(blobs.describe(np.repeat(one[:1], 20, 0)))
   assert still["centre_ks"] > 0.5
+  assert np.isnan(blobs.summary(blobs.describe(one[:19]))["centre_ks"])  # too few to tell
   none = blobs.summary(blobs.describe(-np.ones((2, 32, 32))))
   assert (none["blobs"], none["one_blob"]) == (0, 0)
   assert np.isnan(none["centre_ks"]) and np.isnan(none["radius"])

@@ -31,6 +31,7 @@ from gengap.errors import InputError
 MATTER = 0.25
 PROMINENCE = 0.1
 STREAK = 1 / 3
+FEW = 20  # centres that say nothing of their distribution
 BLOCK = 256  # images at once
 
 
@@ -73,10 +74,11 @@ def summary(seen: Mapping[str, np.ndarray]) -> dict[str, float]:
   Returns: blobs, the mean count, with blobs_std; one_blob, the share of images that show exactly one and no
     streak; streaks, the share that shows one; radius (pixels) and radius_std, roundness, background and
     intensity, means over images; centre_ks, the distance of Kolmogorov and Smirnov between centres and the
-    uniform distribution, the larger of rows and columns. Real blobs have some too: summits are whole pixels.
+    uniform distribution, the larger of rows and columns; NaN of fewer than FEW centres. Real blobs have
+    some too: summits are whole pixels.
   """
   alone = seen["centre"][~np.isnan(seen["centre"][:, 0])]
-  far = [kstest(axis, "uniform").statistic for axis in alone.T] if len(alone) else [math.nan]
+  far = [kstest(axis, "uniform").statistic for axis in alone.T] if len(alone) >= FEW else [math.nan]
 
   def mean(name: str, of: Callable[..., Any] = np.mean) -> float:
     values = seen[name][~np.isnan(seen[name])]
