@@ -35,7 +35,7 @@ class Drawn(NamedTuple):
 
 def svg(figure: Figure) -> bytes:
   """Returns a figure as an SVG file, the same for the same figure."""
-  with matplotlib.rc_context({"svg.hashsalt": "gengap", "svg.fonttype": "path"}):
+  with matplotlib.rc_context({"svg.hashsalt": "gengap", "svg.fonttype": "none"}):
     figure.savefig(file := io.BytesIO(), format="svg", metadata={"Date": None})
   return file.getvalue()
 
