@@ -81,7 +81,7 @@ def on_blobs(config: Config, **method_args: Any) -> Config:
   if config.dataset.startswith("blobs"):
     config.method_args.update(dict(width=16, latent_dim=4) | method_args)
     config.update(image_size=16, batch_size=32, steps=3000, ema=0.99)
-    config.update(sample_every=1000, eval_every=1000, checkpoint_every=1000)
+    config.update(sample_every=1000, eval_every=1000, checkpoint_every=1000)  # whatever real images have
   return config
 
 
