@@ -124,6 +124,24 @@ def test_ticks_are_plain_numbers(made):
     assert not any("$" in text or "math" in text for text in texts)
 
 
+@pytest.mark.parametrize(
+  ("values", "scale"),
+  [
+    ([12, 17], {"scale": "log"}),
+    ([0.1, 0.4], {"scale": "symlog", "linthresh": 1}),
+    ([1, 99], {"scale": "log"}),
+  ],
+)
+def test_a_logarithmic_axis_has_two_ticks_however_short_it_is(values, scale):
+  figure, plot = draw.panel(3, 3)
+  plot.plot([0, 1], values)
+  draw.log_scale(plot, **scale)
+  figure.draw_without_rendering()
+  low, high = plot.get_ylim()
+  shown = {text.get_text() for text in plot.get_yticklabels() if low < text.get_position()[1] < high}
+  assert len(shown) >= 2
+
+
 def test_names_may_hold_dollars(tmp_path):
   for i, args in enumerate(({"note": "$a^$b"}, {"note": "c"})):
     written.run(tmp_path / str(i), "vae", 0, {40: {"frechet": 1.0}}, config={"method_args": args})

@@ -50,8 +50,11 @@ def panel(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def log_scale(plot: Axes, scale: str, **settings: Any) -> None:
-  """Gives y a logarithmic scale with plain numbers for ticks."""
+  """Gives y, of a plot that is drawn, a logarithmic scale with plain numbers for ticks, two at least."""
   plot.set_yscale(scale, **settings)
+  low, high = plot.get_ylim()
+  if sum(low < tick < high for tick in plot.get_yticks()) < 2:  # no two powers of ten
+    plot.yaxis.set_major_locator(MaxNLocator(4))
   plot.yaxis.set_major_formatter(lambda x, _: f"{x:g}")
   plot.yaxis.set_minor_formatter(NullFormatter())
 
