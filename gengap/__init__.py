@@ -2,7 +2,7 @@
 
 import time
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 STARTED = time.perf_counter()  # nearly the start of a command: the package is the first thing it imports
 
 

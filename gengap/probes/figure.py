@@ -15,6 +15,17 @@ from gengap.probes.estimate import Estimate
 
 INCH = 0.45  # of an image in a row, at least
 COLOURS = matplotlib.colormaps["tab10"]
+LONGEST = 40  # characters of a name in a figure
+
+
+def readable(name: str, longest: int = LONGEST) -> str:
+  """Returns a name as a figure can show it: as plain text, visible in legends, and not too long.
+
+  Matplotlib reads text between dollars as mathematics and leaves names that begin with "_" out of legends.
+  """
+  printable = "".join(c if c.isprintable() else "?" for c in name)
+  short = printable if len(printable) <= longest else f"{printable[: longest - 1]}…"
+  return (" " if short.startswith("_") else "") + short.replace("$", r"\$")
 
 
 def sheet(rows: int, columns: int, panels: int, title: str) -> tuple[Figure, list[SubplotSpec], list[Axes]]:
