@@ -18,6 +18,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
+from gengap import paths
 from gengap.errors import InputError
 from gengap.method import State
 
@@ -28,6 +29,14 @@ def first_line(error: Exception) -> str:
   """Returns the beginning of an error's message, without Orbax's hint at details that it does not give."""
   line = (str(error).splitlines() or [type(error).__name__])[0]
   return line.partition(" See full TensorStore details")[0][:120]
+
+
+def pointer(folder: pathlib.Path) -> str:
+  """Names a file in a folder that is empty, a web page or a Git LFS pointer; "" where there is none."""
+  for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    if path.stat().st_size and (what := paths.kind(path)):
+      return f"{path.relative_to(folder)} is {what}"
+  return ""
 
 
 def checksum(tree: Any) -> int:
@@ -124,6 +133,8 @@ class Checkpoints:
     """Turns whatever a storage layer makes of a failed write into an InputError."""
     try:
       yield
+    except InputError:
+      raise
     except Exception as error:
       raise InputError(
         f"{self.path} cannot be written ({first_line(error)}); what it holds is kept"
@@ -179,8 +190,11 @@ class Checkpoints:
     """Reads items of one checkpoint; whatever a storage layer makes of a broken file is an InputError."""
     try:
       return self.manager.restore(step, args=ocp.args.Composite(**items))
+    except InputError:
+      raise
     except Exception as error:
-      raise InputError(f"checkpoint {self.path / str(step)} cannot be read: {first_line(error)}") from error
+      reason = pointer(self.path / str(step)) or first_line(error)
+      raise InputError(f"checkpoint {self.path / str(step)} cannot be read: {reason}") from error
 
   def resume(self, target: State, say: Callable[[str], None]) -> State | None:
     """Restores the newest checkpoint that can be read; None where there is none at all.

@@ -3,12 +3,11 @@
 import contextlib
 import ctypes
 import os
-import pathlib
 import re
-import runpy
 import shlex
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from logging import getLogger
 from typing import Any
@@ -16,16 +15,14 @@ from typing import Any
 from absl import flags as absl_flags
 from absl import logging
 
-from gengap import processes
+from gengap import paths, processes
+from gengap.arguments import define_path, define_paths, one_line, parse
 from gengap.data import cache
-from gengap.errors import InputError, NonFiniteError, suggest
+from gengap.errors import InputError, NonFiniteError
+
+__all__ = ["define_path", "define_paths", "flags", "one_line", "parse", "require", "run"]
 
 STATUS = {InputError: 2, NonFiniteError: 3}
-TAKES = {  # how absl complains of a value -> what the flag takes
-  "invalid literal": "a whole number",
-  "could not convert": "a number; what else may stand here, such as a mapping, is set in a config file",
-  "('Non-boolean": "true or false",
-}
 
 
 def flags() -> absl_flags.FlagValues:
@@ -53,77 +50,48 @@ def keep_memory() -> None:
 
 
 def keep_programs() -> None:
-  """Turns on JAX's persistent compilation cache, unless its folder is set already."""
+  """Turns on JAX's persistent compilation cache, unless its folder is set already.
+
+  Of a folder that cannot be written, JAX still reads the programs that are there.
+  """
   import jax
 
-  if not jax.config.values["jax_compilation_cache_dir"]:  # nor named by $JAX_COMPILATION_CACHE_DIR
-    jax.config.update("jax_compilation_cache_dir", str(cache.root() / "xla"))
+  if jax.config.values["jax_compilation_cache_dir"]:  # or named by $JAX_COMPILATION_CACHE_DIR
+    return
+  folder = cache.root() / "xla"
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+    paths.check_writable(folder, "cache")
+  except (OSError, InputError) as error:
+    cache.complain(folder, getattr(error, "strerror", None) or one_line(error))
+    warnings.filterwarnings("ignore", message=".*persistent compilation cache")
+  if folder.is_dir():
+    jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
-def parse(flags: absl_flags.FlagValues, argv: Sequence[str]) -> list[str]:
-  """Parses the flags, from their defaults on, and returns what is left.
+def check_devices() -> None:
+  """Starts JAX's devices.
 
   Raises:
-    InputError: an unknown flag or config field (its nearest is named), or a value of the wrong type.
+    InputError: there are none of the kind that $JAX_PLATFORMS asks for.
   """
-  for name in flags:
-    flags[name].unparse()
-  path = config_path(argv)
-  if path and not pathlib.Path(path).is_file():
-    near = [str(p) for p in pathlib.Path(path).parent.glob("*.py")]
-    raise InputError(f"--config={path}: there is no such file{suggest(path, near)}")
+  import jax
+
   try:
-    rest = flags(list(argv))[1:]
-    if "config" in flags and flags["config"].value is not None:
-      flags["config"].value.keys()  # a file that could not be read is told of only when it is used
-    return rest
-  except absl_flags.Error as error:
-    raise InputError(flag_error(error)) from error
-  except Exception as error:  # whatever the code of a config file raises
-    said = f"--config={path}: {type(error).__name__}: {one_line(error)}"
-    raise InputError(unknown_field(argv) or said) from error
-
-
-def given(argv: Sequence[str]) -> list[tuple[str, str]]:
-  """Returns the flags of a command line as (name, value)."""
-  parts = (argument.lstrip("-").partition("=") for argument in argv if argument.startswith("-"))
-  return [(name, value) for name, _, value in parts]
-
-
-def config_path(argv: Sequence[str]) -> str:
-  """Returns the file that --config=FILE[:DATASET] names; empty without one."""
-  return dict(given(argv)).get("config", "").partition(":")[0]
-
-
-def flag_error(error: absl_flags.Error) -> str:
-  """Describes why the flags cannot be parsed."""
-  message = one_line(error)
-  for complaint, takes in TAKES.items():
-    wrong = re.match(rf"flag --([\w.]+)=(.*?): {re.escape(complaint)}", message)
-    if wrong:
-      return f"--{wrong[1]}={wrong[2]}: it takes {takes}"
-  if "before a value for --config was specified" in message:
-    return "--config=FILE must stand before the --config.FIELD=VALUE that change it"
-  return message
-
-
-def unknown_field(argv: Sequence[str]) -> str:
-  """Describes the first --config.FIELD that the config does not have; empty if there is none."""
-  path, _, dataset = dict(given(argv)).get("config", "").partition(":")
-  try:
-    config = runpy.run_path(path)["get_config"](*([dataset] if dataset else []))
-  except Exception:  # the fault is the file's
-    return ""
-  for name in (name for name, _ in given(argv) if name.startswith("config.")):
-    node: Any = config
-    for depth, part in enumerate(parts := name.split(".")[1:]):
-      fields = list(node.keys()) if hasattr(node, "keys") else []
-      if part not in fields:
-        field = ".".join(["config", *parts[: depth + 1]])
-        return f"{field} is not a field of this config{suggest(part, fields)}"
-      node = node[part]
-  return ""
+    jax.devices()
+  except InputError:
+    raise
+  except Exception as error:  # also an AssertionError without words
+    asked = next((name for name in ("JAX_PLATFORMS", "JAX_PLATFORM_NAME") if os.environ.get(name)), "")
+    given = f"{asked}={os.environ[asked]}: " if asked else ""
+    reason = re.sub(r" \(set JAX_PLATFORMS=.*", "", one_line(error))[:200]
+    remedy = (
+      f"unset {asked} to use what is there, or set JAX_PLATFORMS=cpu" if asked else "set JAX_PLATFORMS=cpu"
+    )
+    raise InputError(
+      f"{given}JAX finds no such device here{f' ({reason})' if reason else ''}; {remedy}"
+    ) from error
 
 
 def require(rest: Sequence[str], **values: object) -> None:
@@ -138,14 +106,9 @@ def require(rest: Sequence[str], **values: object) -> None:
 def command() -> str:
   """Returns the command that runs, as a shell takes it, without what tells processes of each other."""
   spec = sys.modules["__main__"].__spec__
-  flags = (text for text in sys.argv[1:] if text.lstrip("-").partition("=")[0] not in processes.FLAGS)
-  return shlex.join([*(("python", "-m", spec.name) if spec else sys.argv[:1]), *flags])
-
-
-def one_line(error: BaseException) -> str:
-  """Returns an error's message on one line, without what could lead a terminal astray."""
-  line = " ".join(str(error).split())
-  return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+  return shlex.join(
+    [*(("python", "-m", spec.name) if spec else sys.argv[:1]), *processes.shared(sys.argv[1:])]
+  )
 
 
 def usage(flags: absl_flags.FlagValues) -> str:
@@ -171,6 +134,18 @@ def leave(status: int) -> None:
   sys.exit(status)
 
 
+def fail(error: Exception, status: int, debug: bool) -> None:
+  """Says an error and exits; raises it where its traceback is wanted, or it was not foreseen."""
+  if processes.count() == 1 and (debug or status == 1):
+    raise error
+  who = f"process {processes.index()}: " if processes.index() else ""
+  with contextlib.suppress(OSError):  # nobody may be there to read it
+    print(f"{who}error: {one_line(error)}", file=sys.stderr, flush=True)
+    if debug or status == 1:
+      traceback.print_exception(error)
+  leave(status)
+
+
 def run(main: Callable[[list[str]], None], flags: absl_flags.FlagValues) -> None:
   """Runs a command and exits: 0, STATUS of an error that was foreseen, 130 for an interrupt.
 
@@ -187,20 +162,15 @@ def run(main: Callable[[list[str]], None], flags: absl_flags.FlagValues) -> None
   try:
     rest = parse(flags, sys.argv)
     keep_memory()
-    keep_programs()
     if processes.FLAGS[0] in flags:
       processes.connect(*(flags[name].value for name in processes.FLAGS))
+      check_devices()
+    keep_programs()
     main(rest)
+  except (InputError, NonFiniteError) as error:
+    fail(error, STATUS[type(error)], debug)
   except Exception as error:
-    status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), 1)
-    if processes.count() == 1 and (debug or status == 1):
-      raise
-    who = f"process {processes.index()}: " if processes.index() else ""
-    with contextlib.suppress(OSError):  # nobody may be there to read it
-      print(f"{who}error: {one_line(error)}", file=sys.stderr, flush=True)
-      if debug or status == 1:
-        traceback.print_exc()
-    leave(status)
+    fail(error, 1, debug)
   except KeyboardInterrupt:
     print("interrupted", file=sys.stderr, flush=True)
     os._exit(130)  # XLA may be compiling in another thread, which the interpreter's own exit does not survive

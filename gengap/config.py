@@ -11,13 +11,14 @@ import jax
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
-from gengap import methods, processes
+from gengap import methods, paths, processes
 from gengap.errors import InputError, suggest
 from gengap.log import say
 from gengap.method import Config, Spec
 
 OF_THE_MACHINE = ("config.data_dir", "config.data_device_bytes")  # which change nothing of a run
 LOCK = "lock"  # a file in every workdir
+FOLDERS = ("checkpoints", "samples")  # that training writes in a workdir
 DTYPES = ("float32", "bfloat16")
 DATASET_ARGS = {"count": int, "sigma": float, "num_train": int, "num_test": int, "seed": int}
 AT_LEAST_ONE = [
@@ -109,23 +110,25 @@ def read(workdir: pathlib.Path) -> dict[str, Any]:
   try:
     config = json.loads(path.read_text())
   except (OSError, ValueError) as error:
-    raise InputError(f"{path} cannot be read ({error}); restore it or use another workdir") from error
+    reason = f"it is {what}" if path.is_file() and (what := paths.kind(path)) else error
+    raise InputError(f"{path} cannot be read ({reason}); restore it or use another workdir") from error
   if not isinstance(config, dict):
     raise InputError(f"{path} holds no config; restore it or use another workdir")
   return config
 
 
 def check_workdir(workdir: pathlib.Path, config: Config) -> None:
-  """Checks that a workdir is free, or holds a run of this config.
+  """Checks that a workdir can be written, is free, or holds a run of this config.
 
   Raises:
-    InputError: names what differs, or another process trains there.
+    InputError: it cannot, another process trains there, or names what differs.
   """
-  if workdir.exists() and not workdir.is_dir():
-    raise InputError(f"--workdir={workdir} is not a folder")
-  if processes.first() and (workdir / LOCK).exists():
-    with (workdir / LOCK).open("rb") as file:
-      lock(file, workdir)  # and let go of it
+  if processes.first():
+    for folder in (workdir, *(workdir / name for name in FOLDERS)):
+      paths.check_writable(folder, "--workdir")
+    if (workdir / LOCK).exists():
+      with (workdir / LOCK).open("rb") as file:
+        lock(file, workdir)  # and let go of it
   if (workdir / "config.json").exists():
     check_same(workdir, config)
 
@@ -194,6 +197,8 @@ def check(config: Config) -> None:
     InputError: names the field, its value and what is allowed.
   """
   methods.build(config, Spec((config.image_size, config.image_size, 3), 2))
+  if config.data_dir:
+    paths.local(config.data_dir, "config.data_dir")
   for name in AT_LEAST_ONE:
     if config[name] < 1:
       raise InputError(f"config.{name} is {config[name]}; it must be at least 1")

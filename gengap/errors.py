@@ -4,8 +4,11 @@ import difflib
 from collections.abc import Iterable
 
 
-class InputError(ValueError):
-  """Something the user gave is wrong. One line: the field or file, what is wrong, what to do."""
+class InputError(Exception):
+  """Something the user gave is wrong. One line: the field or file, what is wrong, what to do.
+
+  It is no ValueError: code that expects those of damaged files would take it for one, and lose what it says.
+  """
 
 
 class NonFiniteError(ArithmeticError):

@@ -34,7 +34,6 @@ And of everything that makes images (`budget`):
 
 import contextlib
 import json
-import os
 import pathlib
 from collections.abc import Callable, Mapping
 
@@ -43,7 +42,7 @@ import numpy as np
 from absl import flags
 
 import gengap
-from gengap import budget, cli, diagnose, eyes, log, processes, score
+from gengap import budget, cli, diagnose, eyes, log, paths, processes, score
 from gengap.data import Dataset, pixels
 from gengap.diagnose import Numbers
 from gengap.errors import InputError, suggest
@@ -53,7 +52,7 @@ from gengap.run import Run, load, steps
 
 FLAGS = cli.flags()
 processes.define_flags(FLAGS)
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", flag_values=FLAGS)
+WORKDIR = cli.define_path("workdir", "Folder of the run.", FLAGS)
 STEP = flags.DEFINE_string(
   "step", "last", "Checkpoint: last, best, all that are there, or a number.", flag_values=FLAGS
 )
@@ -253,6 +252,7 @@ def main(rest: list[str]) -> None:
   seeds, judge = whole("sample_seeds", SAMPLE_SEEDS.value), None
   wanted = steps(str(WORKDIR.value), STEP.value)
   run = load(str(WORKDIR.value), wanted[0])
+  paths.check_writable(pathlib.Path(str(WORKDIR.value)) / "eval", "--workdir")
   test = load_data(run.config, "test")
   names = chosen(run, sight := eyes_of(run, test))
   asked = set(names) & set(MEASURES) - {"sampling"}
@@ -261,7 +261,7 @@ def main(rest: list[str]) -> None:
     judge = score.Judge(load_data(run.config, "train"), test, sight, sampled, NUM_SAMPLES.value)
   for step in wanted:
     run = load(str(WORKDIR.value), step)
-    path = pathlib.Path(os.path.expanduser(str(WORKDIR.value))) / "eval" / f"{run.step}.json"
+    path = pathlib.Path(str(WORKDIR.value)) / "eval" / f"{run.step}.json"
     path.parent.mkdir(exist_ok=True)
     found: Numbers = {"step": run.step, "weights": "ema" if run.config.ema else "last"}
     found["commands"] = [cli.command()]

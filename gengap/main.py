@@ -3,9 +3,6 @@
 python -m gengap.main --config=configs/wgan_gp.py:fashion_mnist --workdir=DIR [--config.FIELD=VALUE ...]
 """
 
-import os
-
-from absl import flags
 from ml_collections import config_flags
 
 from gengap import cli, processes
@@ -15,9 +12,7 @@ processes.define_flags(FLAGS)
 CONFIG = config_flags.DEFINE_config_file(
   "config", None, "Experiment, and after a colon its data set.", flag_values=FLAGS
 )
-WORKDIR = flags.DEFINE_string(
-  "workdir", None, "Folder of the run; made where missing, resumed else.", flag_values=FLAGS
-)
+WORKDIR = cli.define_path("workdir", "Folder of the run; made where missing, resumed else.", FLAGS)
 
 
 def main(rest: list[str]) -> None:
@@ -25,7 +20,7 @@ def main(rest: list[str]) -> None:
   cli.require(rest, config=CONFIG.value, workdir=WORKDIR.value)
   from gengap import train  # after the flags: a wrong one is told at once
 
-  train.train(CONFIG.value, os.path.expanduser(str(WORKDIR.value)))
+  train.train(CONFIG.value, WORKDIR.value)
 
 
 if __name__ == "__main__":

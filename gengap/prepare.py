@@ -19,7 +19,7 @@ import urllib.request
 
 from absl import flags
 
-from gengap import cli
+from gengap import cli, paths
 from gengap.data import blobs
 from gengap.data.folders import read_cub, read_folders
 from gengap.data.raw import Raw, read_cifar10, read_mnist
@@ -28,21 +28,13 @@ from gengap.errors import InputError, suggest
 from gengap.metrics import inception, weights
 
 FLAGS = cli.flags()
-RAW_DIR = flags.DEFINE_string(
-  "raw_dir", None, "Folder of the data set's files as published.", flag_values=FLAGS
-)
-DATA_DIR = flags.DEFINE_string(
-  "data_dir", None, "Of TFDS; $TFDS_DATA_DIR, else TFDS's own default.", flag_values=FLAGS
-)
+RAW_DIR = cli.define_path("raw_dir", "Folder of the data set's files as published.", FLAGS)
+DATA_DIR = cli.define_path("data_dir", "Of TFDS; $TFDS_DATA_DIR, else TFDS's own default.", FLAGS)
 DOWNLOAD = flags.DEFINE_bool(
   "download", False, "Download the data set (TFDS does), or the weights.", flag_values=FLAGS
 )
-WEIGHTS = flags.DEFINE_string(
-  "weights", None, "File of the Inception network: .pth, .npz or .safetensors.", flag_values=FLAGS
-)
-OUT = flags.DEFINE_string(
-  "out", None, "File to write its weights to: .npz or .safetensors.", flag_values=FLAGS
-)
+WEIGHTS = cli.define_path("weights", "File of the Inception network: .pth, .npz or .safetensors.", FLAGS)
+OUT = cli.define_path("out", "File to write its weights to: .npz or .safetensors.", FLAGS)
 
 OFFICIAL = "pt_inception-2015-12-05-6726825d.pth"  # its SHA-256 begins with what its name ends with
 URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{OFFICIAL}"
@@ -151,6 +143,8 @@ def download(name: str, data_dir: pathlib.Path) -> pathlib.Path:
   try:
     builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
     builder.download_and_prepare()
+  except InputError:
+    raise
   except Exception as error:  # of the network, the disk, the data set's own code
     raise InputError(
       f"dataset {name!r} could not be downloaded: {cli.one_line(error)[:200]}; get its files by other means "
@@ -207,9 +201,10 @@ def prepare_inception() -> None:
     raise InputError("give either --weights (the file of the Inception network) or --download")
   if not OUT.value:
     raise InputError("--out is missing: the file to write, .npz or .safetensors")
-  out = pathlib.Path(os.path.expanduser(OUT.value))
+  out = pathlib.Path(OUT.value)
+  paths.check_writable(out.parent, "--out")
   if WEIGHTS.value:
-    return convert(pathlib.Path(os.path.expanduser(WEIGHTS.value)), out)
+    return convert(pathlib.Path(WEIGHTS.value), out)
   with tempfile.TemporaryDirectory() as work:
     return convert(download_weights(pathlib.Path(work)), out)
 
@@ -220,11 +215,11 @@ def main(argv: list[str]) -> None:
     return prepare_inception()
   if len(argv) != 1:
     raise InputError(f"give the name of one data set, such as fashion_mnist; {len(argv)} are given")
-  data_dir = pathlib.Path(os.path.expanduser(DATA_DIR.value or default_dir()))
+  data_dir = pathlib.Path(DATA_DIR.value or default_dir())
   if bool(RAW_DIR.value) == DOWNLOAD.value:
     raise InputError("give either --raw_dir (the folder of the data set's files) or --download")
   if RAW_DIR.value:
-    return print(prepare(argv[0], pathlib.Path(os.path.expanduser(RAW_DIR.value)), data_dir))
+    return print(prepare(argv[0], pathlib.Path(RAW_DIR.value), data_dir))
   return print(download(argv[0], data_dir))
 
 

@@ -19,7 +19,6 @@ classifier (--classifier) probes also tell classes; without features they look a
 
 import json
 import math
-import os
 import pathlib
 from typing import Any
 
@@ -28,7 +27,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from tqdm import tqdm
 
 import gengap
-from gengap import cli, diagnose, eyes, log, processes, subject
+from gengap import cli, diagnose, eyes, log, paths, processes, subject
 from gengap.data import blobs
 from gengap.errors import InputError, suggest
 from gengap.probes import NEED_AN_ENCODER, PROBES, Found, Options, Subject
@@ -37,7 +36,7 @@ from gengap.run import Run, load, steps
 
 FLAGS = cli.flags()
 processes.define_flags(FLAGS)
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", flag_values=FLAGS)
+WORKDIR = cli.define_path("workdir", "Folder of the run.", FLAGS)
 STEP = flags.DEFINE_string(
   "step", "last", "Checkpoint: last, best, all, a number, or 0: before training.", flag_values=FLAGS
 )
@@ -193,10 +192,11 @@ def main(rest: list[str]) -> None:
   """Checks the flags, then probes and writes."""
   cli.require(rest, workdir=WORKDIR.value)
   check()
-  workdir = pathlib.Path(os.path.expanduser(str(WORKDIR.value)))
+  workdir = pathlib.Path(str(WORKDIR.value))
   wanted = steps(workdir, STEP.value)
   run = load(workdir, wanted[0])
   names = answerable(run)
+  paths.check_writable(workdir / "probes", "--workdir")
   train, test = load_data(run.config, "train"), load_data(run.config, "test")
   how, others = options(run, test.classes), outside(run)
   sight = eyes.opened(SIGHT, run, test, bool(SIGHT.features.value))

@@ -4,10 +4,15 @@ All run the same program on JAX's own multi-process runtime and each feeds its o
 speaks and writes; checkpoints are written together. With one process nothing here does anything.
 """
 
+import contextlib
 import io
 import itertools
 import math
-from collections.abc import Sequence
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -16,11 +21,14 @@ from absl import flags
 from jax.experimental import multihost_utils
 from orbax.checkpoint import multihost
 
+from gengap import cluster
 from gengap.errors import InputError
 
 T = TypeVar("T")
 MEETINGS = itertools.count()  # each has a name of its own
 PATIENCE = 3600.0  # seconds that processes wait for each other
+SILENCE = 10.0  # seconds that processes wait for each other at the start before they say so
+START = 300.0  # seconds after which they wait no longer
 FLAGS = ("coordinator", "num_processes", "process_id")
 
 
@@ -33,11 +41,23 @@ def define_flags(own: flags.FlagValues) -> None:
   flags.DEFINE_integer(FLAGS[2], None, "Which of them this is, from 0.", flag_values=own)
 
 
+def shared(arguments: Iterable[str]) -> list[str]:
+  """Returns a command's arguments without what tells its processes of each other."""
+  kept, value = [], False
+  for text in arguments:
+    name, equals, _ = text.lstrip("-").partition("=")
+    own = text.startswith("-") and name in FLAGS
+    if not (own or value):
+      kept.append(text)
+    value = own and not equals  # the next argument is
+  return kept
+
+
 def connect(coordinator: str | None, number: int | None, index: int | None) -> None:
   """Joins the other processes of this run, before any device is used.
 
-  Without arguments they are found where JAX can find them by itself (TPU pods, Slurm, Open MPI); where it
-  cannot, this is the only process.
+  Without arguments they are found where their launcher tells of them (TPU pods, Slurm, Open MPI); elsewhere
+  this is the only process.
 
   Args:
     coordinator: HOST:PORT at which process 0 will listen.
@@ -60,19 +80,102 @@ def connect(coordinator: str | None, number: int | None, index: int | None) -> N
     raise InputError(f"--num_processes is {number}; it must be at least 1")
   if not 0 <= index < number:
     raise InputError(f"--process_id is {index}; of {number} processes it must be from 0 to {number - 1}")
+  if number == 1:
+    return None
+  if index == 0:
+    check_free(int(port), f"--coordinator={coordinator}")
   try:
-    jax.distributed.initialize(coordinator, number, index)
+    with waiting(number, index, coordinator):
+      jax.distributed.initialize(coordinator, number, index, initialization_timeout=int(2 * START))
+  except InputError:
+    raise
   except Exception as error:
     raise InputError(f"--coordinator={coordinator}: {str(error).splitlines()[0][:200]}") from error
 
 
 def find() -> None:
-  """Joins the other processes where JAX finds them by itself."""
+  """Joins the other processes where their launcher tells of them; one alone joins nobody.
+
+  Raises:
+    InputError: there are others, and they cannot be found.
+  """
+  by = cluster.launcher()
+  if by.number == 1:
+    return
+  told = f"{by.name} started {by.number or 'several'} processes"
+  if not by.known:
+    raise InputError(
+      f"{told}, and does not tell where they meet; give each --coordinator=HOST:PORT "
+      f"--num_processes={by.number} --process_id=I"
+    )
+  where = "the first of their machines"
+  if by.number is not None:
+    port = int(os.environ.setdefault("JAX_COORDINATOR_PORT", str(cluster.port(by.job))))
+    where = f"port {port} of {where}"
+    if by.rank == 0:
+      check_free(port, "$JAX_COORDINATOR_PORT")
   try:
-    jax.distributed.initialize()
-  except ValueError as error:
-    if "should be defined" not in str(error):  # what it says where there is no cluster
-      raise InputError(f"this cluster's processes cannot be found: {error}") from error
+    with waiting(by.number, by.rank, where):
+      jax.distributed.initialize(
+        num_processes=by.number, process_id=by.rank, initialization_timeout=int(2 * START)
+      )
+  except InputError:
+    raise
+  except Exception as error:
+    reason = " ".join(str(error).split())[:200]
+    raise InputError(f"{told}, and they cannot be found: {reason}; see --coordinator in --help") from error
+
+
+def check_free(port: int, name: str) -> None:
+  """Checks that no other program of this machine listens at a port; JAX would let both, and one abort.
+
+  Raises:
+    InputError: one does.
+  """
+  dual = socket.has_dualstack_ipv6()
+  family = socket.AF_INET6 if dual else socket.AF_INET
+  try:
+    socket.create_server(("", port), family=family, dualstack_ipv6=dual).close()
+  except OSError as error:
+    raise InputError(
+      f"{name}: another program of this machine listens at port {port}, maybe an earlier command that still "
+      "runs; choose another port"
+    ) from error
+
+
+@contextlib.contextmanager
+def waiting(number: int | None, index: int | None, where: str) -> Iterator[None]:
+  """Says for whom this process waits, and ends it with status 2 if they do not come: JAX would abort.
+
+  Args:
+    number: of processes, where that is known.
+    index: of this one.
+    where: they meet.
+  """
+  me = f"process {index} of {number}" if number else "this process"
+  others = "process 0" if index else f"the other {number - 1}" if number else "the others"
+
+  def say() -> None:
+    print(f"{me} waits for {others} at {where}", file=sys.stderr, flush=True)
+
+  def give_up() -> None:
+    print(
+      f"error: {me} waited {START:.0f} seconds for {others} at {where}; start all with the same flags, and "
+      "see what the others say",
+      file=sys.stderr,
+      flush=True,
+    )
+    os._exit(2)  # nothing else ends a thread that waits in JAX
+
+  timers = [threading.Timer(SILENCE, say), threading.Timer(START, give_up)]
+  for timer in timers:
+    timer.daemon = True
+    timer.start()
+  try:
+    yield
+  finally:
+    for timer in timers:
+      timer.cancel()
 
 
 def count() -> int:

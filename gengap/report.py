@@ -10,27 +10,20 @@ OUT/scores.json.
 
 import contextlib
 import json
-import os
 import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from absl import flags
-
-from gengap import cli, log
+from gengap import cli, log, paths
 from gengap.errors import InputError
 from gengap.gap import groups, page, records
 from gengap.gap.axes import AXES
 from gengap.gap.records import Json
 
 FLAGS = cli.flags()
-WORKDIRS = flags.DEFINE_list(
-  "workdirs", [], "Folders of runs, or folders with runs below them.", flag_values=FLAGS
-)
-OUT = flags.DEFINE_string("out", None, "Folder of the page; made where missing.", flag_values=FLAGS)
-CLAIMS = flags.DEFINE_string(
-  "claims", "", "JSON list of claims and what was measured of each.", flag_values=FLAGS
-)
+WORKDIRS = cli.define_paths("workdirs", "Folders of runs, or folders with runs below them.", FLAGS)
+OUT = cli.define_path("out", "Folder of the page; made where missing.", FLAGS)
+CLAIMS = cli.define_path("claims", "JSON list of claims and what was measured of each.", FLAGS)
 
 FIELDS = ("id", "claim", "measured", "n", "budget", "verdict", "where")
 VERDICTS = ("supported", "not supported", "depends", "not tested")
@@ -90,14 +83,15 @@ def writing(out: pathlib.Path) -> Iterator[None]:
 def main(rest: list[str]) -> None:
   """Checks the flags, then reads and writes."""
   cli.require(rest, workdirs=any(WORKDIRS.value), out=OUT.value)
-  listed = claims(pathlib.Path(os.path.expanduser(CLAIMS.value))) if CLAIMS.value else []
+  out = pathlib.Path(str(OUT.value))
+  paths.check_writable(out, "--out")
+  listed = claims(pathlib.Path(CLAIMS.value)) if CLAIMS.value else []
   read = [records.read(folder) for folder in records.folders(WORKDIRS.value)]
   comparisons = groups.comparisons(read)
   if not any(record.scores for record in read):
     raise InputError(
       "--workdirs: none of these runs was evaluated; first, of each: python -m gengap.evaluate --workdir=DIR"
     )
-  out = pathlib.Path(os.path.expanduser(str(OUT.value)))
   with writing(out):
     out.mkdir(parents=True, exist_ok=True)  # before the page is drawn, which takes a while
   html = page.render(comparisons, listed, cli.command())

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import math
-import os
 import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from gengap import config as settings
-from gengap import methods, processes
+from gengap import methods, paths, processes
 from gengap.checkpoint import Checkpoints
 from gengap.errors import InputError
 from gengap.method import Array, Batch, Config, Density, Key, Method, Nets, Spec
@@ -218,7 +217,7 @@ def folder(workdir: str | pathlib.Path) -> pathlib.Path:
   Raises:
     InputError: no run there.
   """
-  path = pathlib.Path(os.path.expanduser(workdir))
+  path = paths.local(workdir)
   if not (path / "checkpoints").is_dir():
     raise InputError(f"{path} holds no run: it has no folder checkpoints")
   return path

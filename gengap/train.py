@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from clu import parameter_overview
 
-from gengap import budget, data, processes
+from gengap import budget, data, paths, processes
 from gengap import config as settings
 from gengap.checkpoint import Checkpoints
 from gengap.errors import InputError, NonFiniteError
@@ -165,7 +165,7 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
     InputError: something that was given is wrong; nothing on disk has been changed.
     NonFiniteError: a loss or a gradient is not finite; the last good checkpoint is kept.
   """
-  workdir = pathlib.Path(workdir)
+  workdir = paths.local(workdir)
   settings.check(config)
   settings.check_workdir(workdir, config)
   dataset, held_out = load_data(config, "train"), load_data(config, "validation")

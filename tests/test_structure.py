@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from gengap.errors import InputError
+
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "gengap"
 TOP = {"pyproject.toml", "README.md", "LICENSE", "gengap", "configs", "launch", "tests", "results"}
@@ -18,12 +20,12 @@ FLOORS = (
   {"eyes"},
   {"program", "run"},
   {"config", "cli"},
-  {"methods", "log", "checkpoint", "health"},
+  {"methods", "log", "checkpoint", "health", "arguments"},
   {"step", "probes"},
   {"metrics"},
   {"networks", "data"},
   {"processes"},
-  {"method"},
+  {"method", "paths", "cluster"},
   {"errors"},
 )
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
@@ -83,3 +85,24 @@ def test_the_top_level_is_the_listed_one():
     pytest.skip("not a git checkout")
   tops = {line.split("/")[0] for line in git.stdout.split()}
   assert {name for name in tops if not name.startswith(".")} <= TOP
+
+
+def broad(node):
+  """Whether an except clause catches every error."""
+  kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+  return any(kind is None or getattr(kind, "id", "") in ("Exception", "BaseException") for kind in kinds)
+
+
+def names_input_error(node):
+  return any(getattr(inner, "id", "") == "InputError" for inner in ast.walk(node.type or node))
+
+
+@pytest.mark.parametrize("folder", ["gengap", "launch", "configs", "results"])
+def test_an_error_that_says_what_to_do_is_not_swallowed(folder):
+  """Whoever catches every error lets an InputError pass first; whoever catches ValueError catches none."""
+  assert not issubclass(InputError, (ValueError, OSError, RuntimeError, LookupError, TypeError))
+  for path in sorted((ROOT / folder).rglob("*.py")):
+    for node in ast.walk(ast.parse(path.read_text())):
+      if isinstance(node, ast.Try) and any(map(broad, node.handlers)):
+        first = node.handlers[0]
+        assert names_input_error(first), f"{path}:{first.lineno} swallows an InputError"

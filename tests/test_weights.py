@@ -4,11 +4,13 @@ import io
 import os
 import pathlib
 import pickle
+import re
 import zipfile
 from collections import OrderedDict
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from gengap.errors import InputError
 from gengap.metrics import weights
@@ -193,22 +195,54 @@ def test_damaged_files_are_one_clear_line(tmp_path):
     assert "\n" not in str(error.value), name
 
 
+def zipped(*names):
+  file = io.BytesIO()
+  with zipfile.ZipFile(file, "w") as archive:
+    for name in names:
+      archive.writestr(name, "x")
+  return file.getvalue()
+
+
+SAFE = safetensors.numpy.save({"a": A})
+
+
 @pytest.mark.parametrize(
   ("name", "data", "words"),
   [
     ("none.pth", None, "no such file"),
     ("w.onnx", b"", "read from .pth"),
     ("w", b"", "no suffix"),
-    ("w.npz", b"PK", "damaged"),
-    ("w.safetensors", b"\x00" * 20, "damaged"),
+    *(
+      (f"w{suffix}", data, words)
+      for suffix in (".pth", ".npz", ".safetensors")
+      for data, words in (
+        (b"", "^it is empty"),
+        (b"PK\x03\x04" + b"x" * 40, "^it is cut off"),
+        (b"\x00" * 20, "^it is damaged, or no"),
+        (b"\r\n<!DOCTYPE html><html>", "^it is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 9\n", "git lfs pull"),
+        (zipped("setup.py", "README"), r"^it is a zip archive of setup.py, README; unpack"),
+        (b"\x1f\x8b\x08" + b"x" * 40, "gunzip"),
+        (b"\x93NUMPY\x01\x00", "single NumPy array"),
+      )
+    ),
+    ("w.npz", SAFE, "^it is a .safetensors file; give it that suffix"),
+    ("w.pth", SAFE, "^it is a .safetensors file; give it that suffix"),
+    ("w.safetensors", SAFE[:-3], "^it is cut off"),
+    ("w.safetensors", zipped("a.npy"), "^it is a .npz file; give it"),
+    ("w.pt", zipped("a.npy"), "^it is a .npz file; give it"),
+    ("w.npz", zipped("a/data.pkl"), "^it is a .pth file; give it"),
+    ("w.npz", weights.OLD, "^it is a .pth file; give it"),
+    ("w.pth", weights.OLD, "^it is cut off"),
   ],
 )
 def test_bad_files(tmp_path, name, data, words):
   path = pathlib.Path(tmp_path / name)
   if data is not None:
     path.write_bytes(data)
-  with pytest.raises(InputError, match=words):
+  with pytest.raises(InputError, match=words) as error:
     weights.read(path)
+  assert not re.search("Error|\n", str(error.value))  # no name of an exception
 
 
 def test_pickled_arrays_are_refused(tmp_path):

@@ -5,13 +5,13 @@ caltech_birds2011. After a slash a name may list classes, by name or number: cif
 Only their images are kept, and their labels are numbered 0, 1, ... in the order of that list.
 """
 
-import os
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from gengap import paths
 from gengap.data import blobs, tfds
 from gengap.errors import InputError, suggest
 
@@ -121,7 +121,7 @@ def _find(
     raise InputError(
       f"dataset_args.{next(iter(args))} is a setting of {' and '.join(blobs.COUNT)}, not of {base}"
     )
-  folder = pathlib.Path(os.path.expanduser(data_dir)) if data_dir else tfds.default_dir()
+  folder = paths.local(data_dir, "data_dir") if data_dir else tfds.default_dir()
   config, _, rest = chosen.partition("/")
   if config and tfds.find(f"{base}/{config}", folder):  # the data set comes in several configs
     base, chosen = f"{base}/{config}", rest

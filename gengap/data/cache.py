@@ -7,10 +7,12 @@ entry; one that no longer has its length or checksum is written again.
 
 import contextlib
 import errno
+import functools
 import json
 import os
 import pathlib
 import shutil
+import sys
 import tempfile
 import time
 import zlib
@@ -19,6 +21,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from gengap import paths, processes
 from gengap.errors import InputError
 
 Entry = tuple[np.ndarray, np.ndarray]  # images [n, H, W, C] uint8, labels [n] int32
@@ -27,13 +30,38 @@ STALE_SECONDS = 24 * 3600
 
 
 def root() -> pathlib.Path:
-  """Returns gengap's cache folder: $GENGAP_CACHE, else $XDG_CACHE_HOME/gengap, else ~/.cache/gengap."""
-  home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-  return pathlib.Path(os.environ.get("GENGAP_CACHE") or pathlib.Path(home) / "gengap")
+  """Returns gengap's cache folder: $GENGAP_CACHE, else $XDG_CACHE_HOME/gengap, else ~/.cache/gengap.
+
+  A user without a home has one in the folder of temporary files.
+
+  Raises:
+    InputError: a variable holds no local path.
+  """
+  if given := paths.from_environment("GENGAP_CACHE"):
+    return given
+  if home := paths.from_environment("XDG_CACHE_HOME"):
+    return home / "gengap"
+  try:
+    return paths.local("~/.cache/gengap")
+  except InputError:
+    return pathlib.Path(tempfile.gettempdir()) / f"gengap-{os.getuid()}"
+
+
+@functools.cache
+def complain(folder: pathlib.Path, reason: str) -> None:
+  """Says once that the cache cannot be written, and that commands do without."""
+  if processes.first():
+    print(
+      f"cache {folder} cannot be written ({reason}): every command decodes and compiles anew; set "
+      "$GENGAP_CACHE to a folder with free space",
+      file=sys.stderr,
+    )
 
 
 def fetch(key: str, shape: tuple[int, ...], build: Callable[[], Blocks]) -> Entry:
   """Returns the images (memory-mapped, read-only) and labels of an entry, building it where it is missing.
+
+  Where the cache cannot be written, the entry is a temporary file that ends with this process.
 
   Args:
     key: name of the entry; all that the arrays depend on.
@@ -41,29 +69,44 @@ def fetch(key: str, shape: tuple[int, ...], build: Callable[[], Blocks]) -> Entr
     build: yields the arrays in blocks, in order.
 
   Raises:
-    InputError: the cache folder cannot be written.
+    InputError: neither the cache nor the folder of temporary files can be written.
   """
   folder = root() / "data" / key
   entry = _read(folder, shape)
+  if entry is not None:
+    return entry
+  with _writing(folder.parent):
+    entry = _write(folder, shape, build())
   if entry is None:
-    with _writing(folder.parent):
-      entry = _write(folder, shape, build())
-  if entry is None:
-    raise InputError(
-      f"cache {folder} was written but does not read back; check the disk, or set $GENGAP_CACHE"
-    )
+    entry = _write_temporary(key, shape, build())
   return entry
 
 
+def _write_temporary(key: str, shape: tuple[int, ...], blocks: Blocks) -> Entry:
+  """Writes an entry where it lasts as long as its images are mapped.
+
+  Raises:
+    InputError: the folder of temporary files cannot be written either.
+  """
+  try:
+    with tempfile.TemporaryDirectory(prefix="gengap.") as folder:
+      if entry := _write(pathlib.Path(folder) / key, shape, blocks):
+        return entry
+    reason = "what is written does not read back"
+  except OSError as error:
+    reason = error.strerror or str(error)
+  raise InputError(
+    f"neither cache {root()} nor {tempfile.gettempdir()} can be written ({reason}); set $GENGAP_CACHE to a "
+    "folder with free space"
+  )
+
+
 def keep(path: pathlib.Path, write: Callable[[IO[bytes]], Any]) -> None:
-  """Writes a file of the cache, whole or not at all.
+  """Writes a file of the cache, whole or not at all; not where the cache cannot be written.
 
   Args:
     path: of the file, below `root`.
     write: writes its content.
-
-  Raises:
-    InputError: the cache folder cannot be written.
   """
   with _writing(path.parent):
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,14 +119,11 @@ def keep(path: pathlib.Path, write: Callable[[IO[bytes]], Any]) -> None:
 
 @contextlib.contextmanager
 def _writing(folder: pathlib.Path) -> Iterator[None]:
-  """Turns what the disk refuses into one line that says what to do."""
+  """Goes on where the disk refuses, and says so once."""
   try:
     yield
   except OSError as error:
-    raise InputError(
-      f"cache {folder} cannot be written: {error.strerror or error}; set $GENGAP_CACHE to a folder with free "
-      "space"
-    ) from error
+    complain(folder, error.strerror or str(error))
 
 
 def _read(folder: pathlib.Path, shape: tuple[int, ...]) -> Entry | None:

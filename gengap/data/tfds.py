@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from gengap import processes
+from gengap import paths, processes
 from gengap.data import cache
 from gengap.data.pixels import square
 from gengap.errors import InputError
@@ -51,7 +51,7 @@ class Layout(NamedTuple):
 
 def default_dir() -> pathlib.Path:
   """Returns $TFDS_DATA_DIR, else the folder that TFDS itself would use."""
-  return pathlib.Path(os.path.expanduser(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"))
+  return paths.from_environment("TFDS_DATA_DIR") or paths.local("~/tensorflow_datasets")
 
 
 def names(data_dir: pathlib.Path) -> list[str]:
@@ -185,6 +185,8 @@ def _blame(found: Layout, split: str, error: Exception) -> str:
   def broken(path: pathlib.Path) -> bool:
     try:
       ArrayRecordReader(str(path)).read_all()  # pyright: ignore
+    except InputError:
+      raise
     except Exception:
       return True
     return False

@@ -3,11 +3,11 @@
 import contextlib
 import json
 import math
-import os
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from gengap import paths
 from gengap.errors import InputError
 
 Json = dict[str, Any]
@@ -236,7 +236,7 @@ def folders(names: Iterable[str]) -> list[pathlib.Path]:
   """
   found: Mapping[pathlib.Path, None] = {}
   for name in filter(None, names):  # of a list that ends in a comma
-    folder = pathlib.Path(os.path.expanduser(name))
+    folder = paths.local(name)
     if not folder.is_dir():
       raise InputError(f"--workdirs: {folder} is no folder")
     inside = sorted(

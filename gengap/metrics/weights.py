@@ -7,7 +7,6 @@ to a function of this module that builds an array; whatever else the pickle asks
 import hashlib
 import io
 import math
-import os
 import pathlib
 import pickle
 import zipfile
@@ -18,9 +17,11 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import safetensors.numpy
 
+from gengap import paths
 from gengap.errors import InputError
 
 MAGIC = 0x1950A86A20F9469CFC6C  # with which torch.save opened its files before version 1.6
+OLD = b"\x80\x02\x8a\x0a" + MAGIC.to_bytes(10, "little")  # the pickle of it
 MOST_BYTES = 2**32  # of arrays in a file
 STORAGES = {
   "DoubleStorage": np.float64,
@@ -184,7 +185,7 @@ def read(path: str | pathlib.Path) -> dict[str, np.ndarray]:
   Raises:
     InputError: no such file, an unknown suffix, or a file that is damaged or would run code.
   """
-  path = pathlib.Path(os.path.expanduser(path))
+  path = paths.local(path)
   if path.suffix not in READERS:
     raise InputError(f"weights are read from {', '.join(READERS)}, not from {path.suffix or 'no suffix'!r}")
   if not path.is_file():
@@ -194,7 +195,39 @@ def read(path: str | pathlib.Path) -> dict[str, np.ndarray]:
   except InputError:
     raise
   except Exception as error:  # whatever a damaged or hostile file brings about
-    raise InputError(f"it is damaged, or no {path.suffix} file ({type(error).__name__}: {error})") from error
+    raise InputError(fault(path) or f"it is damaged ({type(error).__name__}: {error})") from error
+
+
+def fault(path: pathlib.Path) -> str:
+  """Says what a file is that its reader could not read; "" where its beginning and end do not tell."""
+  if what := paths.kind(path):
+    return f"it is {what}"
+  size, form = path.stat().st_size, form_of(path)
+  if form == "zip":
+    return f"it is a zip archive of {', '.join(zipfile.ZipFile(path).namelist()[:3])}; unpack it"
+  if form in READERS and READERS[form] != READERS[path.suffix]:
+    return f"it is a {form} file; give it that suffix"
+  if form and not zipfile.is_zipfile(path):
+    return f"it is cut off, or damaged: {size} bytes are there; copy or download it again"
+  return "" if form else f"it is damaged, or no {path.suffix} file"
+
+
+def form_of(path: pathlib.Path) -> str:
+  """Returns the suffix of what a file holds, "zip" or "cut zip" of other archives, "" of something else."""
+  with path.open("rb") as file:
+    start = file.read(len(OLD))
+  if start[8:9] == b"{":  # after the length of the JSON that it opens
+    return ".safetensors"
+  if start == OLD:
+    return ".pth"
+  if not start.startswith(b"PK"):
+    return ""
+  if not zipfile.is_zipfile(path):
+    return "cut zip"
+  names = zipfile.ZipFile(path).namelist()
+  if any(name.endswith("/data.pkl") for name in names):
+    return ".pth"
+  return ".npz" if names and all(name.endswith(".npy") for name in names) else "zip"
 
 
 def write(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -209,5 +242,5 @@ def write(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 def sha256(path: str | pathlib.Path) -> str:
   """Returns a file's SHA-256, in hexadecimal."""
-  with pathlib.Path(os.path.expanduser(path)).open("rb") as file:
+  with paths.local(path).open("rb") as file:
     return hashlib.file_digest(file, "sha256").hexdigest()

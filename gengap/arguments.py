@@ -1,0 +1,164 @@
+"""Command lines: paths, config files and values as they are typed, and the errors of wrong ones."""
+
+import pathlib
+import re
+import runpy
+from collections.abc import Sequence
+from typing import Any
+
+from absl import flags as absl_flags
+
+from gengap import paths
+from gengap.errors import InputError, suggest
+
+TAKES = {  # how absl complains of a value -> what the flag takes
+  "invalid literal": "a whole number",
+  "could not convert": "a number; what else may stand here, such as a mapping, is set in a config file",
+  "('Non-boolean": "true or false",
+}
+
+
+class PathParser(absl_flags.ArgumentParser):
+  """Takes a local path, ~ expanded."""
+
+  syntactic_help = "a path"
+
+  def __init__(self, name: str):
+    super().__init__()
+    self.name = name
+
+  def parse(self, argument: str) -> str:
+    """Returns the path.
+
+    Raises:
+      InputError: it is empty, or a URL.
+    """
+    return str(paths.local(argument, f"--{self.name}"))
+
+
+class PathsParser(absl_flags.ListParser):
+  """Takes local paths with commas between them, or one whose name has commas."""
+
+  def __init__(self, name: str):
+    super().__init__()
+    self.name = name
+
+  def parse(self, argument: str | list[str]) -> list[str]:
+    """Returns the paths.
+
+    Raises:
+      InputError: one is a URL.
+    """
+    if isinstance(argument, list):
+      return argument
+    one = argument and paths.local(argument, f"--{self.name}").exists()
+    given = [argument] if one else super().parse(argument)
+    return [str(paths.local(path, f"--{self.name}")) for path in given if path]
+
+
+def define_path(name: str, about: str, own: absl_flags.FlagValues) -> absl_flags.FlagHolder:
+  """Adds to a command's flags one that takes a path; None where it is not given."""
+  return absl_flags.DEFINE(PathParser(name), name, None, about, own, absl_flags.ArgumentSerializer())
+
+
+def define_paths(name: str, about: str, own: absl_flags.FlagValues) -> absl_flags.FlagHolder:
+  """Adds to a command's flags one that takes several paths; [] where it is not given."""
+  return absl_flags.DEFINE(PathsParser(name), name, [], about, own, absl_flags.CsvListSerializer(","))
+
+
+def parse(flags: absl_flags.FlagValues, argv: Sequence[str]) -> list[str]:
+  """Parses the flags, from their defaults on, and returns what is left.
+
+  Raises:
+    InputError: an unknown flag or config field (its nearest is named), or a value of the wrong type.
+  """
+  for name in flags:
+    flags[name].unparse()
+  check_config_file(config_path(argv))
+  try:
+    rest = flags(list(argv))[1:]
+    if "config" in flags and flags["config"].value is not None:
+      flags["config"].value.keys()  # a file that could not be read is told of only when it is used
+    return rest
+  except InputError:
+    raise
+  except absl_flags.Error as error:
+    raise InputError(flag_error(error)) from error
+  except Exception as error:  # whatever the code of a config file raises
+    said = f"--config={config_path(argv)}: {type(error).__name__}: {one_line(error)}"
+    raise InputError(unknown_field(argv) or said) from error
+
+
+def given(argv: Sequence[str]) -> list[tuple[str, str]]:
+  """Returns the flags of a command line as (name, value), of both --name=value and --name value."""
+  found = []
+  for argument, after in zip(argv, [*argv[1:], ""], strict=True):
+    if argument == "--":
+      break
+    if argument.startswith("-"):
+      name, equals, value = argument.lstrip("-").partition("=")
+      found.append((name, value if equals else after))
+  return found
+
+
+def config_path(argv: Sequence[str]) -> str:
+  """Returns the file that --config=FILE[:DATASET] names; empty without one."""
+  return dict(given(argv)).get("config", "").partition(":")[0]
+
+
+def check_config_file(path: str) -> None:
+  """Checks that the file of --config is there.
+
+  Raises:
+    InputError: it is not; names the nearest one, or where configs are.
+  """
+  if not path or pathlib.Path(path).is_file():
+    return
+  file = pathlib.Path(path)
+  checkout = pathlib.Path(__file__).parents[1]
+  near = [str(p) for p in (*file.parent.glob("*.py"), *pathlib.Path("configs").glob("*.py"))]
+  hint = suggest(path, near) or suggest(f"configs/{file.stem}.py", near)
+  if not near and (checkout / path).is_file():
+    hint = f"; did you mean {str(checkout / path)!r}?"
+  elif not near:
+    hint = "; configs/ comes with a checkout of gengap and not with the installed package: run this in the "
+    hint += "checkout, or name a file by its whole path"
+  raise InputError(f"--config={path}: there is no such file{hint}")
+
+
+def flag_error(error: absl_flags.Error) -> str:
+  """Describes why the flags cannot be parsed."""
+  message = one_line(error)
+  for complaint, takes in TAKES.items():
+    wrong = re.match(rf"flag --([\w.]+)=(.*?): {re.escape(complaint)}", message)
+    if wrong:
+      return f"--{wrong[1]}={wrong[2]}: it takes {takes}"
+  if "before a value for --config was specified" in message:
+    return "--config=FILE must stand before the --config.FIELD=VALUE that change it"
+  return message
+
+
+def unknown_field(argv: Sequence[str]) -> str:
+  """Describes the first --config.FIELD that the config does not have; empty if there is none."""
+  path, _, dataset = dict(given(argv)).get("config", "").partition(":")
+  try:
+    config = runpy.run_path(path)["get_config"](*([dataset] if dataset else []))
+  except InputError:
+    raise
+  except Exception:  # the fault is the file's
+    return ""
+  for name in (name for name, _ in given(argv) if name.startswith("config.")):
+    node: Any = config
+    for depth, part in enumerate(parts := name.split(".")[1:]):
+      fields = list(node.keys()) if hasattr(node, "keys") else []
+      if part not in fields:
+        field = ".".join(["config", *parts[: depth + 1]])
+        return f"{field} is not a field of this config{suggest(part, fields)}"
+      node = node[part]
+  return ""
+
+
+def one_line(error: BaseException) -> str:
+  """Returns an error's message on one line, without what could lead a terminal astray."""
+  line = " ".join(str(error).split())
+  return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)

@@ -1,0 +1,126 @@
+"""Paths that a user gives: local ones, checked before anything is made; and what a file really is."""
+
+import contextlib
+import os
+import pathlib
+import re
+import tempfile
+from typing import TypeAlias
+
+from gengap.errors import InputError
+
+Path: TypeAlias = str | os.PathLike[str]
+
+URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # pathlib makes gs:/ of gs://
+STORES = {  # scheme -> how to mount it, how to copy from it
+  "gs": ("mount the bucket (gcsfuse BUCKET DIR)", "gcloud storage cp -r URL DIR"),
+  "s3": ("mount the bucket (mount-s3 BUCKET DIR)", "aws s3 cp --recursive URL DIR"),
+  "hdfs": ("mount the file system (NFS gateway)", "hdfs dfs -get URL DIR"),
+}
+PROBE = b"\0" * 4096  # a full disk lets an empty file be made
+STARTS = (  # how files begin, and what they are
+  (b"version https://git-lfs", "a Git LFS pointer and not the file itself: get that with git lfs pull"),
+  (b"PK\x05\x06", "an empty zip archive"),
+  (b"\x1f\x8b", "compressed by gzip: unpack it with gunzip"),
+  (b"\xfd7zXZ", "compressed by xz: unpack it with unxz"),
+  (b"BZh", "compressed by bzip2: unpack it with bunzip2"),
+  (b"\x89PNG", "a PNG image"),
+  (b"\xff\xd8\xff", "a JPEG image"),
+  (b"%PDF", "a PDF document"),
+  (b"\x7fELF", "a program"),
+  (b"\x89HDF", "an HDF5 file, as Keras writes: convert it to .npz"),
+  (b"\x93NUMPY", "a single NumPy array (.npy)"),
+)
+MARKUP = re.compile(rb"\s*(<!doctype html|<html|<head|<\?xml|<!--)", re.IGNORECASE)
+
+
+def local(path: Path, name: str = "") -> pathlib.Path:
+  """Returns a path on this machine's file systems, with ~ expanded.
+
+  Args:
+    path: as the user gave it.
+    name: of the flag, field or variable that gave it, for the error.
+
+  Raises:
+    InputError: it is empty, a URL, or nothing that a file system can hold.
+  """
+  text = os.fspath(path)
+  given = f"{name}={text}" if name else text or "the path"
+  if not text.strip():
+    raise InputError(f"{given}: it is empty; name a file or a folder")
+  if url := URL.match(text):
+    raise InputError(f"{given}: gengap reads and writes local files only; {instead(url[1].lower(), text)}")
+  try:
+    if "\0" in text:
+      raise ValueError
+    text.encode()
+  except ValueError as error:
+    raise InputError(f"{given!a}: a path must be UTF-8 text; rename the file or the folder") from error
+  expanded = os.path.expanduser(text)
+  if expanded.startswith("~"):
+    raise InputError(f"{given}: there is no home folder of {text.partition('/')[0]}; name the whole path")
+  return pathlib.Path(expanded)
+
+
+def instead(scheme: str, url: str) -> str:
+  """Says what to do in place of giving a URL."""
+  if scheme == "file":
+    return f"name the path itself, {re.sub('^/+', '/', url.partition(':')[2])}"
+  if scheme in STORES:
+    mount, copy = STORES[scheme]
+    return f"{mount} and name the folder DIR, or copy it ({copy.replace('URL', url)})"
+  return "download it, and name the copy"
+
+
+def from_environment(variable: str) -> pathlib.Path | None:
+  """Returns the path in an environment variable; None where it is not set or empty.
+
+  Raises:
+    InputError: as `local`.
+  """
+  value = os.environ.get(variable)
+  return local(value, f"${variable}") if value else None
+
+
+def check_writable(folder: pathlib.Path, name: str) -> None:
+  """Checks that a folder can be made or written, and makes nothing.
+
+  Args:
+    folder: which need not exist.
+    name: of the flag that gave it.
+
+  Raises:
+    InputError: it cannot.
+  """
+  try:
+    there = nearest(folder)
+    if not there.is_dir():
+      raise InputError(f"{name}={folder} cannot be written, for {there} is no folder; name another")
+    with tempfile.TemporaryFile(dir=there) as file:
+      file.write(PROBE)
+      file.flush()
+  except OSError as error:
+    raise InputError(f"{name}={folder} cannot be written: {error.strerror or error}; name another") from error
+
+
+def nearest(path: pathlib.Path) -> pathlib.Path:
+  """Returns the path, or the nearest of the folders above it that is there."""
+  for part in (path, *path.parents):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+      part.lstat()
+      return part
+  return pathlib.Path()
+
+
+def kind(path: pathlib.Path) -> str:
+  """Returns what a file is that is not what it should be, from its first bytes; "" where they do not tell.
+
+  The word follows "it is", and says what to do where something can be done.
+  """
+  with path.open("rb") as file:
+    start = file.read(512)
+  if not start:
+    return "empty: copy or download it again"
+  if MARKUP.match(start):
+    return "a web page (HTML or XML) and not the file itself: download it again, by a link to the file"
+  return next((what for magic, what in STARTS if start.startswith(magic)), "")
