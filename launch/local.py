@@ -8,6 +8,7 @@ and its status is returned. An interrupt or SIGTERM asks all to save and end.
 """
 
 import argparse
+import importlib.util
 import os
 import socket
 import subprocess
@@ -55,6 +56,14 @@ def wait(processes: Sequence[subprocess.Popen]) -> int:
   return max(process.returncode for process in processes)
 
 
+def there(module: str) -> bool:
+  """Whether Python finds a module."""
+  try:
+    return importlib.util.find_spec(module) is not None
+  except (ImportError, ValueError):
+    return False
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
   """Reads the command line, runs the processes and returns the exit status."""
   parser = Parser(__doc__)
@@ -67,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
       parser.error(f"--{name} is {value}; it must be at least {least}")
   if not args.command:
     parser.error("a module must be named, such as gengap.main")
+  if not there(args.command[0]):
+    parser.error(f"{args.command[0]} is no module; name one, such as gengap.main")
   processes: list[subprocess.Popen] = []
   with children.interruptible():
     try:

@@ -1,7 +1,19 @@
 """The command line of launchers: what is wrong with it is told in one line, as everywhere in gengap."""
 
 import argparse
+import pathlib
 from typing import NoReturn
+
+from gengap import paths
+from gengap.errors import InputError
+
+
+def path(text: str) -> pathlib.Path:
+  """Returns the local path that an argument names, ~ expanded."""
+  try:
+    return paths.local(text)
+  except InputError as error:
+    raise argparse.ArgumentTypeError(str(error)) from error
 
 
 class Parser(argparse.ArgumentParser):

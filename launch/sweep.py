@@ -20,8 +20,10 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from gengap import paths
+from gengap.errors import InputError
 from launch import children
-from launch.parser import Parser
+from launch.parser import Parser, path
 
 POLL = 1.0  # seconds between looks at running members
 
@@ -173,7 +175,7 @@ def run(members: Sequence[Member], jobs: int = 1) -> list[Member]:
 def main(arguments: Sequence[str] | None = None) -> int:
   """Reads the command line and runs the grid; returns the exit status: 0, or 1 if a run failed."""
   parser = Parser(__doc__)
-  parser.add_argument("--out", type=pathlib.Path, required=True)
+  parser.add_argument("--out", type=path, required=True)
   parser.add_argument("--configs", nargs="+", required=True, help="names of files in configs/")
   parser.add_argument("--datasets", nargs="+", default=[""], help="as after the colon of --config")
   parser.add_argument("--seeds", nargs="+", type=int, default=[0])
@@ -187,8 +189,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
       parser.error(f"--configs {config} is none of {known}")
   if wrong := [field for field in args.set if "=" not in field]:
     parser.error(f"--set {wrong[0]}: it must be FIELD=VALUE")
-  if args.jobs < 1:
-    parser.error(f"--jobs is {args.jobs}; it must be at least 1")
+  for name, value, least in (("jobs", args.jobs, 1), *(("seeds", seed, 0) for seed in args.seeds)):
+    if value < least:
+      parser.error(f"--{name} is {value}; it must be at least {least}")
+  try:
+    paths.check_writable(args.out, "--out")
+  except InputError as error:
+    parser.error(str(error))
   fields = dict(field.split("=", 1) for field in args.set)
   members = grid(args.out.resolve(), args.configs, args.datasets, args.seeds, fields)
   if len({member.workdir for member in members}) < len(members):

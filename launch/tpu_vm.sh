@@ -38,13 +38,24 @@ for flag in name zone type out; do
   [[ -n ${!flag} ]] || die "--$flag is missing; see --help"
 done
 (($#)) || die 'after -- the command is missing, such as: gengap.main --config=configs/vae.py --workdir=runs/vae'
+# shellcheck disable=SC2088  # what the shell leaves as it is, as in --out=~/runs
+[[ $out != '~' && $out != '~/'* ]] || out=$HOME${out#'~'}
+url='^(--[a-z_.]+=)?[A-Za-z][-+.A-Za-z0-9]+:/'
+for word in "--out=$out" "$@"; do
+  [[ ! $word =~ $url ]] || die "$word: it must be a local path; --bucket=BUCKET makes runs a Cloud Storage bucket"
+done
+module=$(dirname "$0")/../${1//.//}
+[[ -e $module.py ]] || die "$1 is no command of this checkout; name one, such as gengap.main"
 [[ $name =~ ^[a-z]([-a-z0-9]*[a-z0-9])?$ ]] || die "--name=$name: small letters, digits and - only"
 [[ -z $spot || -n $bucket ]] || die '--spot needs --bucket: what lies on a machine is lost with it'
 [[ -z $bucket || $bucket =~ ^[a-z0-9][-_.a-z0-9]*$ ]] || die "--bucket=$bucket: its name alone, such as my-bucket"
 [[ -n $bucket || ! ${type##*-} =~ ^[0-9]+$ ]] || ((${type##*-} <= 8)) ||
   die "--type=$type has several machines, which need --bucket to see the same folder"
 made_in='' # below `runs`
+before=''
 for word; do
+  [[ $before != --workdir && $before != --out ]] || word=$before=$word # of --workdir DIR
+  before=$word
   case $word in
     --workdir=runs/?* | --out=runs/?*) made_in=${word#*=runs/} ;;
     --workdir=*) die "$word: it must lie below runs, such as --workdir=runs/NAME; nothing else is fetched" ;;

@@ -171,6 +171,7 @@ def test_of_a_bucket_only_what_the_command_makes_is_fetched(cluster):
     (["--bucket=gs://b/c"], "its name alone"),
     (["--out=/proc/nowhere"], "--out=/proc/nowhere cannot be written"),
     (["--out=/proc/version", "--dry_run"], "is no folder"),
+    (["--out=gs://b/runs"], "--out=gs://b/runs: it must be a local path; --bucket"),
   ],
 )
 def test_wrong_flags_of_the_tpu_script_cost_nothing(cluster, flags, message):
@@ -180,10 +181,21 @@ def test_wrong_flags_of_the_tpu_script_cost_nothing(cluster, flags, message):
   assert len(said.splitlines()) == 1
 
 
-def test_a_workdir_that_would_be_lost_is_refused(cluster):
-  status, said, told = tpu(cluster, command=("gengap.main", "--workdir=elsewhere"))
-  assert (status, told) == (2, [])
-  assert "--workdir=elsewhere: it must lie below runs" in said
+@pytest.mark.parametrize(
+  ("command", "message"),
+  [
+    (("gengap.main", "--workdir=elsewhere"), "--workdir=elsewhere: it must lie below runs"),
+    (("gengap.main", "--workdir", "elsewhere"), "--workdir=elsewhere: it must lie below runs"),
+    (("gengap.main", "--workdir=gs://b/a"), "--workdir=gs://b/a: it must be a local path"),
+    (("gengap.main", "--workdir=runs/a", "--config.data_dir=gs://b/tfds"), "it must be a local path"),
+    (("gengap.mian", "--workdir=runs/a"), "gengap.mian is no command of this checkout"),
+  ],
+)
+def test_a_command_that_would_be_lost_is_refused(cluster, command, message):
+  status, said, told = tpu(cluster, command=command)
+  assert (status, told, len(said.splitlines())) == (2, [], 1)
+  assert message in said
+  assert not (cluster[0] / "out").exists()
 
 
 def test_without_gcloud_nothing_is_begun(cluster):
@@ -247,8 +259,9 @@ def test_a_job_that_cannot_save_is_not_put_back(cluster):
   assert (status, told[1:]) == (2, ["saved"])
 
 
-def test_a_job_without_a_command_is_refused(cluster):
-  assert slurm(cluster) == (2, [])
+@pytest.mark.parametrize("command", [(), ("gengap.main", "--workdir=gs://b/a")])
+def test_a_job_without_a_command_or_with_a_url_is_refused(cluster, command):
+  assert slurm(cluster, *command) == (2, [])
 
 
 def test_the_scripts_are_clean():

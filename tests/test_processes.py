@@ -206,6 +206,7 @@ def test_processes_that_cannot_find_each_other_are_told_why(given, message):
     (["--processes=0", "gengap.main"], "--processes is 0; it must be at least 1"),
     (["--processes=2", "--devices=-1", "gengap.main"], "--devices is -1"),
     (["--processes=2"], "a module must be named"),
+    (["--processes=2", "gengap.mian"], "gengap.mian is no module"),
     (["--processes=two", "gengap.main"], "invalid int"),
     (["gengap.main"], "--processes"),
   ],

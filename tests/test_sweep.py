@@ -161,6 +161,9 @@ def test_an_interrupt_lets_trainings_save(tmp_path, ending):
     (["--out=x", "--configs", "wgan", "--jobs", "0"], "at least 1"),
     (["--out=x", "--configs", "wgan", "wgan"], "twice"),
     (["--out=x", "--configs", "wgan", "--seeds", "a"], "invalid int"),
+    (["--out=x", "--configs", "wgan", "--seeds", "-1"], "--seeds is -1"),
+    (["--out=s3://b/x", "--configs", "wgan"], "--out: s3://b/x: gengap reads and writes local files only"),
+    (["--out=/proc/version/x", "--configs", "wgan"], "/proc/version is no folder"),
   ],
 )
 def test_bad_input_is_told_in_a_line(arguments, message, capsys):
