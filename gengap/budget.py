@@ -18,7 +18,7 @@ import numpy as np
 import gengap
 from gengap import cli, step
 from gengap.errors import InputError
-from gengap.method import Config, Method, Nets
+from gengap.method import Config, Method, Nets, draw_labels
 from gengap.program import Program, count_flops
 from gengap.run import Run
 
@@ -119,7 +119,7 @@ def sampling(run: Run) -> dict[str, Any]:
     compiled program; batch and device.
   """
   z = jax.random.normal(jax.random.key(0), (BATCH, run.method.latent_dim))
-  label = jnp.arange(BATCH) % run.spec.num_classes
+  label = jnp.asarray(draw_labels(np.arange(BATCH) / BATCH, run.class_counts))
   compiled = jax.jit(run.generator()).lower(run.nets, z, label).compile()
   times = seconds(lambda: compiled(run.nets, z, label), REPEATS)
   flops = count_flops(compiled)

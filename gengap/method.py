@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
+import numpy as np
 import optax
 
 Config: TypeAlias = Any  # an ml_collections.ConfigDict, whose fields no type checker knows
@@ -86,3 +87,20 @@ class Spec(NamedTuple):
   shape: tuple[int, int, int]  # (H, W, C)
   num_classes: int
   dtype: str = "float32"  # of the computations; parameters are always float32
+  class_counts: tuple[int, ...] = ()  # training images of each class; () where they are unknown
+
+
+def draw_labels(uniform: Any, class_counts: Any) -> np.ndarray:
+  """Draws classes as often as they occur in the data, by inverse transform sampling.
+
+  Samples of a conditional model are compared with data of these frequencies, so their labels must have them.
+
+  Args:
+    uniform: [N] random numbers in [0, 1).
+    class_counts: [classes], how often each class occurs; a class of no images is never drawn.
+
+  Returns:
+    [N] int32.
+  """
+  edges = np.cumsum(np.asarray(class_counts, np.int64))
+  return np.searchsorted(edges, np.asarray(uniform, np.float64) * edges[-1], side="right").astype(np.int32)

@@ -229,6 +229,7 @@ def protocol(run: Run, sight: eyes.Eyes, how: Options) -> dict[str, Any]:
     "step": run.step,
     "weights": "ema" if run.config.ema else "last",
     "split": "test",
+    "labels": run.label_frequencies,
     "options": how._asdict(),
     "encoder": "own" if "code" in run.method.represent else "fitted",
     "encoder_steps": ENCODER_STEPS.value,

@@ -73,7 +73,8 @@ def compile_program(config: Config, dataset: data.Dataset) -> Program:
 
 def spec_of(config: Config, dataset: data.Dataset) -> Spec:
   """Returns what a method must know of a data set."""
-  return Spec(dataset.image.shape[1:], len(dataset.classes), config.dtype)
+  counts = np.bincount(dataset.label, minlength=len(dataset.classes))
+  return Spec(dataset.image.shape[1:], len(dataset.classes), config.dtype, tuple(counts.tolist()))
 
 
 def compile_method(method: Method, config: Config, dataset: data.Dataset) -> Program:

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import json
 import math
 import pathlib
 from collections.abc import Callable
@@ -16,10 +17,14 @@ from gengap import config as settings
 from gengap import methods, paths, processes
 from gengap.checkpoint import Checkpoints
 from gengap.errors import InputError
-from gengap.method import Array, Batch, Config, Density, Key, Method, Nets, Spec
+from gengap.log import say
+from gengap.method import Array, Batch, Config, Density, Key, Method, Nets, Spec, draw_labels
+from gengap.program import load_data
 from gengap.step import init
 
 CHUNK = 256  # images generated or encoded at a time
+TRAINING_FREQUENCIES = "class frequencies of the training images"
+UNIFORM = "uniform, since the class frequencies of the training images are unknown"
 
 
 class Run(NamedTuple):
@@ -40,7 +45,8 @@ class Run(NamedTuple):
     Args:
       key: of the latents, and of the labels where none is given.
       n: how many.
-      label: one class for all, or [n]; None draws classes uniformly. Only conditional methods look at it.
+      label: one class for all, or [n]; None draws each class as often as it occurs among the training images
+        (see `label_frequencies`). Only conditional methods look at it.
       temperature: standard deviation of the latents.
 
     Returns:
@@ -52,8 +58,20 @@ class Run(NamedTuple):
     self.generator()  # refuses before anything is drawn
     z = temperature * jax.random.normal(latents, (n, self.method.latent_dim))
     if label is None:
-      label = jax.random.randint(labels, (n,), 0, self.spec.num_classes)
+      label = draw_labels(jax.random.uniform(labels, (n,)), self.class_counts)
     return self.generate(z, label)
+
+  @property
+  def class_counts(self) -> tuple[int, ...]:
+    """Training images of each class, [num_classes]; one of each where the numbers are unknown."""
+    return self.spec.class_counts or (1,) * self.spec.num_classes
+
+  @property
+  def label_frequencies(self) -> str | None:
+    """How `sample` draws classes, for the protocol of a score; None: the method does not look at them."""
+    if not self.method.conditional:
+      return None
+    return TRAINING_FREQUENCIES if self.spec.class_counts else UNIFORM
 
   def generate(self, z: Array, label=None) -> Array:
     """Generates an image of every latent.
@@ -223,6 +241,28 @@ def folder(workdir: str | pathlib.Path) -> pathlib.Path:
   return path
 
 
+@functools.cache
+def counts_of_data(config: str, num_classes: int) -> tuple[int, ...]:
+  """Returns the training images of each class, for checkpoints that do not hold the numbers.
+
+  Args:
+    config: of the run, as JSON.
+    num_classes: that the run was trained with.
+
+  Returns:
+    [num_classes]; (), with a line that says so, where the data are missing or have other classes.
+  """
+  reason = f"the data no longer have {num_classes} classes"
+  try:
+    found = load_data(ConfigDict(json.loads(config)), "train")
+    if len(found.classes) == num_classes:
+      return tuple(np.bincount(found.label, minlength=num_classes).tolist())
+  except (InputError, OSError) as error:
+    reason = str(error)
+  say(f"labels of samples are {UNIFORM}: the checkpoint does not hold them, and {reason}")
+  return ()
+
+
 def load(workdir: str | pathlib.Path, step: int | str = "last") -> Run:
   """Reloads a checkpoint.
 
@@ -239,8 +279,11 @@ def load(workdir: str | pathlib.Path, step: int | str = "last") -> Run:
     before = str(step) == "0"
     number = checkpoints.find("last" if before else step)
     height, width, channels = (found := checkpoints.meta(number)["spec"])["shape"]
-    spec = Spec(**found | {"shape": (height, width, channels)})
+    counts = tuple(found.get("class_counts", ()))
+    spec = Spec(**found | {"shape": (height, width, channels), "class_counts": counts})
     method = methods.build(config, spec)
+    if method.conditional and not counts:
+      spec = spec._replace(class_counts=counts_of_data(config.to_json_best_effort(), spec.num_classes))
     example = Batch(jnp.zeros((1, *spec.shape)), jnp.zeros(1, jnp.int32))
     if before:
       nets = jax.jit(functools.partial(init, method, config.seed, ema=0))(example).nets

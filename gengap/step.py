@@ -19,7 +19,7 @@ from gengap.method import AXIS, Array, Batch, Key, Keys, Method, Nets, State, Tu
 Data = tuple[Array, Array]  # images [N, H, W, C] uint8, labels [N] int32: whole, on every device; or, where
 # the host feeds them, those of each device for each batch of a call, [devices, batches, B, ...]
 Read = Callable[[Array, Array], Batch]  # number of a batch, positions of its images in the stream -> images
-PURPOSES = ("init", "train", "valid", "sample")
+PURPOSES = ("init", "train", "valid", "sample", "sample labels")
 
 
 def stream(seed: int, purpose: str) -> Key:

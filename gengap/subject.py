@@ -157,6 +157,7 @@ def build(
     name=naming(sight.classifier),
     test=examples(test, number, seed),
     shares=np.bincount(test.label, minlength=len(test.classes)) / len(test.label),
+    class_counts=np.array(run.class_counts),
     train=examples(train, number, seed),
     own_encoder=own,
     encode=encode if own or updates else None,

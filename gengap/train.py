@@ -221,7 +221,7 @@ def loop(config, program, state, dataset, validation, checkpoints, log, asked_to
       last = last or done_early(log, config)
     if validation.generate and (last or step % config.sample_every == 0):
       with window.paused():
-        log.picture(step, validation.samples(state))
+        log.picture(step, validation.grid(state))
     if last or step % config.checkpoint_every == 0:
       with window.paused():
         check_weights(state, step)

@@ -8,7 +8,7 @@ import numpy as np
 
 from gengap import data, metrics, step
 from gengap.errors import InputError, suggest
-from gengap.method import Config, Nets, State
+from gengap.method import Array, Config, Nets, State, draw_labels
 from gengap.networks import convolution
 from gengap.program import Program, put
 
@@ -57,7 +57,9 @@ class Validation:
     self.z = jax.random.normal(
       step.stream(seed, "sample"), (-(-self.count // GRID) * GRID, method.latent_dim)
     )
-    self.label = jnp.arange(len(self.z)) % program.spec.num_classes
+    uniform = jax.random.uniform(step.stream(seed, "sample labels"), (len(self.z),))
+    self.label = jnp.asarray(draw_labels(uniform, program.spec.class_counts))
+    self.grid_label = jnp.arange(GRID) % program.spec.num_classes  # a picture shows every class alike
     names = [f"valid/{name}" for name in self.lowered.out_info] + [ENERGY] * bool(self.generate)
     if config.best not in names:
       raise InputError(
@@ -69,12 +71,23 @@ class Validation:
     """The program that scores a batch of held-out images."""
     return self.lowered.compile(convolution.compiler_options())
 
-  def samples(self, state: State, n: int = GRID) -> np.ndarray:
-    """Returns the images [n, H, W, C] of the run's first n latents, always the same (a generator's)."""
+  def grid(self, state: State) -> np.ndarray:
+    """Returns samples for a picture, [GRID, H, W, C]: one class after the other, always the same latents."""
+    return self.generated(state, self.z[:GRID], self.grid_label)
+
+  def samples(self, state: State) -> np.ndarray:
+    """Returns samples to compare with the held-out images, [count, H, W, C], always of the same latents.
+
+    Labels have the class frequencies of the training images.
+    """
+    return self.generated(state, self.z, self.label)[: self.count]
+
+  def generated(self, state: State, z: Array, label: Array) -> np.ndarray:
+    """Returns a generator's images of latents [N, latent_dim], N a multiple of GRID: [N, H, W, C]."""
     assert self.generate
     nets = shown(state)
-    parts = [self.generate(nets, self.z[i : i + GRID], self.label[i : i + GRID]) for i in range(0, n, GRID)]
-    return np.concatenate([np.asarray(p) for p in parts])[:n]
+    parts = [self.generate(nets, z[i : i + GRID], label[i : i + GRID]) for i in range(0, len(z), GRID)]
+    return np.concatenate([np.asarray(p) for p in parts])
 
   def scores(self, state: State) -> dict[str, float]:
     """Returns the turns' numbers and, of a generator, the energy distance of its images to held-out ones."""
@@ -82,7 +95,7 @@ class Validation:
     means = {f"valid/{k}": float(np.mean([float(s[k]) for s in seen])) for k in seen[0]}
     if not self.generate:
       return means
-    return means | {ENERGY: metrics.energy_distance(self.samples(state, self.count), self.images)}
+    return means | {ENERGY: metrics.energy_distance(self.samples(state), self.images)}
 
 
 def shown(state: State) -> Nets:

@@ -56,6 +56,7 @@ def linear_subject(matrix=MATRIX, shift=0.0, **rest):
     see=flat,
     name=lambda images: 20 * encode(images, None)[:, :1] * np.array([-1.0, 1.0]),
     shares=np.array([0.5, 0.5]),
+    class_counts=np.array([1, 1]),
     test=examples(1),
     train=examples(2),
     own_encoder=True,

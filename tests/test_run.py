@@ -1,18 +1,24 @@
 """Reloading a trained model for analysis."""
 
+import json
 import shutil
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import tiny
 from test_train import config
 
 import gengap
-from gengap import train
+from gengap import data, metrics, program, step, train, validate
+from gengap.checkpoint import text_checksum
 from gengap.errors import InputError
+from gengap.method import Batch, Spec, draw_labels
+from gengap.run import TRAINING_FREQUENCIES, Run
 
 KEY = jax.random.key(0)
+COUNTS = (900, 100)  # images of two classes
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +110,86 @@ def test_a_checkpoint_with_damaged_metadata_is_told_of(workdirs, tmp_path):
   with pytest.raises(InputError, match=r"checkpoint .*8 cannot be read"):
     gengap.load(broken)
   assert gengap.load(broken, 4).step == 4
+
+
+# Labels of samples
+
+
+def images_of(label, rng):
+  """Images [N, 8, 8, 1] whose brightness tells their class."""
+  return np.clip(label[:, None, None, None] - 0.5 + 0.1 * rng.standard_normal((len(label), 8, 8, 1)), -1, 1)
+
+
+def perfect(conditional=True):
+  """A method that makes new real images of each label."""
+
+  def generate(nets, z, label):
+    return jnp.clip(label[:, None, None, None] - 0.5 + 0.1 * z.reshape(-1, 8, 8, 1), -1, 1)
+
+  return tiny.method("cgan")._replace(latent_dim=64, generate=generate, conditional=conditional)
+
+
+def test_labels_have_the_frequencies_of_the_data():
+  assert draw_labels([0, 0.299, 0.3, 0.999], [0, 3, 0, 7, 0]).tolist() == [1, 1, 3, 3]  # no empty class
+  uniform = np.float32(1 - 2**-24)  # the largest that JAX draws
+  assert draw_labels([uniform], [10**9, 1, 0]).tolist() == [0]
+  drawn = draw_labels(jax.random.uniform(KEY, (20_000,)), COUNTS)
+  assert drawn.mean() == pytest.approx(0.1, abs=0.01)
+
+
+def test_samples_of_a_perfect_conditional_generator_are_as_good_as_real_images():
+  rng = np.random.default_rng(0)
+  label = np.repeat([0, 1], COUNTS)
+  real = {name: images_of(label, rng).reshape(1000, -1) for name in ("test", "train")}
+  run = Run(config("cgan"), 1, Spec((8, 8, 1), 2, class_counts=COUNTS), perfect(), {})
+  drawn = np.asarray(run.sample(KEY, 1000)).reshape(1000, -1)
+  floor = metrics.frechet_from_features(real["test"], real["train"])
+  assert metrics.frechet_from_features(real["test"], drawn) < 1.2 * floor + 0.1
+  assert abs(metrics.kid(real["test"], drawn)[0]) < 0.01
+  uniform = np.asarray(run.sample(KEY, 1000, label=np.arange(1000) % 2)).reshape(1000, -1)
+  assert metrics.frechet_from_features(real["test"], uniform) > 10 * floor
+
+
+def test_the_energy_distance_of_a_perfect_conditional_generator_is_zero():
+  rng, label = np.random.default_rng(0), np.random.default_rng(1).permutation(np.repeat([0, 1], COUNTS))
+  images = np.rint((images_of(label, rng) + 1) * 127.5).astype(np.uint8)
+  held_out = data.Dataset(images, label.astype(np.int32), ("a", "b"), {})
+  c = config("cgan", best="valid/energy_distance", eval_images=1000)
+  method, spec = perfect(), program.spec_of(c, held_out)
+  assert spec.class_counts == COUNTS
+  slots, place = program.devices()
+  example = Batch(jnp.zeros((1, 8, 8, 1)), jnp.zeros(1, jnp.int32))
+  shapes = jax.eval_shape(lambda: step.init(method, 0, example, ema=0))
+  seen = validate.Validation(
+    program.Program(method, spec, slots, None, 1, 1, place, shapes, 0.0, None), c, held_out
+  )
+  state = shapes._replace(ema={}, nets={})
+  assert abs(metrics.energy_distance(seen.samples(state), seen.images)) < 0.02
+  bright = seen.grid(state).mean((1, 2, 3)) > 0
+  assert bright.tolist() == [False, True] * 32  # a picture shows every class
+
+
+def test_a_checkpoint_holds_the_frequencies_and_older_ones_get_them_from_the_data(tmp_path, capsys):
+  c = config("cgan", best="valid/energy_distance", steps=4)
+  train.train(c, tmp_path / "run")
+  counts = tuple(np.bincount(program.load_data(c, "train").label).tolist())
+  run = gengap.load(tmp_path / "run")
+  assert run.spec.class_counts == counts
+  assert run.label_frequencies == TRAINING_FREQUENCIES
+  assert run._replace(method=run.method._replace(conditional=False)).label_frequencies is None
+  drawn = np.asarray(run.sample(KEY, 40))
+  (path,) = tmp_path.glob("run/checkpoints/4/meta/metadata")
+  meta = json.loads(path.read_text())
+  del meta["spec"]["class_counts"]  # as it was written before there were any
+  meta["crc32"]["meta"] = text_checksum(meta)
+  path.write_text(json.dumps(meta))
+  older = gengap.load(tmp_path / "run")
+  assert older.spec.class_counts == counts
+  np.testing.assert_array_equal(older.sample(KEY, 40), drawn)
+  written = json.loads((tmp_path / "run/config.json").read_text())
+  (tmp_path / "run/config.json").write_text(json.dumps(written | {"dataset": "mnist", "data_dir": "gone"}))
+  capsys.readouterr()
+  blind = gengap.load(tmp_path / "run")
+  assert "labels of samples are uniform" in capsys.readouterr().err
+  assert blind.class_counts == (1, 1, 1, 1)
+  assert blind.label_frequencies.startswith("uniform")

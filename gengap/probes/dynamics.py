@@ -58,7 +58,7 @@ def probe(subject: Subject, options: Options) -> Found:
     reached than were before, to the end. NaN: it did not happen.
   """
   n, rng = max(NEIGHBOUR + 1, options.number // 2), options.rng(0)
-  z, label = rng.standard_normal((n, subject.latent_dim)), rng.integers(0, len(subject.classes), n)
+  z, label = rng.standard_normal((n, subject.latent_dim)), subject.labels(rng, n)
   real, apart = subject.see(subject.test.image), diversity(subject.test.image)
   floor = score(subject.train.image[:n], subject.see(subject.train.image[:n]), apart, real)
   seen: dict[int, dict[str, estimate.Estimate]] = {}

@@ -217,7 +217,7 @@ def probe(subject: Subject, options: Options) -> Found:
   """
   number, rng = max(2, options.number // 10), options.rng(0)
   real = subject.see(subject.test.image)
-  label = rng.integers(0, len(subject.classes), number)
+  label = subject.labels(rng, number)
   a, b = rng.standard_normal((2, number, subject.latent_dim))
   random = Ends(a, b, label, label)
   kinds: dict[str, Ends | str] = {"random": random}

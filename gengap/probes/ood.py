@@ -106,7 +106,7 @@ def probe(subject: Subject, options: Options) -> Found:
   images, numbers = {"real": subject.train.image[:n]}, {}
   for i, (name, draw_) in enumerate(priors.items()):
     rng = options.rng(i)
-    label = rng.integers(0, len(subject.classes), n)
+    label = subject.labels(rng, n)
     images[name] = subject.generate(draw_(rng, n, subject.latent_dim), label)
   for name, x in images.items():
     seen = score(x, subject.see(x), subject.name(x) if subject.name else None, real)

@@ -130,11 +130,11 @@ def probe(subject: Subject, options: Options) -> Found:
   dim, rng = subject.latent_dim, options.rng(0)
   n = int(np.clip(10 * options.number // dim, 8, options.number))
   z, again = rng.standard_normal((2, n, dim))
-  label = rng.integers(0, len(subject.classes), n)
+  label = subject.labels(rng, n)
   seen = effects(subject, z, again, label)
   ranks, numbers = rank(seen)
   places = int(np.clip(2 * options.number // dim, 4, 64))
-  here, kinds = rng.standard_normal((places, dim)), rng.integers(0, len(subject.classes), places)
+  here, kinds = rng.standard_normal((places, dim)), subject.labels(rng, places)
   jac = jacobian(subject, here, kinds)
   metric = jac.swapaxes(1, 2) @ jac
   numbers |= geometry(metric)

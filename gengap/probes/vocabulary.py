@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from matplotlib.figure import Figure
 
+from gengap.method import draw_labels
 from gengap.probes.estimate import Estimate
 
 Array: TypeAlias = np.ndarray
@@ -34,7 +35,8 @@ class Subject(NamedTuple):
   generate: Generate
   see: Callable[[Array], Array]  # images -> features [N, F]
   name: Callable[[Array], Array] | None  # images -> logits [N, classes] of a classifier
-  shares: Array  # [classes] of the data
+  shares: Array  # [classes] of the test images
+  class_counts: Array  # [classes], training images of each
   test: Examples
   train: Examples
   own_encoder: bool  # whether `encode` is a part of the model, or was fitted to it
@@ -46,6 +48,10 @@ class Subject(NamedTuple):
   elbo: Callable[[Array], Array] | None = None  # images -> [N] nats
   outside: Array | None = None  # images of other data
   centre: Callable[[Array], Array] | None = None  # images -> [N, 2], of the only blob; NaN without one
+
+  def labels(self, rng: np.random.Generator, number: int) -> Array:
+    """Draws classes [number] as often as they occur among the training images."""
+    return draw_labels(rng.uniform(size=number), self.class_counts)
 
 
 class Options(NamedTuple):
