@@ -91,7 +91,7 @@ def posterior(run: Run, key: Key, images: Images, draws: int = 8) -> Numbers:
     mean, log_std = chunked(functools.partial(jax.jit(of_x), run.nets), x)
     units = np.asarray(kl.to_prior(mean, log_std).mean(0), np.float64)
     found["kl_per_unit"] = np.sort(units)[::-1].round(4).tolist()
-  active = kl.active_units(mean.mean(0), (mean**2).mean(0))
+  active = kl.active_units(mean)
   found |= {"active_units": int(active), "latents": z.shape[1]}
   if len(z) > z.shape[1]:
     found["aggregate"] = aggregate(z)

@@ -5,11 +5,12 @@ gradient. `gengap.step` does that, once, for every method.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import jax
 import numpy as np
 import optax
+from jax import lax
 
 Config: TypeAlias = Any  # an ml_collections.ConfigDict, whose fields no type checker knows
 Array: TypeAlias = jax.Array
@@ -20,6 +21,7 @@ Nets: TypeAlias = dict[str, dict[str, Any]]  # player -> Linen variables
 Metrics: TypeAlias = dict[str, Array]  # name -> scalar
 
 AXIS = "devices"  # the mapped axis over which gradients and batch statistics are averaged
+Tree = TypeVar("Tree")  # of arrays
 
 
 class Batch(NamedTuple):
@@ -29,9 +31,26 @@ class Batch(NamedTuple):
   label: Array  # [B] int32
 
 
-# own params, everybody's variables, a batch, one key per example, the step
-# -> loss, (changed variables, numbers to log)
 Loss: TypeAlias = Callable[[Params, Nets, Batch, Keys, Array], tuple[Array, tuple[Nets, Metrics]]]
+"""Own params, all variables, batch, one key per example, step -> loss, (changed variables, numbers to log).
+
+Each device calls the loss with its slice of the batch, and `gengap.step` averages the loss, its gradient and
+the numbers to log over the devices. A mean over examples therefore needs no care. Any other function of the
+batch (a variance, a ratio of means, a median, a distance between pairs, the absolute value of a mean) must be
+computed from `whole_batch` of the examples; otherwise it depends on the number of devices.
+"""
+
+
+def whole_batch(tree: Tree) -> Tree:
+  """Gathers arrays [B, ...] of one entry per example from all devices: [B * devices, ...], in order.
+
+  Every device then computes the same function of the whole batch. The gradient is exact: on each device it is
+  the derivative by the device's own examples times the number of devices, so that its mean over the devices
+  is the gradient of the whole batch's loss. On one device, returns the arrays as they are.
+  """
+  if lax.axis_size(AXIS) == 1:
+    return tree
+  return jax.tree.map(lambda x: lax.all_gather(x, AXIS, tiled=True), tree)
 
 
 class Turn(NamedTuple):

@@ -11,7 +11,7 @@ import pytest
 import tiny
 
 from gengap.errors import InputError
-from gengap.method import Batch, Spec
+from gengap.method import AXIS, Batch, Spec
 from gengap.methods import METHODS, adversarial, defaults, gan, parts
 from gengap.networks import NETWORKS, Family, spectral
 
@@ -125,7 +125,11 @@ def play(m, turn, x, keys=KEYS):
     value, (_, seen) = t.loss(params, nets, x, keys, jnp.int32(0))
     return value, (value, seen)
 
-  grads, (loss, seen) = jax.jit(jax.grad(f, has_aux=True))(nets[t.player]["params"])
+  def one_device(_):
+    return jax.grad(f, has_aux=True)(nets[t.player]["params"])
+
+  on_one_device = jax.jit(jax.vmap(one_device, axis_name=AXIS))(jnp.arange(1))
+  grads, (loss, seen) = jax.tree.map(lambda v: v[0], on_one_device)
   return float(loss), {k: float(v) for k, v in seen.items()}, grads, nets
 
 

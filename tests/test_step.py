@@ -13,7 +13,7 @@ import pytest
 import tiny
 
 from gengap import step
-from gengap.method import Method, Turn
+from gengap.method import AXIS, Method, Turn, whole_batch
 
 METHODS = ["wgan_gp", "vae"]
 
@@ -54,6 +54,34 @@ def test_one_device_gives_what_eight_give():
   check = pathlib.Path(__file__).parent / "check_devices.py"
   done = subprocess.run([sys.executable, str(check)], capture_output=True, text=True, env=env)
   assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+
+
+def squared_mmd(x, y):
+  """Squared maximum mean discrepancy of [N, D] and [N, D]: a loss that is no mean over examples."""
+
+  def kernel(a, b):
+    return jnp.exp(-0.1 * jnp.sum((a[:, None] - b) ** 2, -1))
+
+  return jnp.mean(kernel(x, x) + kernel(y, y) - 2 * kernel(x, y))
+
+
+@pytest.mark.parametrize("devices", [1, 2, 4])
+def test_the_gradient_of_a_whole_batch_loss_is_exact(devices):
+  """A map over AXIS stands for the devices; a second term is a mean over examples, as most losses are."""
+  x, y = np.random.default_rng(0).normal(size=(2, 8, 3)).astype(np.float32)
+  weights = jnp.array([0.5, -1.0, 2.0])
+
+  def loss(weights, x, y, gather=lambda tree: tree):
+    made, real = gather((x * weights, y))
+    return squared_mmd(made, real) + jnp.mean(jnp.sum((x * weights) ** 2, -1))
+
+  def one(x, y):
+    return step.mean_over_devices(jax.value_and_grad(loss)(weights, x, y, whole_batch))
+
+  slices = (v.reshape(devices, -1, 3) for v in (x, y))
+  found = jax.tree.map(lambda v: v[0], jax.vmap(one, axis_name=AXIS)(*slices))
+  want = jax.value_and_grad(loss)(weights, x, y)
+  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), found, want)
 
 
 def recorder(repeats):

@@ -212,7 +212,14 @@ def test_free_bits_are_of_the_batch_and_not_of_an_image(by_hand):
 def test_active_units_by_hand():
   """The means of three latents over four images: constant, barely moving, moving."""
   means = np.array([[1.0, 0.0, 0.0], [1.0, 0.1, 0.0], [1.0, 0.0, 1.0], [1.0, 0.1, 1.0]])
-  assert float(kl.active_units(jnp.asarray(means.mean(0)), jnp.asarray((means**2).mean(0)))) == 1
+  assert float(kl.active_units(jnp.asarray(means))) == 1
+
+
+def test_active_units_need_two_images_and_an_unbiased_variance():
+  """The unbiased variance of 0 and 0.15 is 0.01125, and half of that if divided by n."""
+  assert np.isnan(kl.active_units(jnp.ones((1, 3))))
+  assert float(kl.active_units(jnp.array([[0.0], [0.15]]))) == 1
+  assert float(kl.active_units(jnp.array([[0.0], [0.13]]))) == 0
 
 
 def test_the_kl_of_every_latent_by_hand():

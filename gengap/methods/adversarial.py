@@ -22,7 +22,7 @@ import optax
 from jax import lax
 
 from gengap.errors import InputError
-from gengap.method import Array, Batch, Key, Keys, Method, Metrics, Nets, Params, Spec, Turn
+from gengap.method import Array, Batch, Key, Keys, Method, Metrics, Nets, Params, Spec, Turn, whole_batch
 from gengap.methods import parts
 from gengap.methods.gan import Objective
 from gengap.networks import spectral
@@ -58,7 +58,7 @@ class Game(NamedTuple):
     real_score, fake_score = jnp.split(self.critic.apply(weights, images, labels, both), 2)
     loss = self.objective.critic(real_score, fake_score)
     seen = scores(real_score, fake_score, self.objective.boundary)
-    seen["diversity"] = mean_distance(fake) / mean_distance(batch.image)
+    seen["diversity"] = diversity(fake, batch.image)
     if self.objective.penalty:
       e = parts.uniform(mix_keys)[:, None, None, None]
       mixed = e * batch.image + (1 - e) * fake
@@ -115,8 +115,14 @@ def scores(real: Array, fake: Array, boundary: float | None) -> Metrics:
   return seen
 
 
+def diversity(fake: Array, real: Array) -> Array:
+  """Mean distance between the batch's generated images over that between its real ones; NaN for one image."""
+  fake, real = lax.stop_gradient(whole_batch((fake, real)))
+  return mean_distance(fake) / mean_distance(real)
+
+
 def mean_distance(images: Array) -> Array:
-  """Mean Euclidean distance of the pairs among images [B, ...] of one device; NaN where there is only one."""
+  """Mean Euclidean distance of the pairs among images [B, ...]; NaN if there is only one."""
   x = images.reshape(len(images), -1)
   square = jnp.sum(x**2, -1)
   products = jnp.dot(x, x.T, precision="highest")

@@ -9,7 +9,7 @@ dimensions and averaged over the batch. `likelihoods` has the choices of p(x | z
   kl, kl_sample     closed form, and its estimate from the one z of each image; with a flow, both the estimate
   elbo              nats an image, all constants, beta = 1
   bits              -elbo in bits a dimension, of 8-bit images (of binarised ones where they are)
-  active_units      latents whose mean varies over the batch by more than 0.01
+  active_units      latents whose mean has a variance above 0.01 in the batch; NaN for a batch of one image
 """
 
 import functools
@@ -20,28 +20,39 @@ from typing import Any, TypeAlias
 import jax.numpy as jnp
 import optax
 
-from gengap.method import Array, Batch, Density, Key, Keys, Method, Metrics, Nets, Params, Spec, Turn
+from gengap.method import (
+  Array,
+  Batch,
+  Density,
+  Key,
+  Keys,
+  Method,
+  Metrics,
+  Nets,
+  Params,
+  Spec,
+  Turn,
+  whole_batch,
+)
 from gengap.methods import kl, parts
 from gengap.methods.likelihoods import Likelihood
 from gengap.methods.posteriors import Gaussian, Sample
-from gengap.step import mean_over_devices
 
 # q(z | x), a sample of it, the step -> what it costs in nats, and numbers to log
 Cost: TypeAlias = Callable[[Gaussian, Sample, Array], tuple[Array, Metrics]]
 
 
 def told(mean: Array, log_std: Array) -> tuple[Array, Array]:
-  """What Gaussians [B, D] tell in the mean over the batch: KL of every latent [D], number of active units."""
-  seen = kl.to_prior(mean, log_std), mean, mean**2
-  units, *moments = mean_over_devices([jnp.mean(value, 0) for value in seen])
-  return units, kl.active_units(*moments)
+  """Returns the batch's mean KL of every latent [D] and its number of active units, of Gaussians [B, D]."""
+  mean, log_std = whole_batch((mean, log_std))
+  return jnp.mean(kl.to_prior(mean, log_std), 0), kl.active_units(mean)
 
 
 def sampled(price: kl.Price) -> Cost:
   """What a posterior costs of which only samples tell the KL."""
 
   def cost(q: Gaussian, drawn: Sample, step: Array) -> tuple[Array, Metrics]:
-    rate = mean_over_devices(jnp.mean(kl.of_sample(q.log_std, *drawn)))
+    rate = jnp.mean(whole_batch(kl.of_sample(q.log_std, *drawn)))
     paid, priced = price(rate, step)
     return paid, priced | {"kl": rate, "kl_sample": rate}
 
@@ -64,7 +75,7 @@ def closed_form(price: kl.Price, free_bits: float, levels: tuple[int, ...] = ())
     paid, priced = price(kl.spared(groups, free_bits), step)
     seen = {
       "kl": units.sum(),
-      "kl_sample": mean_over_devices(jnp.mean(kl.of_sample(q.log_std, *drawn))),
+      "kl_sample": jnp.mean(kl.of_sample(q.log_std, *drawn)),
       "active_units": active,
     }
     return paid, priced | seen | {f"level_{i + 1}": groups[i] for i in range(len(levels))}

@@ -36,12 +36,14 @@ def log_prior(z: Array) -> Array:
   return -0.5 * jnp.sum(z**2 + math.log(2 * math.pi), -1)
 
 
-def active_units(first: Array, second: Array) -> Array:
-  """Number of latents whose mean varies over the data, from the mean's two moments [D] -> [].
+def active_units(mean: Array) -> Array:
+  """Number of latents whose posterior mean varies over the images, [N, D] -> []; NaN if N is 1.
 
-  Burda et al. (2016, arXiv:1509.00519), section 5: Var_x(E_q(z | x) z) > 0.01.
+  Burda et al. (2016, arXiv:1509.00519), section 5: Var_x(E_q(z | x) z) > 0.01, with the unbiased variance.
   """
-  return jnp.sum(second - first**2 > ACTIVE)
+  if len(mean) < 2:
+    return jnp.full((), jnp.nan)
+  return jnp.sum(jnp.var(mean, axis=0, ddof=1) > ACTIVE).astype(jnp.float32)
 
 
 class Price(NamedTuple):

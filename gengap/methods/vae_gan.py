@@ -26,7 +26,7 @@ import jax.numpy as jnp
 from gengap.errors import InputError
 from gengap.method import Array, Batch, Key, Keys, Method, Metrics, Nets, Params, Spec, Turn
 from gengap.methods import elbo, kl, parts
-from gengap.methods.adversarial import kept, mean_distance, scores
+from gengap.methods.adversarial import diversity, kept, scores
 from gengap.methods.gan import log_sigmoid
 from gengap.networks.players import Critic, Generator
 
@@ -101,7 +101,7 @@ class Game(NamedTuple):
     real, copied, faked = jnp.split(score, 3)
     value = -jnp.mean(log_sigmoid(real) + log_sigmoid(-copied) + log_sigmoid(-faked))
     seen = scores(real, faked, boundary=0.0)
-    return value, ({}, seen | {"diversity": mean_distance(fake) / mean_distance(batch.image)})
+    return value, ({}, seen | {"diversity": diversity(fake, batch.image)})
 
   def decoder_loss(self, params: Params, nets: Nets, batch: Batch, keys: Keys, step: Array):
     """Gamma L_llike, and both kinds of images to pass as real."""

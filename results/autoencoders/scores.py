@@ -37,7 +37,7 @@ def found(folder: pathlib.Path, name: str) -> dict[str, Run]:
 def told(run: Run, images: np.ndarray) -> dict[str, float]:
   """KL of a Gaussian posterior in closed form, and its active units."""
   mean, log_std = run.encode(images)
-  units = kl.active_units(mean.mean(0), (mean**2).mean(0))
+  units = kl.active_units(mean)
   return {"kl": float(kl.to_prior(mean, log_std).mean(0).sum()), "active_units": int(units)}
 
 
