@@ -1,5 +1,6 @@
 """Command lines: paths, config files and values as they are typed, and the errors of wrong ones."""
 
+import os
 import pathlib
 import re
 import runpy
@@ -76,7 +77,8 @@ def parse(flags: absl_flags.FlagValues, argv: Sequence[str]) -> list[str]:
     flags[name].unparse()
   check_config_file(config_path(argv))
   try:
-    rest = flags(list(argv))[1:]
+    home = os.path.expanduser("~")
+    rest = flags([re.sub("^--config=~(?=/)", f"--config={home}", argument) for argument in argv])[1:]
     if "config" in flags and flags["config"].value is not None:
       flags["config"].value.keys()  # a file that could not be read is told of only when it is used
     return rest
@@ -103,7 +105,8 @@ def given(argv: Sequence[str]) -> list[tuple[str, str]]:
 
 def config_path(argv: Sequence[str]) -> str:
   """Returns the file that --config=FILE[:DATASET] names; empty without one."""
-  return dict(given(argv)).get("config", "").partition(":")[0]
+  value = dict(given(argv)).get("config", "")
+  return value if paths.URL.match(value) else value.partition(":")[0]
 
 
 def check_config_file(path: str) -> None:
@@ -112,12 +115,12 @@ def check_config_file(path: str) -> None:
   Raises:
     InputError: it is not; names the nearest one, or where configs are.
   """
-  if not path or pathlib.Path(path).is_file():
+  if not path or (file := paths.local(path, "--config")).is_file():
     return
-  file = pathlib.Path(path)
   checkout = pathlib.Path(__file__).parents[1]
   near = [str(p) for p in (*file.parent.glob("*.py"), *pathlib.Path("configs").glob("*.py"))]
-  hint = suggest(path, near) or suggest(f"configs/{file.stem}.py", near)
+  bare = f"configs/{file.stem}.py"
+  hint = suggest(path, near) or (f"; did you mean {bare!r}?" if bare in near else "")
   if not near and (checkout / path).is_file():
     hint = f"; did you mean {str(checkout / path)!r}?"
   elif not near:

@@ -242,7 +242,7 @@ def write(run: Run, found: Numbers, path: pathlib.Path) -> None:
 def main(rest: list[str]) -> None:
   """Checks the flags, then judges and writes."""
   cli.require(rest, workdir=WORKDIR.value)
-  for flag, least in ((SAMPLES, 1), (NUM_SAMPLES, 2), (NUM_IMAGES, 2)):
+  for flag, least in ((SAMPLES, 1), (NUM_SAMPLES, 2), (NUM_IMAGES, 2), (SEED, 0)):
     if flag.value < least:
       raise InputError(f"--{flag.name} is {flag.value}; it must be at least {least}")
   known = (*score.METRICS, *MEASURES)

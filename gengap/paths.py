@@ -48,6 +48,8 @@ def local(path: Path, name: str = "") -> pathlib.Path:
   given = f"{name}={text}" if name else text or "the path"
   if not text.strip():
     raise InputError(f"{given}: it is empty; name a file or a folder")
+  if text.startswith("--"):
+    raise InputError(f"{given}: that is a flag; name a path before it")
   if url := URL.match(text):
     raise InputError(f"{given}: gengap reads and writes local files only; {instead(url[1].lower(), text)}")
   try:
