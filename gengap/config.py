@@ -127,7 +127,7 @@ def check_workdir(workdir: pathlib.Path, config: Config) -> None:
     for folder in (workdir, *(workdir / name for name in FOLDERS)):
       paths.check_writable(folder, "--workdir")
     if (workdir / LOCK).exists():
-      with (workdir / LOCK).open("rb") as file:
+      with writing(workdir), (workdir / LOCK).open("rb") as file:
         lock(file, workdir)  # and let go of it
   if (workdir / "config.json").exists():
     check_same(workdir, config)
@@ -167,25 +167,33 @@ def lock(file: IO, workdir: pathlib.Path) -> None:
 
 
 @contextlib.contextmanager
+def writing(workdir: pathlib.Path) -> Iterator[None]:
+  """Turns what the disk refuses into an InputError that names the workdir and the file."""
+  try:
+    yield
+  except OSError as error:
+    where = f" ({error.filename})" if error.filename else ""
+    raise InputError(f"--workdir={workdir} cannot be written: {error.strerror or error}{where}") from error
+
+
+@contextlib.contextmanager
 def claimed(workdir: pathlib.Path, config: Config) -> Iterator[None]:
   """Makes the workdir, keeps other runs out of it, and writes config.json unless it is there.
 
   Raises:
-    InputError: the folder cannot be written, another process trains there, or has since, by another config.
+    InputError: the folder cannot be written, then or while it is used; another process trains there, or has
+      since, by another config.
   """
   path, scratch = workdir / "config.json", workdir / "config.json.tmp"
-  with contextlib.ExitStack() as stack:
+  with writing(workdir), contextlib.ExitStack() as stack:
     if processes.first():
-      try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        lock(stack.enter_context((workdir / LOCK).open("w")), workdir)
-        if path.exists():
-          check_same(workdir, config)
-        else:
-          scratch.write_text(json.dumps(plain(config), indent=2) + "\n")
-          scratch.replace(path)
-      except OSError as error:
-        raise InputError(f"--workdir={workdir} cannot be written: {error.strerror}") from error
+      workdir.mkdir(parents=True, exist_ok=True)
+      lock(stack.enter_context((workdir / LOCK).open("w")), workdir)
+      if path.exists():
+        check_same(workdir, config)
+      else:
+        scratch.write_text(json.dumps(plain(config), indent=2) + "\n")
+        scratch.replace(path)
     processes.meet()
     yield
 

@@ -19,7 +19,7 @@ from clu import parameter_overview
 from gengap import budget, data, paths, processes
 from gengap import config as settings
 from gengap.checkpoint import Checkpoints
-from gengap.errors import InputError, NonFiniteError
+from gengap.errors import NonFiniteError
 from gengap.health import Watch, oscillation
 from gengap.log import Log, Silence, say
 from gengap.method import Array, Config, Metrics, Nets, State
@@ -182,8 +182,6 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
       say(describe(program, config, dataset, state) if log.fresh else f"resuming at step {int(state.step)}")
       try:
         return loop(config, program, state, dataset, validation, checkpoints, log, asked_to_stop)
-      except OSError as error:
-        raise InputError(f"--workdir={workdir} cannot be written: {error.strerror or error}") from error
       finally:
         checkpoints.close()
         log.close()

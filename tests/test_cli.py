@@ -118,15 +118,23 @@ def test_a_batch_that_the_devices_cannot_share(tmp_path):
   assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("place", ["/proc/run", "{file}", "{file}/run"])
-def test_a_workdir_that_cannot_be(place, tmp_path):
+@pytest.mark.parametrize("place", ["/proc/run", "{file}/run", "gs://bucket/run"])
+def test_a_workdir_that_cannot_be_is_said_first(place, tmp_path, monkeypatch):
+  monkeypatch.chdir(ROOT)
   (tmp_path / "file").write_text("mine")
-  workdir = place.format(file=tmp_path / "file")
-  status, _, said = call(VAE, "--config.method_args.network=dense", *SMALL, f"--workdir={workdir}")
+  workdir, said = place.format(file=tmp_path / "file"), tmp_path / "said"
+  status, said = forked.call("gengap.main", [VAE, "--workdir", workdir], said)
   assert status == 2, said
-  assert said.splitlines()[-1].startswith("error: --workdir=")
-  assert "Traceback" not in said
+  assert len(said.splitlines()) == 1, said
+  assert said.startswith(f"error: --workdir={workdir}")
   assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_platform_that_is_not_there_is_one_line(tmp_path):
+  status, _, said = call(VAE, f"--workdir={tmp_path / 'run'}", JAX_PLATFORMS="nonsense")
+  assert (status, len(said.splitlines())) == (2, 1), said
+  assert said.startswith("error: JAX_PLATFORMS=nonsense: JAX finds no such device here")
+  assert not (tmp_path / "run").exists()
 
 
 def test_the_workdir_of_another_config(tmp_path):

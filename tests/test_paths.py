@@ -125,6 +125,17 @@ def test_a_file_in_the_way_of_a_run_is_said_before_anything_is_compiled(tmp_path
   assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+def test_a_folder_in_the_way_of_a_file_of_a_run_is_an_error(tmp_path):
+  (tmp_path / "metrics.jsonl").mkdir()
+  words = r"cannot be written: Is a directory \(.*metrics.jsonl\)"
+  with pytest.raises(InputError, match=words), train.settings.claimed(tmp_path, config("vae")):
+    train.Log(tmp_path, 0, 4)
+  (tmp_path / "lock").unlink()
+  (tmp_path / "lock").mkdir()
+  with pytest.raises(InputError, match=r"cannot be written: Is a directory \(.*lock\)"):
+    train.settings.check_workdir(tmp_path, config("vae"))
+
+
 @pytest.fixture
 def no_cache(tmp_path, monkeypatch):
   """A cache that cannot be written, for a file is in its way."""
