@@ -55,7 +55,6 @@ def linear_subject(matrix=MATRIX, shift=0.0, **rest):
     generate=generate,
     see=flat,
     name=lambda images: 20 * encode(images, None)[:, :1] * np.array([-1.0, 1.0]),
-    shares=np.array([0.5, 0.5]),
     class_counts=np.array([1, 1]),
     test=examples(1),
     train=examples(2),
@@ -92,8 +91,10 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
 
 def test_corners_of_intervals():
   assert estimate.share(np.zeros(20, bool)).high == pytest.approx(0.161, abs=0.001)  # Wilson's for 0 of 20
-  assert np.isnan(estimate.mean([np.nan, np.inf])[0])
-  assert estimate.mean([np.nan, 2.0]).value == 2
+  assert np.isnan(estimate.mean([np.nan, np.nan])[0])
+  assert estimate.mean([np.nan, 2.0])[::3] == (2, 1)  # and says how many it leaves out
+  assert str(estimate.median([np.nan, 2.0])) == "2 (1 left out)"
+  assert estimate.mean([1.0, np.inf]).value == np.inf  # an infinite KL is not left out of the mean
   assert np.isnan(estimate.share([])[0])
   x = np.arange(40.0)
   seen = estimate.jackknife(np.mean, x, groups=20)  # of means it is the standard error of groups' means
@@ -152,10 +153,10 @@ def test_a_straight_path_is_even_and_a_jump_is_not():
   assert np.isnan(interpolation.detour(still))
 
 
-def test_a_linear_generator_has_the_path_length_of_its_matrix():
+def test_a_linear_generator_has_the_speed_of_its_matrix():
   """|A (b - a)|^2 of every path, and 2 |A|_F^2 in the mean over the prior."""
   found = interpolation.probe(linear_subject(), HOW._replace(number=6000)).numbers
-  assert linear_in(2 * np.sum(MATRIX**2), found["random linear/path_length"])
+  assert linear_in(2 * np.sum(MATRIX**2), found["random linear/squared_speed"])
   assert found["random linear/detour"].value == pytest.approx(1, abs=1e-6)
   assert found["random linear/abruptness"].value == pytest.approx(1, abs=1e-6)
   assert found["random spherical/detour"].value > 1.05
@@ -165,7 +166,7 @@ def test_the_classifier_is_unsure_between_two_classes_only():
   who = linear_subject()
   two = who.name
   named = lambda images: np.pad(two(images) / 10, [(0, 0), (0, 1)], constant_values=0.5)  # noqa: E731
-  who = who._replace(classes=("low", "high", "neither"), name=named, shares=np.array([0.4, 0.4, 0.2]))
+  who = who._replace(classes=("low", "high", "neither"), name=named, class_counts=np.array([4, 4, 2]))
   found = interpolation.probe(who, HOW._replace(number=2000)).numbers
   assert found["across linear/unsure"].low > found["within linear/unsure"].high
   x = np.abs(2 * who.encode(who.test.image, None)[:, 0])
@@ -207,7 +208,7 @@ def test_a_generator_of_one_class_has_no_paths_across():
   assert any("across classes" in note and "low" in note for note in found.notes)
   blind = interpolation.probe(one._replace(name=None), HOW)
   assert any("a classifier" in note for note in blind.notes)
-  assert "random linear/path_length" in blind.numbers
+  assert "random linear/squared_speed" in blind.numbers
   assert "random linear/unsure" not in blind.numbers
 
 
@@ -222,9 +223,9 @@ def test_a_conditional_generator_changes_class_at_one_latent():
   who = linear_subject(conditional=True, generate=generate)
   found = interpolation.probe(who, HOW).numbers
   assert {name.partition("/")[0] for name in found} >= {"across linear", "within spherical"}
-  assert "across spherical/path_length" not in found
-  assert found["across linear/path_length"].value == pytest.approx(16 * 0.3**2, rel=1e-3)
-  assert found["across linear/path_length"].low == pytest.approx(found["across linear/path_length"].high)
+  assert "across spherical/squared_speed" not in found
+  assert found["across linear/squared_speed"].value == pytest.approx(16 * 0.3**2, rel=1e-3)
+  assert found["across linear/squared_speed"].low == pytest.approx(found["across linear/squared_speed"].high)
   for _, label in asked[:-1]:
     np.testing.assert_allclose(label.sum(1), 1)
 
@@ -519,13 +520,39 @@ def test_classes_are_balanced():
 
 def test_onsets_by_hand():
   steps = [0, 10, 20, 30, 40]
-  assert dynamics.onset(steps, [True, False, True, True, True]) == 20
-  assert np.isnan(dynamics.onset(steps, [True, True, True, True, False]))
-  assert dynamics.onset(steps, [True] * 5) == 0
-  assert dynamics.dropping(steps, [1, 5, 10, 9, 9]) == 30
-  assert np.isnan(dynamics.dropping(steps, [1, 5, 10, 9, 10]))
-  assert np.isnan(dynamics.dropping(steps, [1, 5, 10, 10, 10]))
-  assert dynamics.dropping(steps, [9, 8, 7, 8, 8]) == 10
+  assert dynamics.onset(steps, [1, -1, 1, 1, 1])[:3] == (20, 10, 20)
+  assert np.isnan(dynamics.onset(steps, [1, 1, 1, 1, -1]).value)
+  assert np.isnan(dynamics.onset(steps, [1, 1, 1, 1, 0]).value)  # the last cannot tell
+  assert dynamics.onset(steps, [1] * 5)[:3] == (0, 0, 0)
+  assert dynamics.onset(steps, [-1, 0, 0, 1, 1])[:3] == (30, 0, 30)
+  assert dynamics.onset(steps, [-1, -1, 1, 0, 1])[:3] == (20, 10, 20)
+
+
+def test_a_class_is_dropped_only_where_the_samples_tell():
+  steps, even = [0, 10, 20, 30], np.array([0.9, 0.1])
+  counts = np.array([[900, 100], [880, 120], [1000, 0], [999, 1]])
+  found, gone = dynamics.dropping(steps, counts, even)
+  assert found[:3] == gone[1][:3] == (20, 10, 20)
+  assert np.isnan(dynamics.dropping(steps, counts // 50, even)[0].value)  # 20 samples of which none is of it
+  assert np.isnan(dynamics.dropping(steps, counts[::-1], even)[0].value)  # never there, then there
+  rare = np.array([[970, 30], [985, 15], [960, 40], [975, 25]])  # about a quarter of its share: not told
+  assert np.isnan(dynamics.dropping(steps, rare, even)[0].value)
+  n = dynamics.needed(0.1)
+  assert estimate.wilson(0, n)[1] < 0.25 * 0.1 <= estimate.wilson(0, n - 1)[1]
+  (note,) = dynamics.too_few(20, even)
+  assert "1 of 2 classes" in note and f"--num_samples={2 * n}" in note
+  assert not dynamics.too_few(n, even)
+
+
+def test_collapse_needs_an_interval_below_the_threshold():
+  wide, low, high = (
+    estimate.Estimate(0.3, 0.1, 0.5),
+    estimate.Estimate(0.3, 0.25, 0.35),
+    estimate.Estimate(1.0, 0.9, 1.1),
+  )
+  assert dynamics.collapse([0, 1, 2], [high, wide, low])[:3] == (2, 0, 2)
+  assert np.isnan(dynamics.collapse([0, 1, 2], [high, wide, wide]).value)
+  assert np.isnan(dynamics.collapse([0], [estimate.Estimate(0.0)]).value)  # too few images for an interval
 
 
 def test_diversity_is_the_distance_of_two_images():
@@ -571,7 +598,7 @@ def test_every_probe_answers_of_a_collapsed_generator(probe):
   still = {"generate": generate, "encode": encode, "history": lambda: iter([(0, generate), (1, generate)])}
   found = probe.probe(linear_subject(**still), HOW)
   assert found.numbers
-  assert found.figure.get_size_inches().min() > 0
+  assert found.draw().get_size_inches().min() > 0
 
 
 @pytest.mark.parametrize("probe", [interpolation, traversal, ood, latents, inversion, dynamics])
