@@ -206,7 +206,7 @@ def take(
   for name in names:
     try:
       found = ask(who, name, how)
-    except (ValueError, ArithmeticError) as error:  # bad input or numbers; the other probes go on
+    except (InputError, ValueError, ArithmeticError) as error:  # bad input or numbers; the other probes go on
       failed.append(f"{name} of {folder.name}: {error}")
       log.say(f"without {failed[-1]}")
       continue

@@ -2,19 +2,27 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cbook import is_math_text
+from matplotlib.text import Text
 from scipy import stats
 
+from gengap import probe as command
 from gengap.errors import InputError
 from gengap.probes import (
+  PROBES,
+  UNFIT,
   Examples,
   Options,
   Subject,
   disentangle,
   dynamics,
   estimate,
+  figure,
   interpolation,
   inversion,
   latents,
@@ -190,6 +198,29 @@ def test_ends_and_middles_are_medians_over_single_points():
   seen = interpolation.Walk(features, features, None, away[:, 0], away, None)
   for name in ("off_data", "off_data_ends"):
     assert linear_in(math.log(2), interpolation.score(seen)[name]), name
+
+
+def test_the_middle_is_the_middle():
+  """Of paths that are far, unsure and elsewhere at their middle only."""
+  away, named = np.ones((5, interpolation.STEPS + 1)), np.zeros((5, interpolation.STEPS + 1, 3))
+  middle = away.shape[1] // 2
+  assert middle * 2 + 1 == away.shape[1]
+  away[:, middle] = 9
+  named[..., 0] = 9
+  named[:, middle] = [0, 0.1, 0]
+  features = RNG.standard_normal((5, interpolation.STEPS + 1, 2))
+  found = interpolation.score(interpolation.Walk(features, features, named, away[:, 0], away, None))
+  assert found["off_data"].value == 9
+  assert found["off_data_ends"].value == 1
+  assert found["unsure"].value == found["elsewhere"].value == 1
+
+
+def test_what_is_no_number_is_neither_sure_nor_near():
+  assert interpolation.unsure(np.array([[np.nan, 1.0], [9.0, 0.0]])).value == 0.5
+  copies = np.zeros((4, 2))
+  assert np.isnan(interpolation.off_data(np.ones((1, 2)), copies)).all()  # real images have no distance
+  seen = estimate.bootstrap(lambda x: 1.0 if len(np.unique(x)) == 3 else np.nan, np.arange(3.0), resamples=0)
+  assert np.isnan(seen.low)
 
 
 def test_ends_are_of_the_classes_that_are_asked_for():
@@ -465,6 +496,19 @@ def test_a_vae_tells_its_kl_and_its_active_units():
   assert found.numbers["kl"].value == pytest.approx(found.detail["kl_per_unit"][0], abs=1e-3)
 
 
+def test_active_units_of_one_image_are_not_known():
+  means = np.random.default_rng(0).standard_normal((500, 2)) * [1, 0]
+  assert latents.active_units(means) == 1
+  assert np.isnan(latents.active_units(means[:1]))
+
+
+def test_codes_that_teach_one_class_only_have_no_linear_probe():
+  z, label = RNG.standard_normal((10, 3)), np.repeat([0, 1], [8, 2])
+  found = latents.separation(z, label)
+  assert "linear_probe" not in found and found["chance"].value == 0.6
+  assert np.isnan(latents.silhouette(z, np.arange(10)))
+
+
 # Inversion
 
 
@@ -614,3 +658,125 @@ def test_every_probe_is_a_function_of_its_seed(probe):
 def test_off_data_needs_real_images():
   with pytest.raises(InputError):
     interpolation.off_data(np.zeros((3, 2)), np.zeros((1, 2)))
+
+
+# What does not suit a run, and pictures
+
+
+def cut(number, **rest):
+  who = linear_subject()
+  few = {name: Examples(*(x[:number] for x in getattr(who, name))) for name in ("test", "train")}
+  return who._replace(**few | rest)
+
+
+def refused(who):
+  return {name for name, unfit in UNFIT.items() if unfit(who)}
+
+
+def test_probes_that_do_not_suit_the_run_are_left_out_with_their_reasons(capsys, tmp_path):
+  assert not refused(linear_subject())
+  assert refused(cut(300, encode=None)) == {"latents", "inversion"}
+  assert refused(cut(1)) == {"interpolation", "ood", "latents", "inversion", "dynamics"}
+  grey = Examples(np.zeros((40, SIDE, SIDE, 1)), np.arange(40) % 2)
+  assert refused(cut(40, test=grey)) == {"inversion", "dynamics"}
+  command.FLAGS(["probe", "--probes="])
+  assert command.chosen(cut(2), "gan") == ["interpolation", "traversal", "ood", "inversion"]
+  assert "without latents: it needs 8 test images" in capsys.readouterr().err
+  command.FLAGS(["probe", "--probes=traversal,latents"])
+  with pytest.raises(InputError, match="--probes=latents is not for this run of 'gan': it needs 8 test"):
+    command.chosen(cut(2), "gan")
+
+
+@pytest.mark.parametrize("number", [1, 2, 8])
+def test_few_images_of_one_class_and_one_latent_are_probed(number):
+  """Every probe that says it suits the run does."""
+  one = linear_subject(MATRIX[:, :1])
+  who = cut(number, **{k: getattr(one, k) for k in ("latent_dim", "generate", "encode", "refine", "name")})
+  who = who._replace(history=lambda: iter([(4, one.generate)]))
+  for name in set(PROBES) - refused(who):
+    assert PROBES[name](who, Options(number=20)).numbers
+
+
+def test_a_probe_or_a_picture_that_fails_ends_nothing_else(monkeypatch, capsys, tmp_path):
+  def broken(subject, options):
+    raise InputError("the images are not finite")
+
+  def undrawn(subject, options):
+    found = PROBES["traversal"](subject, options)
+    return found._replace(draw=lambda: 1 / 0)
+
+  taken = {"ood": broken, "latents": undrawn, "traversal": PROBES["traversal"]}
+  monkeypatch.setattr(command, "PROBES", taken)
+  folder = tmp_path / "4"
+  folder.mkdir()
+  (folder / "latents.png").write_bytes(b"of what was found before")
+  failed = command.take(cut(40), list(taken), Options(number=20), folder, {})
+  assert failed == ["ood of 4: the images are not finite"]
+  assert {p.name for p in folder.iterdir()} == {"latents.json", "traversal.json", "traversal.png"}
+  assert "latents.png is not drawn: ZeroDivisionError" in capsys.readouterr().err
+  assert json.loads((folder / "latents.json").read_text())["numbers"]["interaction"]["value"] > 0
+
+
+NAMES = (
+  "$x^$",
+  "_hidden",
+  "w" * 120,
+  "w" * 119 + "v",
+  "two\nlines",
+  "\u732b",
+  "\\frac{1}",
+  "a_b",
+  " ",
+  "$",
+  "x",
+  "y",
+)
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_any_class_names_are_drawn_as_text_within_the_figure(name):
+  k = len(NAMES)
+  who = cut(48, classes=NAMES, class_counts=np.ones(k, int))
+  label = np.arange(48) % k
+  who = who._replace(
+    test=who.test._replace(label=label),
+    train=who.train._replace(label=label),
+    name=lambda images: np.eye(k)[np.arange(len(images)) % k] * 20,
+  )
+  found = PROBES[name](who, Options(number=20)).draw()
+  found.set_dpi(50)
+  FigureCanvasAgg(found).draw()
+  texts = [t for t in found.findobj(Text) if t.get_visible() and re.search("[a-z$]", t.get_text())]
+  assert not [t.get_text() for t in texts if is_math_text(t.get_text()) and t.get_parse_math()]
+  box = found.bbox.padded(1)
+  over = [
+    t.get_text()
+    for t in texts
+    if not box.contains(*t.get_window_extent().min) or not box.contains(*t.get_window_extent().max)
+  ]
+  assert not over
+  if name == "latents":
+    (legend,) = found.legends
+    shown = [t.get_text() for t in legend.get_texts()]
+    assert len(set(shown)) == k and all(text.strip() for text in shown)
+    assert {r"\$x^\$", " _hidden", "x"} <= set(shown)
+    assert max(map(len, shown)) <= 24
+
+
+def test_names_that_would_be_drawn_alike_are_numbered():
+  assert figure.distinct(["a", "b"]) == ["a", "b"]
+  assert figure.distinct(["", "long" * 9, "long" * 9 + "er"], 10) == ["0: ", "1: long…", "2: long…"]
+
+
+def test_a_legend_of_many_classes_makes_room():
+  sheet, axes = figure.plots(3, "title")
+  names = [f"class {i}" for i in range(120)]
+  for name in names:
+    axes[0].plot(0, 0, ".", label=name)
+  figure.legend_below(sheet, axes[0], names)
+  sheet.set_dpi(50)
+  FigureCanvasAgg(sheet).draw()
+  extent = sheet.legends[0].get_window_extent()
+  assert sheet.bbox.padded(1).contains(*extent.min) and sheet.bbox.padded(1).contains(*extent.max)
+  assert axes[0].get_window_extent().height > 80  # of 3.8 inches
+  assert len({figure.colour_and_marker(i) for i in range(100)}) == 100

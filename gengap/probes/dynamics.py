@@ -20,6 +20,7 @@ SHOWN = 18  # latents in the picture
 ROWS = 14  # checkpoints in it, at most
 COLLAPSED = 0.4  # of the diversity of real images
 NEIGHBOUR = 5  # k of precision and coverage
+LEAST = 8  # images, so that NEIGHBOUR + 1 are left where some are left out for an interval
 
 
 def onset(steps: Sequence[int], states: Sequence[int]) -> estimate.Estimate:
@@ -93,9 +94,8 @@ def score(images: Array, features: Array, apart: float, real: Array) -> dict[str
 
 def unfit(subject: Subject) -> str:
   """Returns why the probe cannot be taken; "" where it can."""
-  few = min(len(subject.test.image), len(subject.train.image)) <= NEIGHBOUR
-  if few:
-    return f"it needs {NEIGHBOUR + 1} training images and as many test images"
+  if min(len(subject.test.image), len(subject.train.image)) < LEAST:
+    return f"it needs {LEAST} training images and as many test images"
   return (
     "" if np.ptp(subject.test.image, 0).any() else "its unit is the spread of test images: they have none"
   )
@@ -114,7 +114,7 @@ def probe(subject: Subject, options: Options) -> Found:
   Raises:
     InputError: there is no checkpoint whose images are finite.
   """
-  n, rng = min(max(NEIGHBOUR + 1, options.number // 2), len(subject.train.image)), options.rng(0)
+  n, rng = min(max(LEAST, options.number // 2), len(subject.train.image)), options.rng(0)
   z, label = rng.standard_normal((n, subject.latent_dim)), subject.labels(rng, n)
   real, apart = subject.see(subject.test.image), diversity(subject.test.image)
   floor = score(subject.train.image[:n], subject.see(subject.train.image[:n]), apart, real)
