@@ -13,10 +13,12 @@ Prints what it finds, each number with an interval of 95 %, and writes probes/ST
   inversion      how near it comes to real images, by class
   dynamics       the same latents through training; when modes were dropped
 
-A generator without an encoder gets one, fitted to it by the same trainer (--encoder_steps). With a
+A generator without an encoder gets one, fitted to it by the same trainer (--encoder_steps);
+--encoder=fitted fits one to an autoencoder too, so that it is compared with others by the same. With a
 classifier (--classifier) probes also tell classes; without features they look at pixels.
 """
 
+import functools
 import json
 import math
 import pathlib
@@ -30,7 +32,8 @@ import gengap
 from gengap import cli, diagnose, eyes, log, paths, processes, subject
 from gengap.data import blobs
 from gengap.errors import InputError, suggest
-from gengap.probes import NEED_AN_ENCODER, PROBES, Found, Options, Subject
+from gengap.probes import PROBES, UNFIT, Found, Options, Subject
+from gengap.probes.estimate import Estimate
 from gengap.program import load_data
 from gengap.run import Run, load, steps
 
@@ -58,6 +61,13 @@ CLASSES = flags.DEFINE_list(
 )
 OUTSIDE = flags.DEFINE_string(
   "outside", "", "Data of images that an autoencoder has not seen; by default blobs.", flag_values=FLAGS
+)
+ENCODER = flags.DEFINE_enum(
+  "encoder",
+  None,
+  ["own", "fitted"],
+  "Whose codes; by default the run's own, if it has any.",
+  flag_values=FLAGS,
 )
 ENCODER_STEPS = flags.DEFINE_integer(
   "encoder_steps", 1000, "Updates of the fitted encoder; 0 fits none.", flag_values=FLAGS
@@ -113,6 +123,10 @@ def outside(run: Run) -> Any:
     if OUTSIDE.value:
       raise InputError(f"--outside: a run of {run.config.method!r} has no encoder of its own")
     return None
+  if ENCODER.value == "fitted":
+    if OUTSIDE.value:
+      raise InputError("--outside asks the run's own encoder: leave --encoder=fitted out")
+    return None
   base = run.config.dataset.partition("/")[0]
   other = OUTSIDE.value or next(name for name in blobs.COUNT if name != base)
   return subject.examples(diagnose.test_data(run, other), NUM_SAMPLES.value, SEED.value).image
@@ -129,38 +143,77 @@ def describe(name: str, found: Found) -> str:
 
 
 def write(folder: pathlib.Path, name: str, found: Found, protocol: dict[str, Any]) -> None:
-  """Writes what a probe found, its picture, and the command that asked."""
+  """Writes what a probe found and the command that asked; then its picture, which may fail."""
   folder.mkdir(parents=True, exist_ok=True)
-  values = {key: [x if math.isfinite(x) else None for x in value] for key, value in found.numbers.items()}
   seen = {
     "command": cli.command(),
     "protocol": protocol,
-    "numbers": {key: dict(zip(("value", "low", "high"), x, strict=True)) for key, x in values.items()},
+    "numbers": {key: as_json(value) for key, value in found.numbers.items()},
     "detail": found.detail,
     "notes": found.notes,
   }
   text = json.dumps(json.loads(json.dumps(seen), parse_constant=lambda _: None), indent=2)
-  (folder / f"{name}.json").write_text(text + "\n")
-  FigureCanvasAgg(found.figure)
-  found.figure.savefig(folder / f"{name}.png")
+  scratch, picture = folder / f"{name}.json.tmp", folder / f"{name}.png"
+  scratch.write_text(text + "\n")
+  scratch.replace(folder / f"{name}.json")
+  picture.unlink(missing_ok=True)  # it is of what was found before
+  try:
+    figure = found.draw()
+    FigureCanvasAgg(figure)
+    figure.savefig(picture)
+  except Exception as error:  # whatever a picture fails of, the numbers are there
+    picture.unlink(missing_ok=True)
+    log.say(f"{picture} is not drawn: {type(error).__name__}: {error}")
 
 
-def answerable(run: Run) -> list[str]:
-  """Returns the probes that a run has an answer to.
+def as_json(number: Estimate) -> dict[str, Any]:
+  """Returns a number with its interval, and how many rows it leaves out if any."""
+  plain = {key: getattr(number, key) for key in ("value", "low", "high")}
+  left_out = {"left_out": number.left_out} if number.left_out else {}
+  return {key: x if math.isfinite(x) else None for key, x in plain.items()} | left_out
+
+
+def chosen(who: Subject, method: str) -> list[str]:
+  """Returns the probes to take: those that are asked for, or all that suit the run and its data.
 
   Raises:
-    InputError: one that is asked for needs an encoder, and there is none; or the run makes no images.
+    InputError: one that is asked for does not suit them.
   """
-  run.generator()  # refuses
-  if "code" in run.method.represent or ENCODER_STEPS.value:
-    return NAMES.value or list(PROBES)
+  why = {name: reason for name in PROBES if (reason := UNFIT[name](who))}
   for name in NAMES.value:
-    if name in NEED_AN_ENCODER:
-      raise InputError(
-        f"--probes={name} needs an encoder, and a run of {run.config.method!r} has none; "
-        "--encoder_steps=1000 fits one"
-      )
-  return NAMES.value or [name for name in PROBES if name not in NEED_AN_ENCODER]
+    if name in why:
+      raise InputError(f"--probes={name} is not for this run of {method!r}: {why[name]}")
+  if NAMES.value:
+    return NAMES.value
+  for name, reason in why.items():
+    log.say(f"without {name}: {reason}")
+  return [name for name in PROBES if name not in why]
+
+
+def take(
+  who: Subject, names: list[str], how: Options, folder: pathlib.Path, taken: dict[str, Any]
+) -> list[str]:
+  """Takes probes one after the other and writes what they find; returns what failed, and why.
+
+  Args:
+    who: is probed.
+    names: of the probes.
+    how: what they are told.
+    folder: to write to.
+    taken: their protocol.
+  """
+  failed = []
+  for name in names:
+    try:
+      found = ask(who, name, how)
+    except (InputError, ValueError, ArithmeticError) as error:  # bad input or numbers; the other probes go on
+      failed.append(f"{name} of {folder.name}: {error}")
+      log.say(f"without {failed[-1]}")
+      continue
+    if processes.first():
+      write(folder, name, found, taken)
+    log.say(describe(f"step {folder.name}: {name}", found))
+  return failed
 
 
 def ask(who: Subject, name: str, how: Options) -> Found:
@@ -183,9 +236,22 @@ def check() -> None:
   for flag, least in ((NUM_SAMPLES, 20), (ENCODER_STEPS, 0), (SEED, 0)):
     if flag.value < least:
       raise InputError(f"--{flag.name} is {flag.value}; it must be at least {least}")
+  if ENCODER.value == "fitted" and not ENCODER_STEPS.value:
+    raise InputError("--encoder=fitted needs --encoder_steps of at least 1")
   for name in NAMES.value:
     if name not in PROBES:
       raise InputError(f"--probes={name} is none of {', '.join(PROBES)}{suggest(name, PROBES)}")
+
+
+def check_run(run: Run) -> None:
+  """Refuses flags that do not suit the run.
+
+  Raises:
+    InputError: one does not, or the run makes no images.
+  """
+  run.generator()  # refuses
+  if "code" not in run.method.represent and ENCODER.value == "own":
+    raise InputError(f"--encoder=own: a run of {run.config.method!r} has no encoder of its own")
 
 
 def main(rest: list[str]) -> None:
@@ -195,44 +261,46 @@ def main(rest: list[str]) -> None:
   workdir = pathlib.Path(str(WORKDIR.value))
   wanted = steps(workdir, STEP.value)
   run = load(workdir, wanted[0])
-  names = answerable(run)
+  check_run(run)
   paths.check_writable(workdir / "probes", "--workdir")
   train, test = load_data(run.config, "train"), load_data(run.config, "test")
   how, others = options(run, test.classes), outside(run)
   sight = eyes.opened(SIGHT, run, test, bool(SIGHT.features.value))
   if not sight.features:
     log.say("features are pixels")
+  build = functools.partial(
+    subject.build,
+    train=train,
+    test=test,
+    sight=sight,
+    number=how.number,
+    seed=how.seed,
+    updates=ENCODER_STEPS.value,
+    fitted=ENCODER.value == "fitted",
+    outside=others,
+    workdir=workdir,
+  )
+  names, failed = chosen(build(run), run.config.method), []
   for step in wanted:
     run = load(workdir, step)
-    who = subject.build(
-      run,
-      train,
-      test,
-      sight,
-      how.number,
-      how.seed,
-      updates=ENCODER_STEPS.value,
-      outside=others,
-      workdir=workdir,
-    )
-    for name in names:
-      found = ask(who, name, how)
-      if processes.first():
-        write(workdir / "probes" / str(run.step), name, found, protocol(run, sight, how))
-      log.say(describe(f"step {run.step}: {name}", found))
-    log.say(f"written: {workdir / 'probes' / str(run.step)}")
+    who, folder = build(run), workdir / "probes" / str(run.step)
+    failed += take(who, names, how, folder, protocol(run, who, sight, how))
+    log.say(f"written: {folder}" if folder.exists() else f"nothing written of step {run.step}")
+  if failed and (NAMES.value or len(failed) == len(names) * len(wanted)):
+    raise InputError("; ".join(failed))
 
 
-def protocol(run: Run, sight: eyes.Eyes, how: Options) -> dict[str, Any]:
+def protocol(run: Run, who: Subject, sight: eyes.Eyes, how: Options) -> dict[str, Any]:
   """Returns all that is needed to take a probe again."""
   return {
     "step": run.step,
     "weights": "ema" if run.config.ema else "last",
     "split": "test",
+    "images": {"train": len(who.train.image), "test": len(who.test.image)},
     "labels": run.label_frequencies,
     "options": how._asdict(),
-    "encoder": "own" if "code" in run.method.represent else "fitted",
-    "encoder_steps": ENCODER_STEPS.value,
+    "encoder": who.encoder,
+    "encoder_steps": who.fit_steps,
     "features": (sight.features or eyes.pixel_eye()).protocol,
     "classifier": sight.classifier.protocol if sight.classifier else None,
     "version": gengap.__version__,

@@ -15,6 +15,7 @@ from gengap.data import Dataset
 from gengap.data.tfds import progress
 from gengap.errors import InputError, NonFiniteError
 from gengap.eyes import Eye, Eyes, pixel_eye
+from gengap.log import say
 from gengap.methods import inverse, kl
 from gengap.metrics import blobs
 from gengap.probes.vocabulary import Array, Examples, Subject
@@ -94,6 +95,7 @@ def build(
   seed: int = 0,
   *,
   updates: int = 1000,
+  fitted: bool = False,
   outside: Array | None = None,
   workdir: str | pathlib.Path | None = None,
 ) -> Subject:
@@ -107,6 +109,7 @@ def build(
     number: real images of each kind.
     seed: of the choice of images, and of what is drawn.
     updates: of the encoder that is fitted to a generator without one; 0 fits none.
+    fitted: whether an encoder is fitted even where the run has its own, to compare it with those of others.
     outside: images of other data.
     workdir: of the run, for its other checkpoints; None leaves them out.
 
@@ -114,9 +117,10 @@ def build(
     InputError: the run makes no images.
   """
   run.generator()  # refuses
-  eye, own = sight.features or pixel_eye(), "code" in run.method.represent
-  density = run.method.density
-  gaussian = {"mean", "log_std"} <= set(run.method.represent) and not (density and not density.posterior)
+  eye, own = sight.features or pixel_eye(), "code" in run.method.represent and not fitted
+  density = None if fitted else run.method.density
+  gaussian = own and {"mean", "log_std"} <= set(run.method.represent)
+  gaussian = gaussian and not (density and not density.posterior)
 
   @functools.cache
   def encoding() -> Run:
@@ -145,7 +149,12 @@ def build(
   def history() -> Iterator[tuple[int, Callable[[Array, Array], Array]]]:
     for step in (0, *sorted(steps(workdir))) if workdir else ():
       assert workdir
-      yield step, functools.partial(paint, run._replace(step=step, nets=load(workdir, step).nets))
+      try:
+        nets = load(workdir, step).nets
+      except InputError as error:
+        say(f"without step {step}: {error}")
+        continue
+      yield step, functools.partial(paint, run._replace(step=step, nets=nets))
 
   single = run.config.dataset.partition("/")[0] == "blobs_single"
   return Subject(
@@ -156,10 +165,10 @@ def build(
     see=eye.see,
     name=naming(sight.classifier),
     test=examples(test, number, seed),
-    shares=np.bincount(test.label, minlength=len(test.classes)) / len(test.label),
-    class_counts=np.array(run.class_counts),
+    class_counts=np.bincount(train.label, minlength=len(test.classes)),
     train=examples(train, number, seed),
     own_encoder=own,
+    fit_steps=0 if own else updates,
     encode=encode if own or updates else None,
     refine=functools.partial(refine, run),
     draw=(lambda image: look(image, 1)[2]) if density else noisy if gaussian else None,

@@ -19,9 +19,9 @@ from test_train import config
 import gengap
 from gengap import eyes, program, run, subject, train
 from gengap.errors import InputError
-from gengap.method import Batch
+from gengap.method import AXIS, Batch
 from gengap.methods import inverse
-from gengap.probes import NEED_AN_ENCODER, PROBES, Options
+from gengap.probes import PROBES, Options
 
 FEW = ["--num_samples=40", "--encoder_steps=3"]
 
@@ -78,13 +78,14 @@ def test_a_gan_is_probed_by_one_command(workdirs, tmp_path):
   for path, seen in found.items():
     assert path.stem in said
     assert seen["numbers"], path
-    assert (seen["protocol"]["encoder"], seen["protocol"]["encoder_steps"]) == ("fitted", 3)
+    assert seen["protocol"]["encoder"] == "fitted, 3 steps"
+    assert seen["protocol"]["images"] == {"train": 40, "test": 40}
     assert f"gengap.probe --workdir={folder}" in seen["command"]
     assert seen["protocol"]["classifier"] == seen["protocol"]["features"]
     for number in seen["numbers"].values():
       assert set(number) == {"value", "low", "high"}
     assert min(Image.open(path.with_suffix(".png")).size) > 300
-  assert "latents (images 40, encoder fitted)" in said
+  assert "latents (images 40, encoder fitted, 3 steps)" in said
   assert "rightly" in said
   numbers = {name: seen["numbers"] for path, seen in found.items() for name in [path.stem]}
   assert "random linear/unsure" in numbers["interpolation"]
@@ -110,6 +111,9 @@ def test_one_probe_of_a_vae_at_every_checkpoint(workdirs, tmp_path):
 BAD = [
   ("wgan_gp", ["--probes=interpolate"], ["interpolate", "did you mean 'interpolation'"]),
   ("wgan_gp", ["--probes=latents", "--encoder_steps=0"], ["needs an encoder", "--encoder_steps=1000"]),
+  ("wgan_gp", ["--encoder=own"], ["--encoder=own", "'wgan_gp' has no encoder of its own"]),
+  ("vae", ["--encoder=fitted", "--encoder_steps=0"], ["--encoder=fitted needs --encoder_steps"]),
+  ("vae", ["--encoder=fitted", "--outside=blobs_multi"], ["leave --encoder=fitted out"]),
   ("wgan_gp", ["--dims=4"], ["--dims", "'4' is no latent", "0 to 3"]),
   ("wgan_gp", ["--dims=-1"], ["'-1' is no latent"]),
   ("wgan_gp", ["--grid=1"], ["--grid=1", "two latents"]),
@@ -146,13 +150,13 @@ def test_results_do_not_depend_on_the_batch(asked, monkeypatch, name):
     monkeypatch.setattr(run, "CHUNK", size)
     found.append(PROBES[name](asked["wgan_gp"], how).numbers)
   for key, value in found[0].items():
-    if "path_length" not in key:  # a difference over 1e-4, of numbers that are known to 1e-7
+    if "squared_speed" not in key:  # a difference over 1e-4, of numbers that are known to 1e-7
       np.testing.assert_allclose(value, found[1][key], rtol=1e-3, atol=1e-5, err_msg=key)
 
 
 def test_a_conditional_run_is_led_from_class_to_class(asked):
   seen = PROBES["interpolation"](asked["cgan"], Options(number=40, classes=(1, 3)))
-  assert "across linear/path_length" in seen.numbers
+  assert "across linear/squared_speed" in seen.numbers
   assert not seen.notes
 
 
@@ -204,22 +208,41 @@ def test_an_encoder_is_fitted_to_a_generator_that_stays_as_it_is(workdirs):
   assert fitted[200].reconstruct(images).shape == images.shape
 
 
-def test_the_loss_of_the_fit_is_the_sum_of_both_shares():
-  """Of a generator of one grey value and an encoder that says 0: no latent and no pixel is explained."""
+@pytest.fixture(scope="module")
+def fit():
+  """A fit to a generator of one grey value: its loss of given parameters and a batch [512] on n devices."""
   m = tiny.method("wgan_gp")
   nets = jax.jit(m.init)(jax.random.key(0), Batch(*tiny.data(8))._replace(image=jnp.zeros((8, 8, 8, 1))))
-  method = inverse.build(
-    tiny.SPEC, m._replace(generate=lambda nets, z, label: jnp.zeros((len(z), 8, 8, 1))), nets, width=4
-  )
-  image = jax.random.uniform(jax.random.key(1), (512, 8, 8, 1), minval=-0.5)
-  about = image - image.mean(0)
-  batch = Batch(image, jnp.zeros(512, jnp.int32))
+  grey = m._replace(generate=lambda nets, z, label: jnp.zeros((len(z), 8, 8, 1)))
+  method = inverse.build(tiny.SPEC, grey, nets, width=4)
+  batch = Batch(jax.random.uniform(jax.random.key(1), (512, 8, 8, 1), minval=-0.5), jnp.zeros(512, jnp.int32))
   nets = method.init(jax.random.key(0), batch)
-  params = jax.tree.map(jnp.zeros_like, nets[inverse.PLAYER]["params"])
-  loss, (_, seen) = method.turns[0].loss(params, nets, batch, jax.random.split(jax.random.key(2), 512), 0)
-  assert float(seen["latent"]) == pytest.approx(1, abs=0.1)
-  assert float(seen["pixel"]) == pytest.approx(float(jnp.mean(image**2) / jnp.mean(about**2)), rel=1e-5)
-  assert float(loss) == pytest.approx(float(seen["latent"] + seen["pixel"]), rel=1e-6)
+
+  def loss(params, devices):
+    slices = jax.tree.map(
+      lambda x: x.reshape(devices, -1, *x.shape[1:]), (batch, jax.random.split(jax.random.key(2), 512))
+    )
+    one = lambda batch, keys: method.turns[0].loss(params, nets, batch, keys, 0)  # noqa: E731
+    value, (_, seen) = jax.vmap(one, axis_name=AXIS)(*slices)
+    return float(value.mean()), {name: float(x.mean()) for name, x in seen.items()}
+
+  return loss, nets[inverse.PLAYER]["params"], batch.image
+
+
+def test_the_loss_of_the_fit_is_the_sum_of_both_shares(fit):
+  """Of a generator of one grey value and an encoder that says 0: no latent and no pixel is explained."""
+  loss, params, image = fit
+  value, seen = loss(jax.tree.map(jnp.zeros_like, params), 1)
+  assert seen["latent"] == pytest.approx(1, abs=0.1)
+  about = image - image.mean(0)
+  assert seen["pixel"] == pytest.approx(float(jnp.mean(image**2) / jnp.mean(about**2)), rel=1e-5)
+  assert value == pytest.approx(seen["latent"] + seen["pixel"], rel=1e-6)
+
+
+@pytest.mark.parametrize("devices", [2, 8, 512])
+def test_the_loss_of_the_fit_is_the_same_on_any_number_of_devices(fit, devices):
+  loss, params, _ = fit
+  assert loss(params, devices)[0] == pytest.approx(loss(params, 1)[0], rel=2e-6)
 
 
 def test_refined_latents_are_nearer_and_each_is_by_itself(workdirs, monkeypatch):
@@ -266,7 +289,3 @@ def test_the_readmes_own_probe_runs(workdirs):
   done = subprocess.run([sys.executable, "-c", code, workdirs / "wgan_gp"], capture_output=True, text=True)
   assert done.returncode == 0, done.stderr
   assert re.findall(r"radius (\S+): -?0\.\d+ \+- 0\.\d+", done.stdout) == ["0.5", "1.0", "1.5", "2.0"]
-
-
-def test_encoders_are_needed_by_probes_that_there_are():
-  assert set(PROBES) > NEED_AN_ENCODER

@@ -2,19 +2,27 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cbook import is_math_text
+from matplotlib.text import Text
 from scipy import stats
 
+from gengap import probe as command
 from gengap.errors import InputError
 from gengap.probes import (
+  PROBES,
+  UNFIT,
   Examples,
   Options,
   Subject,
   disentangle,
   dynamics,
   estimate,
+  figure,
   interpolation,
   inversion,
   latents,
@@ -55,7 +63,6 @@ def linear_subject(matrix=MATRIX, shift=0.0, **rest):
     generate=generate,
     see=flat,
     name=lambda images: 20 * encode(images, None)[:, :1] * np.array([-1.0, 1.0]),
-    shares=np.array([0.5, 0.5]),
     class_counts=np.array([1, 1]),
     test=examples(1),
     train=examples(2),
@@ -92,8 +99,10 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
 
 def test_corners_of_intervals():
   assert estimate.share(np.zeros(20, bool)).high == pytest.approx(0.161, abs=0.001)  # Wilson's for 0 of 20
-  assert np.isnan(estimate.mean([np.nan, np.inf])[0])
-  assert estimate.mean([np.nan, 2.0]).value == 2
+  assert np.isnan(estimate.mean([np.nan, np.nan])[0])
+  assert estimate.mean([np.nan, 2.0])[::3] == (2, 1)  # and says how many it leaves out
+  assert str(estimate.median([np.nan, 2.0])) == "2 (1 left out)"
+  assert estimate.mean([1.0, np.inf]).value == np.inf  # an infinite KL is not left out of the mean
   assert np.isnan(estimate.share([])[0])
   x = np.arange(40.0)
   seen = estimate.jackknife(np.mean, x, groups=20)  # of means it is the standard error of groups' means
@@ -152,10 +161,10 @@ def test_a_straight_path_is_even_and_a_jump_is_not():
   assert np.isnan(interpolation.detour(still))
 
 
-def test_a_linear_generator_has_the_path_length_of_its_matrix():
+def test_a_linear_generator_has_the_speed_of_its_matrix():
   """|A (b - a)|^2 of every path, and 2 |A|_F^2 in the mean over the prior."""
   found = interpolation.probe(linear_subject(), HOW._replace(number=6000)).numbers
-  assert linear_in(2 * np.sum(MATRIX**2), found["random linear/path_length"])
+  assert linear_in(2 * np.sum(MATRIX**2), found["random linear/squared_speed"])
   assert found["random linear/detour"].value == pytest.approx(1, abs=1e-6)
   assert found["random linear/abruptness"].value == pytest.approx(1, abs=1e-6)
   assert found["random spherical/detour"].value > 1.05
@@ -165,7 +174,7 @@ def test_the_classifier_is_unsure_between_two_classes_only():
   who = linear_subject()
   two = who.name
   named = lambda images: np.pad(two(images) / 10, [(0, 0), (0, 1)], constant_values=0.5)  # noqa: E731
-  who = who._replace(classes=("low", "high", "neither"), name=named, shares=np.array([0.4, 0.4, 0.2]))
+  who = who._replace(classes=("low", "high", "neither"), name=named, class_counts=np.array([4, 4, 2]))
   found = interpolation.probe(who, HOW._replace(number=2000)).numbers
   assert found["across linear/unsure"].low > found["within linear/unsure"].high
   x = np.abs(2 * who.encode(who.test.image, None)[:, 0])
@@ -191,6 +200,29 @@ def test_ends_and_middles_are_medians_over_single_points():
     assert linear_in(math.log(2), interpolation.score(seen)[name]), name
 
 
+def test_the_middle_is_the_middle():
+  """Of paths that are far, unsure and elsewhere at their middle only."""
+  away, named = np.ones((5, interpolation.STEPS + 1)), np.zeros((5, interpolation.STEPS + 1, 3))
+  middle = away.shape[1] // 2
+  assert middle * 2 + 1 == away.shape[1]
+  away[:, middle] = 9
+  named[..., 0] = 9
+  named[:, middle] = [0, 0.1, 0]
+  features = RNG.standard_normal((5, interpolation.STEPS + 1, 2))
+  found = interpolation.score(interpolation.Walk(features, features, named, away[:, 0], away, None))
+  assert found["off_data"].value == 9
+  assert found["off_data_ends"].value == 1
+  assert found["unsure"].value == found["elsewhere"].value == 1
+
+
+def test_what_is_no_number_is_neither_sure_nor_near():
+  assert interpolation.unsure(np.array([[np.nan, 1.0], [9.0, 0.0]])).value == 0.5
+  copies = np.zeros((4, 2))
+  assert np.isnan(interpolation.off_data(np.ones((1, 2)), copies)).all()  # real images have no distance
+  seen = estimate.bootstrap(lambda x: 1.0 if len(np.unique(x)) == 3 else np.nan, np.arange(3.0), resamples=0)
+  assert np.isnan(seen.low)
+
+
 def test_ends_are_of_the_classes_that_are_asked_for():
   label = np.repeat([0, 1, 2, -1], 10)
   for across in (False, True):
@@ -207,7 +239,7 @@ def test_a_generator_of_one_class_has_no_paths_across():
   assert any("across classes" in note and "low" in note for note in found.notes)
   blind = interpolation.probe(one._replace(name=None), HOW)
   assert any("a classifier" in note for note in blind.notes)
-  assert "random linear/path_length" in blind.numbers
+  assert "random linear/squared_speed" in blind.numbers
   assert "random linear/unsure" not in blind.numbers
 
 
@@ -222,9 +254,9 @@ def test_a_conditional_generator_changes_class_at_one_latent():
   who = linear_subject(conditional=True, generate=generate)
   found = interpolation.probe(who, HOW).numbers
   assert {name.partition("/")[0] for name in found} >= {"across linear", "within spherical"}
-  assert "across spherical/path_length" not in found
-  assert found["across linear/path_length"].value == pytest.approx(16 * 0.3**2, rel=1e-3)
-  assert found["across linear/path_length"].low == pytest.approx(found["across linear/path_length"].high)
+  assert "across spherical/squared_speed" not in found
+  assert found["across linear/squared_speed"].value == pytest.approx(16 * 0.3**2, rel=1e-3)
+  assert found["across linear/squared_speed"].low == pytest.approx(found["across linear/squared_speed"].high)
   for _, label in asked[:-1]:
     np.testing.assert_allclose(label.sum(1), 1)
 
@@ -464,6 +496,19 @@ def test_a_vae_tells_its_kl_and_its_active_units():
   assert found.numbers["kl"].value == pytest.approx(found.detail["kl_per_unit"][0], abs=1e-3)
 
 
+def test_active_units_of_one_image_are_not_known():
+  means = np.random.default_rng(0).standard_normal((500, 2)) * [1, 0]
+  assert latents.active_units(means) == 1
+  assert np.isnan(latents.active_units(means[:1]))
+
+
+def test_codes_that_teach_one_class_only_have_no_linear_probe():
+  z, label = RNG.standard_normal((10, 3)), np.repeat([0, 1], [8, 2])
+  found = latents.separation(z, label)
+  assert "linear_probe" not in found and found["chance"].value == 0.6
+  assert np.isnan(latents.silhouette(z, np.arange(10)))
+
+
 # Inversion
 
 
@@ -519,13 +564,39 @@ def test_classes_are_balanced():
 
 def test_onsets_by_hand():
   steps = [0, 10, 20, 30, 40]
-  assert dynamics.onset(steps, [True, False, True, True, True]) == 20
-  assert np.isnan(dynamics.onset(steps, [True, True, True, True, False]))
-  assert dynamics.onset(steps, [True] * 5) == 0
-  assert dynamics.dropping(steps, [1, 5, 10, 9, 9]) == 30
-  assert np.isnan(dynamics.dropping(steps, [1, 5, 10, 9, 10]))
-  assert np.isnan(dynamics.dropping(steps, [1, 5, 10, 10, 10]))
-  assert dynamics.dropping(steps, [9, 8, 7, 8, 8]) == 10
+  assert dynamics.onset(steps, [1, -1, 1, 1, 1])[:3] == (20, 10, 20)
+  assert np.isnan(dynamics.onset(steps, [1, 1, 1, 1, -1]).value)
+  assert np.isnan(dynamics.onset(steps, [1, 1, 1, 1, 0]).value)  # the last cannot tell
+  assert dynamics.onset(steps, [1] * 5)[:3] == (0, 0, 0)
+  assert dynamics.onset(steps, [-1, 0, 0, 1, 1])[:3] == (30, 0, 30)
+  assert dynamics.onset(steps, [-1, -1, 1, 0, 1])[:3] == (20, 10, 20)
+
+
+def test_a_class_is_dropped_only_where_the_samples_tell():
+  steps, even = [0, 10, 20, 30], np.array([0.9, 0.1])
+  counts = np.array([[900, 100], [880, 120], [1000, 0], [999, 1]])
+  found, gone = dynamics.dropping(steps, counts, even)
+  assert found[:3] == gone[1][:3] == (20, 10, 20)
+  assert np.isnan(dynamics.dropping(steps, counts // 50, even)[0].value)  # 20 samples of which none is of it
+  assert np.isnan(dynamics.dropping(steps, counts[::-1], even)[0].value)  # never there, then there
+  rare = np.array([[970, 30], [985, 15], [960, 40], [975, 25]])  # about a quarter of its share: not told
+  assert np.isnan(dynamics.dropping(steps, rare, even)[0].value)
+  n = dynamics.needed(0.1)
+  assert estimate.wilson(0, n)[1] < 0.25 * 0.1 <= estimate.wilson(0, n - 1)[1]
+  (note,) = dynamics.too_few(20, even)
+  assert "1 of 2 classes" in note and f"--num_samples={2 * n}" in note
+  assert not dynamics.too_few(n, even)
+
+
+def test_collapse_needs_an_interval_below_the_threshold():
+  wide, low, high = (
+    estimate.Estimate(0.3, 0.1, 0.5),
+    estimate.Estimate(0.3, 0.25, 0.35),
+    estimate.Estimate(1.0, 0.9, 1.1),
+  )
+  assert dynamics.collapse([0, 1, 2], [high, wide, low])[:3] == (2, 0, 2)
+  assert np.isnan(dynamics.collapse([0, 1, 2], [high, wide, wide]).value)
+  assert np.isnan(dynamics.collapse([0], [estimate.Estimate(0.0)]).value)  # too few images for an interval
 
 
 def test_diversity_is_the_distance_of_two_images():
@@ -571,7 +642,7 @@ def test_every_probe_answers_of_a_collapsed_generator(probe):
   still = {"generate": generate, "encode": encode, "history": lambda: iter([(0, generate), (1, generate)])}
   found = probe.probe(linear_subject(**still), HOW)
   assert found.numbers
-  assert found.figure.get_size_inches().min() > 0
+  assert found.draw().get_size_inches().min() > 0
 
 
 @pytest.mark.parametrize("probe", [interpolation, traversal, ood, latents, inversion, dynamics])
@@ -587,3 +658,125 @@ def test_every_probe_is_a_function_of_its_seed(probe):
 def test_off_data_needs_real_images():
   with pytest.raises(InputError):
     interpolation.off_data(np.zeros((3, 2)), np.zeros((1, 2)))
+
+
+# What does not suit a run, and pictures
+
+
+def cut(number, **rest):
+  who = linear_subject()
+  few = {name: Examples(*(x[:number] for x in getattr(who, name))) for name in ("test", "train")}
+  return who._replace(**few | rest)
+
+
+def refused(who):
+  return {name for name, unfit in UNFIT.items() if unfit(who)}
+
+
+def test_probes_that_do_not_suit_the_run_are_left_out_with_their_reasons(capsys, tmp_path):
+  assert not refused(linear_subject())
+  assert refused(cut(300, encode=None)) == {"latents", "inversion"}
+  assert refused(cut(1)) == {"interpolation", "ood", "latents", "inversion", "dynamics"}
+  grey = Examples(np.zeros((40, SIDE, SIDE, 1)), np.arange(40) % 2)
+  assert refused(cut(40, test=grey)) == {"inversion", "dynamics"}
+  command.FLAGS(["probe", "--probes="])
+  assert command.chosen(cut(2), "gan") == ["interpolation", "traversal", "ood", "inversion"]
+  assert "without latents: it needs 8 test images" in capsys.readouterr().err
+  command.FLAGS(["probe", "--probes=traversal,latents"])
+  with pytest.raises(InputError, match="--probes=latents is not for this run of 'gan': it needs 8 test"):
+    command.chosen(cut(2), "gan")
+
+
+@pytest.mark.parametrize("number", [1, 2, 8])
+def test_few_images_of_one_class_and_one_latent_are_probed(number):
+  """Every probe that says it suits the run does."""
+  one = linear_subject(MATRIX[:, :1])
+  who = cut(number, **{k: getattr(one, k) for k in ("latent_dim", "generate", "encode", "refine", "name")})
+  who = who._replace(history=lambda: iter([(4, one.generate)]))
+  for name in set(PROBES) - refused(who):
+    assert PROBES[name](who, Options(number=20)).numbers
+
+
+def test_a_probe_or_a_picture_that_fails_ends_nothing_else(monkeypatch, capsys, tmp_path):
+  def broken(subject, options):
+    raise InputError("the images are not finite")
+
+  def undrawn(subject, options):
+    found = PROBES["traversal"](subject, options)
+    return found._replace(draw=lambda: 1 / 0)
+
+  taken = {"ood": broken, "latents": undrawn, "traversal": PROBES["traversal"]}
+  monkeypatch.setattr(command, "PROBES", taken)
+  folder = tmp_path / "4"
+  folder.mkdir()
+  (folder / "latents.png").write_bytes(b"of what was found before")
+  failed = command.take(cut(40), list(taken), Options(number=20), folder, {})
+  assert failed == ["ood of 4: the images are not finite"]
+  assert {p.name for p in folder.iterdir()} == {"latents.json", "traversal.json", "traversal.png"}
+  assert "latents.png is not drawn: ZeroDivisionError" in capsys.readouterr().err
+  assert json.loads((folder / "latents.json").read_text())["numbers"]["interaction"]["value"] > 0
+
+
+NAMES = (
+  "$x^$",
+  "_hidden",
+  "w" * 120,
+  "w" * 119 + "v",
+  "two\nlines",
+  "\u732b",
+  "\\frac{1}",
+  "a_b",
+  " ",
+  "$",
+  "x",
+  "y",
+)
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_any_class_names_are_drawn_as_text_within_the_figure(name):
+  k = len(NAMES)
+  who = cut(48, classes=NAMES, class_counts=np.ones(k, int))
+  label = np.arange(48) % k
+  who = who._replace(
+    test=who.test._replace(label=label),
+    train=who.train._replace(label=label),
+    name=lambda images: np.eye(k)[np.arange(len(images)) % k] * 20,
+  )
+  found = PROBES[name](who, Options(number=20)).draw()
+  found.set_dpi(50)
+  FigureCanvasAgg(found).draw()
+  texts = [t for t in found.findobj(Text) if t.get_visible() and re.search("[a-z$]", t.get_text())]
+  assert not [t.get_text() for t in texts if is_math_text(t.get_text()) and t.get_parse_math()]
+  box = found.bbox.padded(1)
+  over = [
+    t.get_text()
+    for t in texts
+    if not box.contains(*t.get_window_extent().min) or not box.contains(*t.get_window_extent().max)
+  ]
+  assert not over
+  if name == "latents":
+    (legend,) = found.legends
+    shown = [t.get_text() for t in legend.get_texts()]
+    assert len(set(shown)) == k and all(text.strip() for text in shown)
+    assert {r"\$x^\$", " _hidden", "x"} <= set(shown)
+    assert max(map(len, shown)) <= 24
+
+
+def test_names_that_would_be_drawn_alike_are_numbered():
+  assert figure.distinct(["a", "b"]) == ["a", "b"]
+  assert figure.distinct(["", "long" * 9, "long" * 9 + "er"], 10) == ["0: ", "1: long…", "2: long…"]
+
+
+def test_a_legend_of_many_classes_makes_room():
+  sheet, axes = figure.plots(3, "title")
+  names = [f"class {i}" for i in range(120)]
+  for name in names:
+    axes[0].plot(0, 0, ".", label=name)
+  figure.legend_below(sheet, axes[0], names)
+  sheet.set_dpi(50)
+  FigureCanvasAgg(sheet).draw()
+  extent = sheet.legends[0].get_window_extent()
+  assert sheet.bbox.padded(1).contains(*extent.min) and sheet.bbox.padded(1).contains(*extent.max)
+  assert axes[0].get_window_extent().height > 80  # of 3.8 inches
+  assert len({figure.colour_and_marker(i) for i in range(100)}) == 100

@@ -9,15 +9,17 @@ from collections.abc import Callable, Mapping
 from gengap.probes import dynamics, interpolation, inversion, latents, ood, traversal
 from gengap.probes.vocabulary import Examples, Found, Options, Subject
 
-PROBES: Mapping[str, Callable[[Subject, Options], Found]] = {
-  "interpolation": interpolation.probe,
-  "traversal": traversal.probe,
-  "ood": ood.probe,
-  "latents": latents.probe,
-  "inversion": inversion.probe,
-  "dynamics": dynamics.probe,
+MODULES = {
+  "interpolation": interpolation,
+  "traversal": traversal,
+  "ood": ood,
+  "latents": latents,
+  "inversion": inversion,
+  "dynamics": dynamics,
+}
+PROBES: Mapping[str, Callable[[Subject, Options], Found]] = {n: m.probe for n, m in MODULES.items()}
+UNFIT: Mapping[str, Callable[[Subject], str]] = {  # why a probe cannot be taken of a subject; "": it can
+  name: module.unfit for name, module in MODULES.items()
 }
 
-NEED_AN_ENCODER = frozenset({"latents", "inversion"})  # the model's own, or one that is fitted to it
-
-__all__ = ["NEED_AN_ENCODER", "PROBES", "Examples", "Found", "Options", "Subject"]
+__all__ = ["PROBES", "UNFIT", "Examples", "Found", "Options", "Subject"]

@@ -16,15 +16,17 @@ class Estimate(NamedTuple):
   value: float
   low: float = np.nan
   high: float = np.nan
+  left_out: int = 0  # rows that the statistic is not defined for
 
   def within(self, low: float, high: float) -> "Estimate":
     """Returns it with an interval that does not leave the range of its value."""
     return self._replace(low=max(self.low, low), high=min(self.high, high))
 
   def __str__(self) -> str:
-    if not np.isfinite(self.value):
+    if np.isnan(self.value):
       return "none"
-    return f"{self.value:.4g}" + (f" [{self.low:.3g}, {self.high:.3g}]" if np.isfinite(self.low) else "")
+    interval = f" [{self.low:.3g}, {self.high:.3g}]" if np.isfinite(self.low) else ""
+    return f"{self.value:.4g}{interval}" + (f" ({self.left_out} left out)" if self.left_out else "")
 
 
 NONE = Estimate(np.nan)
@@ -45,18 +47,29 @@ def bootstrap(statistic: Callable[..., Any], *rows: np.ndarray, resamples: int =
   if n < 2 or not np.isfinite(value):
     return Estimate(value)
   drawn = [statistic(*(r[chosen] for r in rows)) for chosen in rng.integers(0, n, (resamples, n))]
-  low, high = np.nanpercentile(drawn, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
+  drawn = [x for x in drawn if not np.isnan(x)]
+  low, high = np.percentile(drawn, [50 * (1 - LEVEL), 50 * (1 + LEVEL)]) if drawn else (np.nan, np.nan)
+  if not np.isfinite([low, high]).all():
+    return Estimate(value)
   return Estimate(value, min(value, float(low)), max(value, float(high)))
 
 
 def mean(values: Any) -> Estimate:
-  """Estimates the mean of independent values [N]; those that are not finite are left out."""
-  return bootstrap(np.mean, kept) if len(kept := finite(values)) else NONE
+  """Estimates the mean of independent values [N]; NaN is left out and counted, infinity is not."""
+  return of_defined(np.mean, values)
 
 
 def median(values: Any) -> Estimate:
-  """Estimates the median of independent values [N]; those that are not finite are left out."""
-  return bootstrap(np.median, kept) if len(kept := finite(values)) else NONE
+  """Estimates the median of independent values [N]; NaN is left out and counted, infinity is not."""
+  return of_defined(np.median, values)
+
+
+def of_defined(statistic: Callable[..., Any], values: Any) -> Estimate:
+  """Estimates a statistic of those values [N] that are not NaN, and counts the others."""
+  values = np.asarray(values, np.float64)
+  kept = values[~np.isnan(values)]
+  found = bootstrap(statistic, kept) if len(kept) else NONE
+  return found._replace(left_out=len(values) - len(kept))
 
 
 def share(hits: Any) -> Estimate:
@@ -64,8 +77,17 @@ def share(hits: Any) -> Estimate:
   hits = np.asarray(hits, bool)
   if not len(hits):
     return NONE
-  interval = stats.binomtest(int(hits.sum()), len(hits)).proportion_ci(LEVEL, method="wilson")
-  return Estimate(float(hits.mean()), float(interval.low), float(interval.high))
+  low, high = wilson(hits.sum(), len(hits))
+  return Estimate(float(hits.mean()), float(low), float(high))
+
+
+def wilson(hits: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+  """Returns the intervals of shares of n independent cases, of counts [...]: low [...] and high [...]."""
+  share, z = np.asarray(hits) / n, stats.norm.ppf(0.5 + LEVEL / 2)
+  centre = share + z**2 / (2 * n)
+  reach = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+  scale = 1 + z**2 / n
+  return np.maximum((centre - reach) / scale, 0), np.minimum((centre + reach) / scale, 1)
 
 
 def jackknife(statistic: Callable[..., Any], *rows: np.ndarray, groups: int = 10) -> Estimate:
@@ -87,9 +109,3 @@ def jackknife(statistic: Callable[..., Any], *rows: np.ndarray, groups: int = 10
   error = np.sqrt((groups - 1) * left.var())
   reach = stats.t.ppf(0.5 + LEVEL / 2, groups - 1) * error
   return Estimate(value, float(value - reach), float(value + reach))
-
-
-def finite(values: Any) -> np.ndarray:
-  """Returns those of values [N] that are finite, as float64."""
-  values = np.asarray(values, np.float64)
-  return values[np.isfinite(values)]

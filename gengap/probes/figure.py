@@ -1,11 +1,13 @@
 """Figures: rows of images with a name each, and curves beneath them."""
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
@@ -15,7 +17,9 @@ from gengap.probes.estimate import Estimate
 
 INCH = 0.45  # of an image in a row, at least
 COLOURS = matplotlib.colormaps["tab10"]
+MARKERS = "os^vDP*X<>"  # with each, all colours are used again
 LONGEST = 40  # characters of a name in a figure
+NAMED = 300  # names that a legend can hold
 
 
 def readable(name: str, longest: int = LONGEST) -> str:
@@ -26,6 +30,49 @@ def readable(name: str, longest: int = LONGEST) -> str:
   printable = "".join(c if c.isprintable() else "?" for c in name)
   short = printable if len(printable) <= longest else f"{printable[: longest - 1]}…"
   return (" " if short.startswith("_") else "") + short.replace("$", r"\$")
+
+
+def distinct(names: Sequence[str], longest: int = LONGEST) -> list[str]:
+  """Returns names as a figure can show them (`readable`), numbered where two would be alike, or empty."""
+  short = [readable(drawable(name), longest) for name in names]
+  alike = {name for name in short if short.count(name) > 1 or not name.strip()}
+  return [
+    f"{i}: {readable(drawable(names[i]), longest - 5)}" if s in alike else s for i, s in enumerate(short)
+  ]
+
+
+def drawable(name: str) -> str:
+  """Returns a name with "?" for each character that the font has no glyph of."""
+  return "".join(c if ord(c) in glyphs() else "?" for c in name)
+
+
+@functools.cache
+def glyphs() -> frozenset[int]:
+  """Returns the characters of the font that figures are drawn with."""
+  return frozenset(get_font(findfont(FontProperties())).get_charmap())
+
+
+def colour_and_marker(number: int) -> tuple[tuple[float, ...], str]:
+  """Returns how the members of a class are drawn: ten colours, then the same with another marker."""
+  return COLOURS(number % 10), MARKERS[number // 10 % len(MARKERS)]
+
+
+def legend_below(figure: Figure, axis: Axes, names: Sequence[str]) -> None:
+  """Puts a legend of many names below all plots, and makes the figure as much higher.
+
+  Args:
+    figure: whole.
+    axis: whose artists are named.
+    names: as they are drawn; above NAMED of them the figure says how many there are.
+  """
+  width, height = figure.get_size_inches()
+  if len(names) > NAMED:
+    figure.text(0.5, 0.01, f"{len(names)} classes, too many for a legend", fontsize=7, ha="center")
+    return
+  each = 0.35 + 0.05 * max(map(len, names))  # inches, of a marker and its name
+  columns = max(1, min(len(names), int((width - 0.3) / each)))
+  figure.set_size_inches(width, height + 0.11 * -(-len(names) // columns) + 0.1)
+  figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=columns, fontsize=5)
 
 
 def sheet(rows: int, columns: int, panels: int, title: str) -> tuple[Figure, list[SubplotSpec], list[Axes]]:

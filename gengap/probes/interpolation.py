@@ -18,7 +18,7 @@ from gengap.probes import estimate, figure
 from gengap.probes.vocabulary import Array, Found, Options, Subject
 
 STEPS = 16  # of a path; even, so that one point is its middle
-EPSILON = 1e-4  # of the perceptual path length
+EPSILON = 1e-4  # of the difference that a speed is taken by
 CERTAIN = 0.9  # probability of the likeliest class at an end
 POOL = 20  # latents to choose the ends of a path among
 SHOWN = 3  # paths of a kind in the picture
@@ -75,19 +75,26 @@ def detour(features: Array) -> Array:
   return np.where(across > 0, step_lengths(features).sum(1) / np.where(across > 0, across, 1), np.nan)
 
 
-def path_length(here: Array, there: Array, epsilon: float) -> Array:
-  """|f(t + e) - f(t)|^2 / e^2 of each path: [P, F] -> [P] (Karras et al. 2019, arXiv:1812.04948, eq. 2)."""
+def squared_speed(here: Array, there: Array, epsilon: float) -> Array:
+  """|f(t + e) - f(t)|^2 / e^2 of features f at one point of each path: [P, F] -> [P].
+
+  The form is that of the perceptual path length (Karras et al. 2019, arXiv:1812.04948, equations 2 and 3),
+  but the number is another one: the distance is Euclidean in the features, not LPIPS, and spherical paths
+  keep the lengths of their ends. So it does not compare with published path lengths.
+  """
   return np.sum((np.asarray(there, np.float64) - here) ** 2, 1) / epsilon**2
 
 
 def off_data(features: Array, real: Array) -> Array:
   """Distance to the nearest real image, over the median of real images' own to others: [N, F] -> [N].
 
+  NaN where that median is 0, as most real images are copies of others.
+
   Raises:
     InputError: there are fewer than two real images.
   """
   own = np.sqrt(np.median(neighbours.kth(real, 1)[0]))
-  return np.sqrt(neighbours.kth(features, 1, real)[0]) / max(own, np.finfo(float).tiny)
+  return np.sqrt(neighbours.kth(features, 1, real)[0]) / (own if own > 0 else np.nan)
 
 
 def pairs(
@@ -147,7 +154,7 @@ def ends(subject: Subject, options: Options, number: int) -> dict[str, Ends | st
       z, label = (x[chosen] for x in codes)
       found[kind] = Ends(z[:, 0], z[:, 1], *label.T)
     else:
-      seen = ", ".join(subject.classes[c] for c in np.unique(codes[1]) if c >= 0) or "none"
+      seen = ", ".join(subject.classes[c] for c in np.unique(codes[1])[:20] if c >= 0) or "none"
       found[kind] = f"no paths {words}: the classes there are among {len(codes[0])} images are {seen}"
   return found
 
@@ -158,7 +165,7 @@ class Walk(NamedTuple):
   images: Array  # [P, STEPS + 1, H, W, C]
   features: Array  # [P, STEPS + 1, F]
   named: Array | None  # [P, STEPS + 1, classes]
-  length: Array  # [P], the perceptual path length
+  speed: Array  # [P], see squared_speed
   away: Array  # [P, STEPS + 1], see off_data
   of: Ends
 
@@ -179,19 +186,19 @@ def walk(subject: Subject, of: Ends, path: Path, rng: np.random.Generator, real:
   flat = images.reshape(-1, *images.shape[2:])
   named = subject.name(flat).reshape(p, STEPS + 1, -1) if subject.name else None
   away = off_data(features.reshape(len(flat), -1), real).reshape(p, -1)
-  return Walk(images, features, named, path_length(near[:, 0], near[:, 1], EPSILON), away, of)
+  return Walk(images, features, named, squared_speed(near[:, 0], near[:, 1], EPSILON), away, of)
 
 
 def unsure(named: Array) -> estimate.Estimate:
   """Share of images that a classifier is not sure of, by its logits [N, classes]."""
-  return estimate.share(confidence(named)[1] < SURE)
+  return estimate.share(~(confidence(named)[1] >= SURE))
 
 
 def score(seen: Walk) -> dict[str, estimate.Estimate]:
   """Returns what paths of one kind are like."""
   middle = STEPS // 2
   found = {
-    "path_length": estimate.mean(seen.length),
+    "squared_speed": estimate.mean(seen.speed),
     "detour": estimate.median(detour(seen.features)),
     "abruptness": estimate.mean(abruptness(step_lengths(seen.features))),
     "off_data": estimate.median(seen.away[:, middle]),
@@ -206,10 +213,15 @@ def score(seen: Walk) -> dict[str, estimate.Estimate]:
   return found
 
 
+def unfit(subject: Subject) -> str:
+  """Returns why the probe cannot be taken; "" where it can."""
+  return "it needs two test images" if len(subject.test.image) < 2 else ""
+
+
 def probe(subject: Subject, options: Options) -> Found:
   """Goes along paths of every kind.
 
-  Returns: Of each kind: path_length, the perceptual path length of float images with e = 1e-4; detour, median
+  Returns: Of each kind: squared_speed, the mean of `squared_speed` with e = 1e-4; detour, median
     length over the distance of the ends; abruptness, mean of the longest step over the mean step, of 16;
     off_data, how far the middle is from the test images (`off_data`: median), and off_data_ends, the same of
     the ends; unsure, share of middles that the classifier is not sure of; elsewhere, share of middles of
@@ -234,8 +246,12 @@ def probe(subject: Subject, options: Options) -> Found:
       name = f"{kind} {path.__name__}"
       walks[name] = walk(subject, of, path, options.rng(3, i), real)
       numbers |= {f"{name}/{what}": value for what, value in score(walks[name]).items()}
-  detail = {"steps": STEPS, "epsilon": EPSILON, "paths": number}
-  return Found(numbers, draw(subject, walks), detail, tuple(notes))
+  found_by = "classes that are asked for" if subject.conditional else "a classifier"
+  ends_are = (
+    "codes of test images" if subject.own_encoder and not subject.conditional else f"draws of {found_by}"
+  )
+  detail = {"steps": STEPS, "epsilon": EPSILON, "paths": number, "ends": ends_are}
+  return Found(numbers, lambda: draw(subject, walks), detail, tuple(notes))
 
 
 def draw(subject: Subject, walks: dict[str, Walk]) -> Figure:
@@ -244,10 +260,11 @@ def draw(subject: Subject, walks: dict[str, Walk]) -> Figure:
   chosen = {kind: seen for kind, seen in walks.items() if kind not in doubled}
   rows = [(kind, seen, i) for kind, seen in chosen.items() for i in range(min(SHOWN, len(seen.images)))]
   sheet, places, (steps, away) = figure.sheet(len(rows), STEPS + 1, 2, "paths between latents")
+  classes = figure.distinct(subject.classes, 20)
   for (kind, seen, i), place in zip(rows, places, strict=True):
-    a, b = (subject.classes[c[i]] for c in (seen.of.from_class, seen.of.to_class))
+    a, b = (classes[c[i]] for c in (seen.of.from_class, seen.of.to_class))
     known = subject.conditional or not kind.startswith("random")
-    figure.strip(sheet, place, seen.images[i], f"{kind}\n{a} to {b}" if known else kind)
+    figure.strip(sheet, place, seen.images[i], f"{kind}\n{a} to\n{b}" if known else kind)
   t = np.linspace(0, 1, STEPS + 1)
   lengths = {kind: step_lengths(seen.features) for kind, seen in chosen.items()}
   moving = {kind: x[x.mean(1) > 0] for kind, x in lengths.items()}

@@ -15,6 +15,7 @@ from gengap.probes.vocabulary import Array, Found, Options, Subject
 
 DRAWS = 4  # latents of the prior to start from, to an image of a set
 SHOWN = 12  # images in the picture
+BARS = 20  # classes in it
 
 
 def errors(images: Array, made: Array) -> Array:
@@ -23,8 +24,8 @@ def errors(images: Array, made: Array) -> Array:
 
 
 def unexplained(errors: Array, images: Array) -> Array:
-  """Errors [N] as shares of the pixels' variance over images [N, H, W, C]: 1 is no nearer than their mean."""
-  return errors / np.mean(np.var(images.astype(np.float64), 0))
+  """Errors [N] as shares of the pixels' variance over images [M, H, W, C]: 1 is no nearer than their mean."""
+  return errors / np.mean(np.var(images.astype(np.float64), 0, ddof=1))
 
 
 def balanced(label: Array, number: int) -> Array:
@@ -49,13 +50,23 @@ def nearest(subject: Subject, image: Array, label: Array, z: Array) -> Array:
   return found
 
 
+def unfit(subject: Subject) -> str:
+  """Returns why the probe cannot be taken; "" where it can."""
+  if not subject.encode:
+    return "it needs an encoder; --encoder_steps=1000 fits one"
+  for split, examples in (("training", subject.train), ("test", subject.test)):
+    if len(examples.image) < 2 or not np.ptp(examples.image, 0).any():
+      return f"its unit is the variance of the {split} images, and they have none"
+  return ""
+
+
 def probe(subject: Subject, options: Options) -> Found:
   """Looks for training and test images among what the generator can make.
 
   Returns: Of train and of test images: guessed, drawn and reached, the unexplained share of the pixels'
-    variance by the encoder's latent, by the nearest of those drawn and by the best found from both; size,
-    the root mean square of that one's numbers, 1 in the prior; and reached by class, of test images.
-    Intervals are over images.
+    variance over all images of the split, by the encoder's latent, by the nearest of those drawn and by the
+    best found from both; size, the root mean square of that one's numbers, 1 in the prior; and reached by
+    class, of test images. Intervals are over images.
   """
   assert subject.encode
   numbers, rows = {}, {}
@@ -69,30 +80,36 @@ def probe(subject: Subject, options: Options) -> Found:
     far = [errors(image, subject.generate(end, label)) for end in ends]
     best = np.where((far[0] <= far[1])[:, None], *ends)
     made = {how: subject.generate(z, label) for how, z in (starts | {"reached": best}).items()}
-    left = {how: unexplained(errors(image, x), image) for how, x in made.items()}
+    left = {how: unexplained(errors(image, x), examples.image) for how, x in made.items()}
     numbers |= {f"{split}/{how}": estimate.mean(values) for how, values in left.items()}
     numbers[f"{split}/size"] = estimate.mean(np.sqrt(np.mean(best**2, 1)))
     rows[split] = (image, label, made, left)
   image, label, made, left = rows["test"]
   for c in np.unique(label):
     numbers[f"class {subject.classes[c]}/reached"] = estimate.mean(left["reached"][label == c])
-  detail = {"images": len(image), "draws": len(z), "encoder": "own" if subject.own_encoder else "fitted"}
-  return Found(numbers, draw(subject, rows["test"], numbers), detail)
+  detail = {"images": len(image), "draws": len(z), "encoder": subject.encoder}
+  return Found(numbers, lambda: draw(subject, rows["test"], numbers), detail)
 
 
 def draw(subject: Subject, seen, numbers: dict[str, estimate.Estimate]) -> Figure:
   """Draws real images above what was guessed, drawn and reached, and what is left of each class."""
   image, label, made, _ = seen
   chosen = balanced(label, SHOWN)
+  chosen = chosen[np.unique(np.linspace(0, len(chosen) - 1, SHOWN).round().astype(int))]
   sheet, places, (panel,) = figure.sheet(4, len(chosen), 1, "test images and the nearest that were found")
   for place, (name, row) in zip(places, ({"real": image} | made).items(), strict=True):
     figure.strip(sheet, place, row[chosen], name)
   classes = {c: numbers[f"class {subject.classes[c]}/reached"] for c in np.unique(label)}
+  if (all_of_them := len(classes)) > BARS:
+    worst = sorted(classes, key=lambda c: -classes[c].value)[:BARS]
+    classes = {c: classes[c] for c in worst}
+    panel.set_title(f"the {BARS} of {all_of_them} classes that are farthest", fontsize=7)
   value = np.array([x.value for x in classes.values()])
   reach = np.abs(np.array([[x.low, x.high] for x in classes.values()]).T - value)
   panel.bar(
     range(len(classes)), value, yerr=np.nan_to_num(reach), color="tab:blue", error_kw={"linewidth": 0.8}
   )
-  panel.set_xticks(range(len(classes)), [subject.classes[c] for c in classes], rotation=45, fontsize=6)
+  names = figure.distinct(subject.classes, 20)
+  panel.set_xticks(range(len(classes)), [names[c] for c in classes], rotation=45, ha="right", fontsize=6)
   panel.set_ylabel("unexplained share of the variance", fontsize=7)
   return sheet

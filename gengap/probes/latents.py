@@ -22,6 +22,7 @@ from gengap.probes.vocabulary import Array, Found, Options, Subject
 
 NEIGHBOURS = 5
 PERMUTATIONS = 500
+LEAST = 8  # test images
 ACTIVE = 0.01  # variance of its mean over the data above which a unit is active (Burda et al. 2016)
 
 
@@ -33,18 +34,33 @@ def separation(z: Array, label: Array) -> dict[str, estimate.Estimate]:
     those; silhouette.
   """
   half, found = len(z) // 2, {}
+  several = len(np.unique(label[:half])) > 1  # else there is nothing to be taught
   teach, ask = (z[:half], label[:half]), (z[half:], label[half:])
-  models = {
-    "linear_probe": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
-    "knn": KNeighborsClassifier(min(NEIGHBOURS, half)),
-  }
+  models = (
+    {
+      "linear_probe": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+      "knn": KNeighborsClassifier(min(NEIGHBOURS, half)),
+    }
+    if several
+    else {}
+  )
   with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of fits that stop early: their accuracy is what it is
     for name, model in models.items():
       found[name] = estimate.share(model.fit(*teach).predict(ask[0]) == ask[1])
   found["chance"] = estimate.Estimate(float(np.bincount(ask[1]).max() / len(ask[1])))
-  found["silhouette"] = estimate.jackknife(silhouette_score, z, label)
+  found["silhouette"] = estimate.jackknife(silhouette, z, label)
   return found
+
+
+def silhouette(z: Array, label: Array) -> float:
+  """Mean silhouette of codes [N, D]; NaN where there are as many classes as codes, or one."""
+  return float(silhouette_score(z, label)) if 1 < len(np.unique(label)) < len(z) else np.nan
+
+
+def active_units(mean: Array) -> float:
+  """Units whose mean varies over images [N, D] by more than 0.01 (Burda et al. 2016); NaN of one image."""
+  return float((mean.var(0, ddof=1) > ACTIVE).sum()) if len(mean) > 1 else np.nan
 
 
 def two_sample(x: Array, y: Array, rng: np.random.Generator) -> tuple[float, float]:
@@ -80,6 +96,13 @@ def plane(z: Array, seed: int) -> tuple[Array, str]:
   return TSNE(2, perplexity=near, init="pca", random_state=seed).fit_transform(few), "t-SNE"
 
 
+def unfit(subject: Subject) -> str:
+  """Returns why the probe cannot be taken; "" where it can."""
+  if not subject.encode:
+    return "it needs an encoder; --encoder_steps=1000 fits one"
+  return f"it needs {LEAST} test images" if len(subject.test.image) < LEAST else ""
+
+
 def probe(subject: Subject, options: Options) -> Found:
   """Looks at the codes of test images.
 
@@ -90,16 +113,20 @@ def probe(subject: Subject, options: Options) -> Found:
   assert subject.encode
   image, label = subject.test
   z = subject.encode(image, label)
-  numbers, detail, notes = {}, {"images": len(z), "encoder": "own" if subject.own_encoder else "fitted"}, []
+  numbers, detail, notes = {}, {"images": len(z), "encoder": subject.encoder}, []
   if len(np.unique(label)) > 1:
     numbers |= separation(z, label)
+    if "knn" not in numbers:
+      notes.append(
+        "no linear probe and no neighbours: half of the images, which teach them, are of one class"
+      )
   else:
     notes.append("no separation of classes: the data have one")
   drawn, rng = subject.draw(image) if subject.draw else z, options.rng(0)
   if subject.told:
     mean, told = subject.told(image)
     numbers["kl"] = estimate.mean(told.sum(1))
-    numbers["active_units"] = estimate.bootstrap(lambda m: (m.var(0) > ACTIVE).sum(), mean, resamples=200)
+    numbers["active_units"] = estimate.bootstrap(active_units, mean, resamples=200)
     detail["kl_per_unit"] = told.mean(0).round(4).tolist()
   elif subject.draw:
     notes.append("no KL of each latent: q(z | x) is no Gaussian")
@@ -111,7 +138,7 @@ def probe(subject: Subject, options: Options) -> Found:
   numbers |= {"energy_distance": estimate.Estimate(energy), "p_value": estimate.Estimate(p)}
   if len(drawn) > drawn.shape[1]:
     detail["aggregate"] = aggregate(drawn)
-  return Found(numbers, draw(subject, z, drawn, options.seed), detail, tuple(notes))
+  return Found(numbers, lambda: draw(subject, z, drawn, options.seed), detail, tuple(notes))
 
 
 def draw(subject: Subject, z: Array, drawn: Array, seed: int) -> Figure:
@@ -120,13 +147,14 @@ def draw(subject: Subject, z: Array, drawn: Array, seed: int) -> Figure:
   if z.shape[1] > 2 and np.ptp(z, 0).any():
     pictures.append((PCA(2).fit_transform(z), "principal components"))
   sheet, (*scatters, moments) = figure.plots(len(pictures) + 1, "codes of test images")
+  names = figure.distinct(subject.classes, 24)
   for axis, (points, how) in zip(scatters, pictures, strict=True):
-    for c, name in enumerate(subject.classes):
-      mine = points[subject.test.label == c]
-      axis.scatter(*mine.T, s=4, color=figure.COLOURS(c % 10), label=name, linewidths=0)
+    for c, name in enumerate(names):
+      mine, (colour, marker) = points[subject.test.label == c], figure.colour_and_marker(c)
+      axis.scatter(*mine.T, s=4, color=colour, marker=marker, label=name, linewidths=0)
     axis.set_title(how, fontsize=8)
-  if len(subject.classes) > 1:
-    scatters[0].legend(fontsize=5, markerscale=2, ncols=2)
+  if len(names) > 1:
+    figure.legend_below(sheet, scatters[0], names)
   order = np.argsort(-drawn.std(0))
   lines = {"mean": drawn.mean(0)[order], "standard deviation": drawn.std(0)[order]}
   x = np.arange(drawn.shape[1])

@@ -61,7 +61,7 @@ def score(images: Array, features: Array, named: Array | None, real: Array) -> d
     "off_data": estimate.median(off_data(features, real)),
   }
   if named is not None:
-    found["unsure"] = estimate.share(confidence(named)[1] < SURE)
+    found["unsure"] = estimate.share(~(confidence(named)[1] >= SURE))
   return found
 
 
@@ -90,6 +90,12 @@ def abroad(subject: Subject) -> tuple[dict[str, estimate.Estimate], dict[str, Ar
   return found, rows
 
 
+def unfit(subject: Subject) -> str:
+  """Returns why the probe cannot be taken; "" where it can."""
+  few = min(len(subject.test.image), len(subject.train.image)) < 2
+  return "it needs two training images and two test images" if few else ""
+
+
 def probe(subject: Subject, options: Options) -> Found:
   """Generates from other priors and at other radii.
 
@@ -100,7 +106,7 @@ def probe(subject: Subject, options: Options) -> Found:
     images: the floor. At radius 0 all latents are one, and nothing has an interval. For other images see
     `abroad`.
   """
-  n = max(2, options.number // 2)
+  n = min(max(2, options.number // 2), len(subject.train.image))
   real = subject.see(subject.test.image)
   priors = PRIORS | {f"radius_{radius:g}": sphere(radius) for radius in RADII}
   images, numbers = {"real": subject.train.image[:n]}, {}
@@ -122,7 +128,7 @@ def probe(subject: Subject, options: Options) -> Found:
     rows |= others
   elif subject.outside is not None:
     notes.append("no images of other data: the model has no encoder of its own")
-  return Found(numbers, draw(rows, numbers), {"images": n, "radii": RADII}, tuple(notes))
+  return Found(numbers, lambda: draw(rows, numbers), {"images": n, "radii": RADII}, tuple(notes))
 
 
 def draw(images: dict[str, Array], numbers: dict[str, estimate.Estimate]) -> Figure:

@@ -118,6 +118,12 @@ def geometry(metric: Array) -> dict[str, estimate.Estimate]:
   return found
 
 
+def unfit(subject: Subject) -> str:
+  """Returns why the probe cannot be taken; "" where it can."""
+  del subject
+  return ""
+
+
 def probe(subject: Subject, options: Options) -> Found:
   """Ranks latents by what they do, and draws them.
 
@@ -151,8 +157,8 @@ def probe(subject: Subject, options: Options) -> Found:
     **{name: values.round(6).tolist() for name, values in ranks.items()},
   }
   base = options.rng(2).standard_normal(dim)
-  picture = draw(subject, options, base, ranks, directions(metric.mean(0))[1])
-  return Found(numbers, picture, detail, notes)
+  axes = directions(metric.mean(0))[1]
+  return Found(numbers, lambda: draw(subject, options, base, ranks, axes), detail, notes)
 
 
 def rank(seen: Effects) -> tuple[dict[str, Array], dict[str, estimate.Estimate]]:

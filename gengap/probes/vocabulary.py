@@ -35,7 +35,6 @@ class Subject(NamedTuple):
   generate: Generate
   see: Callable[[Array], Array]  # images -> features [N, F]
   name: Callable[[Array], Array] | None  # images -> logits [N, classes] of a classifier
-  shares: Array  # [classes] of the test images
   class_counts: Array  # [classes], training images of each
   test: Examples
   train: Examples
@@ -48,6 +47,14 @@ class Subject(NamedTuple):
   elbo: Callable[[Array], Array] | None = None  # images -> [N] nats
   outside: Array | None = None  # images of other data
   centre: Callable[[Array], Array] | None = None  # images -> [N, 2], of the only blob; NaN without one
+  fit_steps: int = 0  # updates of the fitted encoder
+
+  @property
+  def encoder(self) -> str:
+    """Which encoder `encode` is, for protocols."""
+    if not self.encode:
+      return "none"
+    return "own" if self.own_encoder else f"fitted, {self.fit_steps} steps"
 
   def labels(self, rng: np.random.Generator, number: int) -> Array:
     """Draws classes [number] as often as they occur among the training images."""
@@ -72,6 +79,6 @@ class Found(NamedTuple):
   """What a probe has to say."""
 
   numbers: dict[str, Estimate]
-  figure: Figure
+  draw: Callable[[], Figure]  # draws the picture, once the numbers are safe
   detail: dict[str, Any]  # whatever else is worth keeping, as JSON has it
   notes: tuple[str, ...] = ()  # what could not be asked, and why

@@ -13,6 +13,7 @@ from gengap.errors import InputError
 from results.probes.runs import RUNS
 
 HERE = pathlib.Path(__file__).parent
+RENAMED = {"path_length": "squared_speed"}  # numbers that earlier versions wrote by other names
 LEFT_OUT = ("radius_", "step ")  # rows that the pictures show
 
 
@@ -33,6 +34,12 @@ def cell(number: dict[str, float | None] | None) -> str:
   return "none" if math.isnan(value) else f"{value:.3g}{interval}"
 
 
+def renamed(row: str) -> str:
+  """Returns the name that a row has today."""
+  of, slash, what = row.rpartition("/")
+  return f"{of}{slash}{RENAMED.get(what, what)}"
+
+
 def page(dataset: str, found: dict[str, dict[str, Any]]) -> str:
   """Returns the tables of runs of one data set, a run a column: name -> probe -> what was found.
 
@@ -49,6 +56,8 @@ def page(dataset: str, found: dict[str, dict[str, Any]]) -> str:
     sight = {json.dumps([x["protocol"][key] for key in ("features", "classifier")]) for x in seen.values()}
     if len(sight) != 1:
       raise InputError(f"{probe}: the runs of {dataset} were looked at by different networks")
+    for x in seen.values():
+      x["numbers"] = {renamed(row): number for row, number in x["numbers"].items()}
     rows = dict.fromkeys(row for x in seen.values() for row in x["numbers"] if not row.startswith(LEFT_OUT))
     lines += ["", f"| {probe} | " + " | ".join(seen) + " |", "| --- |" + " --- |" * len(seen)]
     for row in rows:
