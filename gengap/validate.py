@@ -8,7 +8,7 @@ import numpy as np
 
 from gengap import data, metrics, step
 from gengap.errors import InputError, suggest
-from gengap.method import Config, Nets, State
+from gengap.method import Config, State
 from gengap.networks import convolution
 from gengap.program import Program, put
 
@@ -72,19 +72,18 @@ class Validation:
   def samples(self, state: State, n: int = GRID) -> np.ndarray:
     """Returns the images [n, H, W, C] of the run's first n latents, always the same (a generator's)."""
     assert self.generate
-    nets = shown(state)
-    parts = [self.generate(nets, self.z[i : i + GRID], self.label[i : i + GRID]) for i in range(0, n, GRID)]
+    parts = [
+      self.generate(state.shown, self.z[i : i + GRID], self.label[i : i + GRID]) for i in range(0, n, GRID)
+    ]
     return np.concatenate([np.asarray(p) for p in parts])[:n]
 
   def scores(self, state: State) -> dict[str, float]:
-    """Returns the turns' numbers and, of a generator, the energy distance of its images to held-out ones."""
+    """Returns the turns' numbers and, of a generator, the energy distance of its images to held-out ones.
+
+    All are of the weights that are shown: the moving average where there is one.
+    """
     seen = [self.examine(self.slots, state, self.data, np.uint32(i)) for i in range(self.batches)]
     means = {f"valid/{k}": float(np.mean([float(s[k]) for s in seen])) for k in seen[0]}
     if not self.generate:
       return means
     return means | {ENERGY: metrics.energy_distance(self.samples(state, self.count), self.images)}
-
-
-def shown(state: State) -> Nets:
-  """Returns the weights that samples come from: the moving average where there is one."""
-  return state.ema or state.nets
