@@ -8,6 +8,7 @@ The last line is JSON. Nothing is written but the caches of data and programs.
 import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ from ml_collections import config_flags
 import gengap
 from gengap import cli, processes, program, step
 from gengap import config as settings
-from gengap.budget import device, seconds
+from gengap.budget import counted, device, seconds
 from gengap.errors import InputError
 from gengap.method import Config
 
@@ -29,39 +30,40 @@ CONFIG = config_flags.DEFINE_config_file(
 )
 STEPS = flags.DEFINE_integer("steps", 20, "Dispatches to time, after the first two.", flag_values=FLAGS)
 
-# Dense peak in FLOP/s of matrix products, by device kind: float32 inputs at JAX's default precision, which
-# is TF32 on NVIDIA and bfloat16 passes on TPU. From the makers' data sheets.
+# Dense peak in FLOP/s of matrix products by device kind, of float32 inputs at JAX's default precision (which
+# is TF32 on NVIDIA and bfloat16 passes on TPU) and of bfloat16 inputs. From the makers' data sheets.
 PEAKS = {
-  "NVIDIA A100-SXM4-40GB": 156e12,
-  "NVIDIA A100-SXM4-80GB": 156e12,
-  "NVIDIA H100 80GB HBM3": 494e12,
-  "NVIDIA H200": 494e12,
-  "TPU v4": 275e12,
-  "TPU v5 lite": 197e12,
-  "TPU v5p": 459e12,
-  "TPU v6 lite": 918e12,
+  "NVIDIA A100-SXM4-40GB": (156e12, 312e12),
+  "NVIDIA A100-SXM4-80GB": (156e12, 312e12),
+  "NVIDIA H100 80GB HBM3": (494e12, 989e12),
+  "NVIDIA H200": (494e12, 989e12),
+  "TPU v4": (275e12, 275e12),
+  "TPU v5 lite": (197e12, 197e12),
+  "TPU v5p": (459e12, 459e12),
+  "TPU v6 lite": (918e12, 918e12),
 }
 
 
-def peak() -> float:
+def peak(dtype: str = "float32") -> float:
   """Returns the peak of all devices in FLOP/s: from the table above, or that of a large matrix product."""
-  kind = jax.devices()[0].device_kind
+  kind, count, on_cpu = jax.devices()[0].device_kind, jax.device_count(), jax.default_backend() == "cpu"
   if kind in PEAKS:
-    return PEAKS[kind] * jax.device_count()
-  n = 2048
+    return PEAKS[kind][dtype == "bfloat16"] * count
+  n = 2048 if on_cpu else 8192
   product = jax.jit(jnp.dot)
-  a = jnp.ones((n, n))
+  a = jnp.ones((n, n), dtype)
   times = seconds(lambda: product(a, a), 5)
-  return 2 * n**3 / min(times)  # of the host: devices of the CPU backend share its cores
+  return 2 * n**3 / min(times) * (1 if on_cpu else count)  # devices of the CPU backend share its cores
 
 
-def bench(config: Config, repeats: int) -> dict[str, float | str]:
+def bench(config: Config, repeats: int) -> dict[str, Any]:
   """Times one config.
 
   Returns:
     step_seconds (median of one generator step), images_per_second (real images drawn), input_share (of the
-    time, spent waiting for images), flops_per_step (as XLA counts them), peak_share, first_step_seconds
-    (since the start of this command, data and compilation included) and device.
+    time, spent waiting for images), flops_per_step (as XLA counts them before it optimises) and peak_share
+    (None both where they are not counted, and flops_reason says why), first_step_seconds (since the start of
+    this command, data and compilation included) and device.
   """
   settings.check(config)
   dataset = program.load_data(config, "train")
@@ -94,8 +96,8 @@ def bench(config: Config, repeats: int) -> dict[str, float | str]:
     "step_seconds": step_seconds,
     "images_per_second": drawn / step_seconds,
     "input_share": sum(waits[-repeats * compiled.calls :]) / sum(times),
-    "flops_per_step": flops,
-    "peak_share": flops / step_seconds / peak(),
+    **counted("flops_per_step", flops, compiled.flops_reason),
+    "peak_share": flops and flops / step_seconds / peak(config.dtype),
     "first_step_seconds": first,
     "device": device(),
   }
@@ -108,7 +110,7 @@ def main(rest: list[str]) -> None:
     raise InputError(f"--steps is {STEPS.value}; it must be at least 1")
   found = bench(CONFIG.value, STEPS.value)
   if processes.first():
-    print(json.dumps(found))
+    print(json.dumps(found, allow_nan=False))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ written beside the config, as run.json; how fast samples come is measured by `ge
 """
 
 import json
-import math
 import pathlib
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ import gengap
 from gengap import cli, step
 from gengap.errors import InputError
 from gengap.method import Config, Method, Nets, draw_labels
-from gengap.program import Program, count_flops
+from gengap.program import NOT_COUNTED, Program, count_flops
 from gengap.run import Run
 
 CRITIC = "critic"  # the player that makes a method adversarial
@@ -68,12 +67,17 @@ def sampling_parameters(method: Method, nets: Nets) -> int:
   )
 
 
+def counted(name: str, flops: float | None, reason: str) -> dict[str, Any]:
+  """Returns a count of operations by name, or None and the reason."""
+  return {name: flops} if flops is not None else {name: None, "flops_reason": reason}
+
+
 def training(program: Program, config: Config) -> dict[str, Any]:
   """Returns what a run's training is and costs.
 
   Returns:
     command, device, version; adversarial (it has a critic), variational (it has a likelihood), generates and
-    encodes; flops_per_step (as XLA counts them; None where it does not);
+    encodes; flops_per_step (as XLA counts them before it optimises; or None, and flops_reason says why);
     images_per_step (real images drawn); updates_per_step and parameters of every player;
     sampling_parameters (None: it makes no images).
   """
@@ -89,7 +93,7 @@ def training(program: Program, config: Config) -> dict[str, Any]:
     "variational": method.density is not None,
     "generates": method.generate is not None,
     "encodes": "code" in method.represent,
-    "flops_per_step": program.flops if math.isfinite(program.flops) else None,
+    **counted("flops_per_step", program.flops, program.flops_reason),
     "images_per_step": step.batches_per_step(method) * config.batch_size,
     "updates_per_step": updates,
     "parameters": {player: size(net["params"]) for player, net in nets.items()},
@@ -116,7 +120,7 @@ def sampling(run: Run) -> dict[str, Any]:
 
   Returns:
     images_per_second, the median of a few batches of 256; flops_per_image, as XLA counts those of the
-    compiled program; batch and device.
+    compiled program, or None, and flops_reason says why; batch and device.
   """
   z = jax.random.normal(jax.random.key(0), (BATCH, run.method.latent_dim))
   label = jnp.asarray(draw_labels(np.arange(BATCH) / BATCH, run.class_counts))
@@ -125,7 +129,7 @@ def sampling(run: Run) -> dict[str, Any]:
   flops = count_flops(compiled)
   return {
     "images_per_second": BATCH / float(np.median(times)),
-    "flops_per_image": flops / BATCH,
+    **counted("flops_per_image", flops and flops / BATCH, NOT_COUNTED),
     "batch": BATCH,
     "device": device(),
   }

@@ -6,6 +6,7 @@ without anything else: step, config and data Spec, and checksums of all that.
 
 import contextlib
 import json
+import math
 import pathlib
 import shutil
 import zlib
@@ -59,6 +60,11 @@ def crc32(meta: Meta) -> dict[str, int]:
   return found if isinstance(found, dict) else {}
 
 
+def finite_or_infinity(score: float | None) -> float:
+  """Returns a score of which the smallest is the best: infinity if it is missing, infinite or NaN."""
+  return score if score is not None and math.isfinite(score) else math.inf
+
+
 class Checkpoints:
   """The folder `checkpoints` of a workdir."""
 
@@ -68,12 +74,13 @@ class Checkpoints:
     Args:
       workdir: of the run.
       keep: how many of the latest to keep; 0 if nothing will be saved.
-      best: which of the numbers given to `save` marks the best checkpoint by its smallest value.
+      best: which of the numbers given to `save` marks the best checkpoint by its smallest finite value.
     """
     self.path = pathlib.Path(workdir).absolute() / "checkpoints"
+    self.best = best
 
     def goodness(scores: dict[str, float]) -> float:
-      return -scores[best] if best in scores else -float("inf")
+      return -finite_or_infinity(scores.get(best))
 
     policies = [
       checkpoint_managers.LatestN(keep),
@@ -148,7 +155,7 @@ class Checkpoints:
     """Returns the number that "last", "best" or a number stands for.
 
     Raises:
-      InputError: no such checkpoint.
+      InputError: no such checkpoint, or none is the best, because none has a finite score.
     """
     steps = self.steps()
     if not steps:
@@ -156,7 +163,13 @@ class Checkpoints:
     if step == "last":
       return steps[0]
     if step == "best":
-      return self.manager.best_step() or steps[0]
+      scores = {at: finite_or_infinity((self.manager.metrics(at) or {}).get(self.best)) for at in steps}
+      if math.isinf(least := min(scores.values())):
+        raise InputError(
+          f"no checkpoint in {self.path} has a finite {self.best}, so none is the best; name another step: "
+          f"last, {', '.join(map(str, reversed(steps)))}"
+        )
+      return max(at for at in steps if scores[at] == least)
     if not str(step).isdigit() or int(step) not in steps:
       raise InputError(f"step {step!r} is none of last, best, 0, {', '.join(map(str, reversed(steps)))}")
     return int(step)

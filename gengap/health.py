@@ -1,5 +1,6 @@
 """Signs that training goes wrong, read off the numbers that a run logs anyway."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ class Sign(NamedTuple):
   name: str  # of the number
   least: float
   since: int  # step before which it may
+  batch: int  # images that a batch needs for the number to tell anything
   text: str  # what has happened where it did
 
 
@@ -36,19 +38,22 @@ SIGNS = (
     "critic/diversity",
     0.4,
     1000,
+    8,
     "the generator has collapsed: its images lie {value:.2g} times as far apart as real ones",
   ),
   Sign(
     "generator/image_gradient",
     1e-4,
     50,
+    1,
     "the generator's gradient has vanished: an image moved by 1 changes its loss by {value:.2g}",
   ),
   *(
     Sign(
       f"{player}/active_units",
-      1.0,
+      0.5,
       1000,
+      16,
       "the posterior has collapsed: the means of {value:.2g} latents differ between images",
     )
     for player in ("vae", "encoder")
@@ -56,17 +61,23 @@ SIGNS = (
 )
 
 
+IMAGES = 64  # that a window of steps needs for its mean numbers to raise an alarm
+
+
 class Watch:
-  """Warns of every sign once."""
+  """Warns of every sign once, if the batches are large enough to tell."""
 
-  def __init__(self, say: Callable[[str], None]):
-    self.say, self.left = say, list(SIGNS)
+  def __init__(self, say: Callable[[str], None], batch_size: int):
+    self.say, self.batch_size = say, batch_size
+    self.left = [sign for sign in SIGNS if batch_size >= sign.batch]
 
-  def look(self, step: int, numbers: Mapping[str, float]) -> None:
-    """Looks at the mean numbers of a window of steps that ends at `step`."""
+  def look(self, step: int, numbers: Mapping[str, float], steps: int) -> None:
+    """Looks at the mean numbers of a window of steps that ends at `step`; NaN raises no alarm."""
+    if steps * self.batch_size < IMAGES:
+      return
     for sign in tuple(self.left):
-      value = numbers.get(sign.name)
-      if value is not None and step >= sign.since and value < sign.least:
+      value = numbers.get(sign.name, math.nan)
+      if step >= sign.since and value < sign.least:
         what = sign.text.format(value=value)
         self.say(f"warning: {what} ({sign.name} at step {step}, below {sign.least})")
         self.left.remove(sign)

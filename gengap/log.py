@@ -48,7 +48,8 @@ class Board:
     self.writer.flush()
 
   def numbers(self, step: int, metrics: Mapping[str, float]) -> None:
-    """Records numbers at a step."""
+    """Records the finite numbers at a step."""
+    metrics = {name: x for name, x in metrics.items() if math.isfinite(x)}
     values = [value for name, x in metrics.items() for value in summary.scalar(name, x).value]
     self.write(step, summary=summary.Summary(value=values))
 

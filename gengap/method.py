@@ -99,6 +99,11 @@ class State(NamedTuple):
   opt: dict[str, optax.OptState]  # player -> optimiser state
   ema: Nets  # moving average of nets; empty where config.ema is 0
 
+  @property
+  def shown(self) -> Nets:
+    """The weights that samples and held-out numbers come from: the moving average where there is one."""
+    return self.ema or self.nets
+
 
 class Spec(NamedTuple):
   """What a method must know of the data and the arithmetic before it sees a batch."""

@@ -14,8 +14,10 @@ from gengap import data, methods, step
 from gengap.checkpoint import Checkpoints
 from gengap.data import feed
 from gengap.errors import InputError
-from gengap.method import AXIS, Array, Batch, Config, Method, Metrics, Spec, State
+from gengap.method import AXIS, Array, Batch, Config, Method, Metrics, Spec, State, Turn
 from gengap.networks import convolution
+
+NOT_COUNTED = "XLA counts no operations of this program"
 
 
 class Program(NamedTuple):
@@ -29,7 +31,8 @@ class Program(NamedTuple):
   calls: int  # of the compiled program in one dispatch
   place: jax.sharding.NamedSharding  # of state and data: whole, on every device
   shapes: State  # of the state, abstract
-  flops: float  # floating-point operations of one step on all devices, as XLA counts them
+  flops: float | None  # floating-point operations of one step on all devices; None: not counted
+  flops_reason: str  # why they were not counted; "" where they were
   by_host: feed.Share | None  # what this process reads, where the data are too large for the devices
 
   def dispatch(self, state: State, source: Iterator[step.Data]) -> tuple[State, list[Metrics]]:
@@ -104,23 +107,63 @@ def compile_method(method: Method, config: Config, dataset: data.Dataset) -> Pro
   build = functools.partial(
     step.dispatch, seed=config.seed, batch_size=config.batch_size, ema=config.ema, by_host=bool(share)
   )
-  run = build(method, steps=steps)
-  compiled = run.lower(slots.aval, shapes, arrays).compile(convolution.compiler_options())
-  flops = count_flops(compiled) / steps  # of one device
-  if (
-    not step.unrolled()
-  ):  # XLA counts what is in a loop once: so each turn by itself, as often as it is taken
-    flops = 0.0
-    for turn in method.turns:
-      one = method._replace(turns=(turn._replace(repeats=1),))
-      flops += turn.repeats * count_flops(build(one).lower(slots.aval, shapes, arrays))
-  calls = config.steps_per_dispatch // steps
-  return Program(method, spec, slots, compiled, steps, calls, place, shapes, flops * len(slots), share)
+  lowered = build(method, steps=steps).lower(slots.aval, shapes, arrays)
+  if step.unrolled():
+    flops, reason = count_flops(lowered), NOT_COUNTED
+  else:
+    flops, reason = count_on_cpu(method, config, shapes, dataset, len(slots))
+  compiled = lowered.compile(convolution.compiler_options())
+  return Program(
+    method,
+    spec,
+    slots,
+    compiled,
+    steps,
+    config.steps_per_dispatch // steps,
+    place,
+    shapes,
+    None if flops is None else flops * len(slots),
+    reason if flops is None else "",
+    share,
+  )
 
 
-def count_flops(program: jax.stages.Lowered | jax.stages.Compiled) -> float:
-  """Returns the floating-point operations of a program without loops; NaN: XLA does not count them."""
-  return float((program.cost_analysis() or {}).get("flops", math.nan))
+def count_flops(program: jax.stages.Lowered | jax.stages.Compiled) -> float | None:
+  """Returns the floating-point operations of a program of one device, each loop taken once; None: unknown."""
+  flops = (program.cost_analysis() or {}).get("flops", math.nan)
+  return float(flops) if math.isfinite(flops) else None
+
+
+def count_on_cpu(
+  method: Method, config: Config, shapes: State, dataset: data.Dataset, devices: int
+) -> tuple[float | None, str]:
+  """Counts one device's floating-point operations in a step, whatever the backend; or says why it cannot.
+
+  JAX counts a program that is not yet compiled on its CPU backend alone, and XLA counts the body of a loop
+  once. So the step without turns and every turn by itself, taken once, are lowered for the CPU, which takes a
+  second each; nothing is compiled.
+  """
+  try:
+    cpu = jax.local_devices(backend="cpu")[:1]
+  except RuntimeError:
+    return None, f"operations are counted on JAX's CPU backend; set JAX_PLATFORMS={jax.default_backend()},cpu"
+  arrays = tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (dataset.image, dataset.label))
+  slots = jax.ShapeDtypeStruct((1,), jnp.int32)
+
+  def count(*turns: Turn) -> float:
+    run = step.dispatch(
+      method._replace(turns=turns),
+      seed=config.seed,
+      batch_size=config.batch_size // devices,
+      ema=config.ema,
+      devices=cpu,
+    )
+    found = count_flops(run.lower(slots, shapes, arrays))
+    return math.nan if found is None else found
+
+  rest = count()
+  flops = rest + sum(turn.repeats * (count(turn._replace(repeats=1)) - rest) for turn in method.turns)
+  return (flops, "") if math.isfinite(flops) else (None, NOT_COUNTED)
 
 
 def devices() -> tuple[Array, jax.sharding.NamedSharding]:

@@ -5,7 +5,7 @@ and seed: resuming is exact, and one device gives what eight give, up to the ord
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -139,12 +139,20 @@ def loop(body, carry, xs: Array):
 
 
 def dispatch(
-  method: Method, *, seed: int, batch_size: int, ema: float = 0.0, steps: int = 1, by_host: bool = False
+  method: Method,
+  *,
+  seed: int,
+  batch_size: int,
+  ema: float = 0.0,
+  steps: int = 1,
+  by_host: bool = False,
+  devices: Sequence[Any] | None = None,
 ) -> Any:
   """Returns the training program, `steps` steps long: (slots, state, data) -> (state, metrics [steps]).
 
   slots is arange(devices), one for each device. The state is donated: use the returned one. With by_host the
-  data are what each device needs for these steps, [devices, batches, B, ...].
+  data are what each device needs for these steps, [devices, batches, B, ...]. Without devices, they are all
+  those of JAX's default backend.
   """
   one = functools.partial(step, method, seed, batch_size, ema)
 
@@ -152,22 +160,22 @@ def dispatch(
     read = fed(data, batches_before(method, state.step)) if by_host else resident(data, seed)
     return loop(lambda s, _: one(slot, s, read), state, jnp.arange(steps))
 
-  return jax.pmap(many, AXIS, in_axes=(0, None, 0 if by_host else None), out_axes=None, donate_argnums=1)
+  axes = (0, None, 0 if by_host else None)
+  return jax.pmap(many, AXIS, in_axes=axes, out_axes=None, donate_argnums=1, devices=devices)
 
 
 def examine(method: Method, *, seed: int, batch_size: int) -> Any:
   """Returns the program that scores held-out data: (slots, state, data, batch number) -> metrics.
 
-  Every turn's loss and numbers, as in training but without an update.
+  Every turn's loss and numbers, as in training but without an update, of the weights that are shown.
   """
 
   def one(slot, state, data, number):
     position = positions(jnp.uint32(number), batch_size, slot)
     batch, keys = deal(resident(data, 0), stream(seed, "valid"), number, position)
-    metrics = {}
+    nets, metrics = state.shown, {}
     for turn in method.turns:
-      params = state.nets[turn.player]["params"]
-      value, (_, seen) = turn.loss(params, state.nets, batch, keys, state.step)
+      value, (_, seen) = turn.loss(nets[turn.player]["params"], nets, batch, keys, state.step)
       metrics |= {f"{turn.player}/{name}": x for name, x in ({"loss": value} | seen).items()}
     return mean_over_devices(metrics)
 

@@ -18,7 +18,7 @@ from clu import parameter_overview
 
 from gengap import budget, data, paths, processes
 from gengap import config as settings
-from gengap.checkpoint import Checkpoints
+from gengap.checkpoint import Checkpoints, finite_or_infinity
 from gengap.errors import NonFiniteError
 from gengap.health import Watch, oscillation
 from gengap.log import Log, Silence, say
@@ -26,6 +26,7 @@ from gengap.method import Array, Config, Metrics, Nets, State
 from gengap.program import Program, compile_program, load_data, resume, source, start
 from gengap.validate import GRID, Validation, whole_batches
 
+SLOW = 10  # seconds of compiling above which they are printed
 SIGNS = ("loss", "gradient_norm")  # numbers of every turn that must be finite
 
 
@@ -35,8 +36,8 @@ class Window:
   Raises NonFiniteError, from `push` or `flush`, at the first loss or gradient that is not finite.
   """
 
-  def __init__(self, log: Log, every: int):
-    self.log, self.every, self.watch = log, every, Watch(say)
+  def __init__(self, log: Log, every: int, batch_size: int):
+    self.log, self.every, self.watch = log, every, Watch(say, batch_size)
     self.sent: list[tuple[int, list[Metrics]]] = []
     self.values: list[dict[str, np.ndarray]] = []
     self.clock = time.perf_counter()
@@ -56,11 +57,12 @@ class Window:
     self.log.advance(end)
     if end % self.every == 0:
       window = {k: np.concatenate([v[k] for v in self.values]) for k in values}
-      rate = len(next(iter(window.values()))) / (time.perf_counter() - self.clock)
+      steps = len(next(iter(window.values())))
+      rate = steps / (time.perf_counter() - self.clock)
       means = {k: float(v.mean()) for k, v in window.items()}
       swings = {k.removesuffix("loss") + "oscillation": oscillation(v) for k, v in window.items() if loss(k)}
       self.log.numbers(end, means | swings | {"steps_per_second": rate})
-      self.watch.look(end, means)
+      self.watch.look(end, means, steps)
       self.values, self.clock = [], time.perf_counter()
 
   def flush(self) -> None:
@@ -146,12 +148,13 @@ def describe(program: Program, config: Config, dataset: data.Dataset, state: Sta
     f"{player}\n{parameter_overview.get_parameter_overview(net['params'], include_stats=False)}"
     for player, net in state.nets.items()
   ]
+  work = f"{program.flops / 1e9:.3g}" if program.flops is not None else f"- ({program.flops_reason})"
   return "\n".join(
     [
       *tables,
       f"{config.method} on {config.dataset}: {len(dataset.image)} training images "
       f"{'x'.join(map(str, program.spec.shape))}, {program.spec.num_classes} classes",
-      f"{budget.device()}, {program.flops / 1e9:.3g} GFLOP a step",
+      f"{budget.device()}, GFLOP a step: {work}",
     ]
   )
 
@@ -171,7 +174,11 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
   dataset, held_out = load_data(config, "train"), load_data(config, "validation")
   whole_batches(config, held_out)
   with on_sigterm() as asked_to_stop:
+    say("compiling the training program (minutes, if it is large and not yet in the cache)")
+    before = time.perf_counter()
     program = compile_program(config, dataset)
+    if (taken := time.perf_counter() - before) > SLOW:
+      say(f"compiled in {taken:.0f} s")
     validation = Validation(program, config, held_out)
     with settings.claimed(workdir, config):
       if processes.first():
@@ -188,7 +195,11 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
 
 
 def stale(values: list[float], patience: int) -> bool:
-  """Whether the last `patience` values are all no smaller than the smallest before them; 0 is never."""
+  """Whether the last `patience` values are all no smaller than the smallest before them; 0 is never.
+
+  An infinite value or a NaN is larger than every finite value.
+  """
+  values = [finite_or_infinity(value) for value in values]
   before, since = values[:-patience], values[-patience:]
   return bool(patience and before) and not min(since) < min(before)
 
@@ -201,7 +212,7 @@ def done_early(log: Log | Silence, config: Config) -> bool:
 def loop(config, program, state, dataset, validation, checkpoints, log, asked_to_stop) -> State:
   """Runs dispatches to config.steps or until asked to stop, doing between them what is due."""
   meta = {"config": settings.plain(config), "spec": program.spec._asdict()}
-  window = Window(log, config.log_every)
+  window = Window(log, config.log_every, config.batch_size)
   step = saved = int(state.step)
   data_of_calls = source(program, config, dataset, step)
   if step == 0:

@@ -8,7 +8,7 @@ import numpy as np
 
 from gengap import data, metrics, step
 from gengap.errors import InputError, suggest
-from gengap.method import Array, Config, Nets, State, draw_labels
+from gengap.method import Array, Config, State, draw_labels
 from gengap.networks import convolution
 from gengap.program import Program, put
 
@@ -85,19 +85,16 @@ class Validation:
   def generated(self, state: State, z: Array, label: Array) -> np.ndarray:
     """Returns a generator's images of latents [N, latent_dim], N a multiple of GRID: [N, H, W, C]."""
     assert self.generate
-    nets = shown(state)
-    parts = [self.generate(nets, z[i : i + GRID], label[i : i + GRID]) for i in range(0, len(z), GRID)]
+    parts = [self.generate(state.shown, z[i : i + GRID], label[i : i + GRID]) for i in range(0, len(z), GRID)]
     return np.concatenate([np.asarray(p) for p in parts])
 
   def scores(self, state: State) -> dict[str, float]:
-    """Returns the turns' numbers and, of a generator, the energy distance of its images to held-out ones."""
+    """Returns the turns' numbers and, of a generator, the energy distance of its images to held-out ones.
+
+    All are of the weights that are shown: the moving average where there is one.
+    """
     seen = [self.examine(self.slots, state, self.data, np.uint32(i)) for i in range(self.batches)]
     means = {f"valid/{k}": float(np.mean([float(s[k]) for s in seen])) for k in seen[0]}
     if not self.generate:
       return means
     return means | {ENERGY: metrics.energy_distance(self.samples(state), self.images)}
-
-
-def shown(state: State) -> Nets:
-  """Returns the weights that samples come from: the moving average where there is one."""
-  return state.ema or state.nets

@@ -1,5 +1,9 @@
 """What runs are said to cost."""
 
+import json
+import math
+import types
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +11,7 @@ import pytest
 import tiny
 from test_train import config
 
-from gengap import budget, program
+from gengap import bench, budget, methods, program, step, train
 from gengap.run import Run
 
 GENERATES = [name for name in tiny.ARGS if name != "classifier" and tiny.method(name).generate]
@@ -46,12 +50,51 @@ def test_a_training_is_what_its_turns_say(name, updates, adversarial, variationa
   }
 
 
-def test_operations_in_a_loop_are_counted_as_often_as_they_are_done(monkeypatch):
-  c = config("wgan_gp")
+def test_operations_are_counted_turn_by_turn_as_often_as_they_are_done():
+  """As in the whole step without loops; only the means over the repeats of what is logged are not counted."""
+  c = config("wgan_gp", ema=0.9)
   c.method_args.n_critic, dataset = 4, program.load_data(c, "train")
-  unrolled = program.compile_program(c, dataset).flops
-  monkeypatch.setattr("gengap.step.unrolled", lambda: False)
-  assert 0.8 < program.compile_program(c, dataset).flops / unrolled < 1.25
+  m = methods.build(c, program.spec_of(c, dataset))
+  shapes = jax.eval_shape(lambda: tiny.state(m, ema=0.9))
+  whole = step.dispatch(m, seed=0, batch_size=8, ema=0.9)
+  lowered = whole.lower(jnp.arange(1), shapes, (dataset.image, dataset.label))
+  flops, reason = program.count_on_cpu(m, c, shapes, dataset, devices=1)
+  assert flops == pytest.approx(program.count_flops(lowered), rel=1e-3)
+  assert reason == ""
+
+
+def test_what_is_not_counted_is_null_with_its_reason(monkeypatch, tmp_path):
+  """A backend that counts nothing; and one beside which there is no CPU backend."""
+
+  def no_cpu(**_):
+    raise RuntimeError("Unknown backend cpu")
+
+  for found in ({"bytes accessed": 1.0}, None, {"flops": math.nan}):
+    assert program.count_flops(types.SimpleNamespace(cost_analysis=lambda found=found: found)) is None
+  c = config("vae")
+  c.method_args.network = "dense"
+  monkeypatch.setattr(program, "count_flops", lambda _: None)
+  compiled = program.compile_program(c, program.load_data(c, "train"))
+  assert (compiled.flops, compiled.flops_reason) == (None, program.NOT_COUNTED)
+  budget.write(tmp_path, compiled, c)
+  made = json.loads((tmp_path / "run.json").read_text())
+  assert (made["flops_per_step"], made["flops_reason"]) == (None, program.NOT_COUNTED)
+  monkeypatch.setattr(program, "compile_program", lambda *_: compiled)
+  found = bench.bench(c, 1)
+  assert (found["flops_per_step"], found["peak_share"]) == (None, None)
+  assert found["flops_reason"] == program.NOT_COUNTED
+  assert json.loads(json.dumps(found, allow_nan=False))["step_seconds"] > 0
+  assert f"GFLOP a step: - ({program.NOT_COUNTED})" in train.describe(
+    compiled, c, program.load_data(c, "train"), tiny.state(compiled.method)
+  )
+  monkeypatch.setattr(jax, "local_devices", no_cpu)
+  flops, reason = program.count_on_cpu(compiled.method, c, compiled.shapes, None, 1)
+  assert flops is None
+  assert "set JAX_PLATFORMS=cpu,cpu" in reason
+
+
+def test_the_peak_of_an_unknown_device_is_that_of_a_product():
+  assert 1e9 < bench.peak() < 1e14
 
 
 def test_sampling_takes_as_many_operations_as_its_layers_need():

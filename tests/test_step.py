@@ -129,11 +129,15 @@ def test_batch_statistics_of_the_losing_turn_are_not_kept():
   assert max(tiny.differences(moved.nets["generator"]["batch_stats"], before).values()) > 0
 
 
-def test_examine_leaves_the_state_alone_and_sees_the_same_numbers():
+def test_examine_leaves_the_state_alone_and_sees_the_weights_that_are_shown():
+  """The same numbers at the same weights, which are the moving average where there is one."""
   m = tiny.method("wgan_gp")
-  start = tiny.state(m)
+  start, other = tiny.state(m, seed=0), tiny.state(m, seed=1).nets
   program = step.examine(m, seed=0, batch_size=8)
-  first = program(jnp.arange(1), start, tiny.data(), np.uint32(0))
-  again = program(jnp.arange(1), start, tiny.data(), np.uint32(0))
-  tiny.assert_identical(first, again)
-  assert {"critic/loss", "critic/penalty", "generator/loss"} <= set(first)
+  a, b, c = (
+    program(jnp.arange(1), start._replace(nets=nets, ema=ema), tiny.data(), np.uint32(0))
+    for nets, ema in ((start.nets, other), (other, other), (other, start.nets))
+  )
+  tiny.assert_identical(a, b)
+  assert {"critic/loss", "critic/penalty", "generator/loss"} <= set(a)
+  assert a["critic/loss"] != c["critic/loss"]

@@ -1,7 +1,9 @@
 """Whole runs, small: what they write, how they resume, and how they stop."""
 
+import contextlib
 import itertools
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -22,6 +24,7 @@ import gengap
 from gengap import checkpoint, program, train
 from gengap import config as settings
 from gengap.errors import InputError, NonFiniteError
+from gengap.log import Log
 from gengap.method import State
 from gengap.networks import convolution
 from results.scale import faults
@@ -144,7 +147,10 @@ def test_the_compiler_gets_its_options(monkeypatch):
     ([3.0, 4.0, 3.5], 2, True),
     ([3.0, 4.0, 2.0], 2, False),
     ([3.0, 2.0, 2.0, 2.0], 2, True),
-    ([3.0, np.inf, np.inf], 2, True),
+    ([3.0, np.inf, np.nan], 2, True),
+    ([np.nan, 3.0, 4.0], 2, False),
+    ([3.0, np.nan, 2.0], 2, False),
+    ([3.0, -np.inf], 1, True),
     ([3.0, 4.0, 5.0], 0, False),
   ],
 )
@@ -304,14 +310,54 @@ def test_bad_weights_are_not_saved():
   train.check_weights(State(jnp.int32(7), {"d": nets["d"]}, {}, {}), 7)
 
 
-def test_the_best_checkpoint_is_kept_beside_the_latest(tmp_path):
-  """The KL of a decoder that learns to use its latents grows: its smallest value is an early one."""
-  train.train(config("vae", steps=40, keep_checkpoints=1, best="valid/vae/kl"), tmp_path)
-  judged = {x["step"]: x["valid/vae/kl"] for x in lines(tmp_path) if "valid/vae/kl" in x}
-  best = min(judged, key=judged.get)
-  assert best != 40
-  assert steps(tmp_path) == [best, 40]
-  assert gengap.load(tmp_path, "best").step == best
+@pytest.mark.parametrize(
+  ("scores", "best"),
+  [
+    ([2.0, math.nan, 3.0], 1),
+    ([2.0, 3.0, math.nan], 1),
+    ([2.0, 3.0, -math.inf], 1),
+    ([math.nan, 3.0, None, 4.0], 2),
+    ([3.0, 2.0, 4.0], 2),
+    ([3.0, 2.0, 2.0, 5.0], 3),
+    ([math.nan, math.inf, None], None),
+  ],
+)
+def test_the_best_checkpoint_has_the_smallest_finite_score_and_is_kept(tmp_path, scores, best):
+  """Beside the latest. None stands for a checkpoint that was not scored."""
+  with contextlib.closing(checkpoint.Checkpoints(tmp_path, keep=1, best="valid/x")) as checkpoints:
+    for i, score in enumerate(scores):
+      state = State(jnp.int32(i + 1), {"g": {"params": {"w": jnp.ones(1)}}}, {}, {})
+      checkpoints.save(state, {}, {} if score is None else {"valid/x": score})
+    checkpoints.wait()
+    assert steps(tmp_path) == sorted({best or len(scores), len(scores)})
+  with contextlib.closing(checkpoint.Checkpoints(tmp_path, best="valid/x")) as reopened:
+    if best:
+      assert reopened.find("best") == best
+    else:
+      with pytest.raises(InputError, match=r"no checkpoint in .* has a finite valid/x, .*last, 3"):
+        reopened.find("best")
+
+
+def test_the_best_checkpoint_is_that_of_the_smallest_logged_number(whole):
+  workdir, _ = whole["vae"]
+  judged = {x["step"]: x["valid/vae/loss"] for x in lines(workdir) if "valid/vae/loss" in x}
+  assert gengap.load(workdir, "best").step == min(judged, key=judged.get)
+
+
+def test_numbers_that_are_not_finite_are_null_and_end_nothing(tmp_path):
+  """Neither the log, nor TensorBoard, nor training, whose losses alone must be finite."""
+  log = Log(tmp_path, 0, 2)
+  window = train.Window(log, every=2, batch_size=1)
+  odd = {"vae/active_units": jnp.array([jnp.nan, 1.0]), "critic/diversity": jnp.array([jnp.inf, 1.0])}
+  window.push(2, [{"vae/loss": jnp.ones(2), "vae/gradient_norm": jnp.ones(2)} | odd])
+  window.flush()
+  log.close()
+  (line,) = (json.loads(line, parse_constant=pytest.fail) for line in (tmp_path / "metrics.jsonl").open())
+  assert (line["vae/active_units"], line["critic/diversity"], line["vae/loss"]) == (None, None, 1)
+  (path,) = tmp_path.glob("**/events.out.tfevents.*")
+  told = {v.tag: v.simple_value for event in events(path) for v in event.summary.value}
+  assert "vae/loss" in told
+  assert all(math.isfinite(value) for value in told.values())
 
 
 def test_a_checkpoint_in_which_a_bit_has_changed_is_not_believed(whole, tmp_path, capfd):

@@ -62,7 +62,7 @@ class Game(NamedTuple):
     if self.objective.penalty:
       e = parts.uniform(mix_keys)[:, None, None, None]
       mixed = e * batch.image + (1 - e) * fake
-      critic = self.critic.clone(body=self.critic.body.clone(dtype="float32"))  # in any dtype
+      critic = self.critic.clone(body=self.critic.body.clone(dtype=jnp.float32))  # in any dtype
       slope = jax.grad(lambda x: critic.apply(weights, x, batch.label, mixed_keys).sum())(mixed)
       norm = lengths(slope)
       penalty = jnp.mean(self.objective.penalty(norm))
