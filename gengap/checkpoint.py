@@ -203,8 +203,6 @@ class Checkpoints:
     """Reads items of one checkpoint; whatever a storage layer makes of a broken file is an InputError."""
     try:
       return self.manager.restore(step, args=ocp.args.Composite(**items))
-    except InputError:
-      raise
     except Exception as error:
       reason = pointer(self.path / str(step)) or first_line(error)
       raise InputError(f"checkpoint {self.path / str(step)} cannot be read: {reason}") from error

@@ -143,8 +143,6 @@ def download(name: str, data_dir: pathlib.Path) -> pathlib.Path:
   try:
     builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
     builder.download_and_prepare()
-  except InputError:
-    raise
   except Exception as error:  # of the network, the disk, the data set's own code
     raise InputError(
       f"dataset {name!r} could not be downloaded: {cli.one_line(error)[:200]}; get its files by other means "
@@ -218,6 +216,7 @@ def main(argv: list[str]) -> None:
   data_dir = pathlib.Path(DATA_DIR.value or default_dir())
   if bool(RAW_DIR.value) == DOWNLOAD.value:
     raise InputError("give either --raw_dir (the folder of the data set's files) or --download")
+  paths.check_writable(data_dir, "--data_dir")
   if RAW_DIR.value:
     return print(prepare(argv[0], pathlib.Path(RAW_DIR.value), data_dir))
   return print(download(argv[0], data_dir))

@@ -84,8 +84,6 @@ def _files(folder: pathlib.Path, classes: tuple[str, ...], listed: Listed) -> Ra
 def _open(path: pathlib.Path) -> Image.Image:
   try:
     return Image.open(path)
-  except InputError:
-    raise
   except Exception as error:  # whatever a damaged or hostile file brings about
     raise InputError(f"{path} is no image that can be read; remove it or get it again") from error
 
@@ -96,8 +94,6 @@ def _encoded(path: pathlib.Path, mode: str) -> bytes:
     try:
       image.load()
       pixels = np.asarray(image.convert(mode))
-    except InputError:
-      raise
     except Exception as error:  # whatever a decoder makes of a damaged file
       raise InputError(f"{path} is damaged ({error}); remove it or get it again") from error
     if image.mode == mode and (image.format, mode) in COPIED:
