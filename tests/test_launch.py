@@ -63,7 +63,7 @@ def tpu(cluster, *flags, command=("gengap.main", "--config=a", "--workdir=runs/a
   folder, env = cluster
   base = ["--name=gap", "--zone=z", "--type=v5litepod-8", f"--out={folder / 'out'}"]
   call = [str(ROOT / "launch/tpu_vm.sh"), *base, *flags, "--", *command]
-  done = subprocess.run(call, env=env | changed, capture_output=True, text=True, timeout=60)
+  done = subprocess.run(call, env=env | changed, capture_output=True, text=True, timeout=300)
   record = folder / "record"
   told = record.read_text().splitlines() if record.exists() else []
   return done.returncode, done.stdout + done.stderr, told
