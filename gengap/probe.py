@@ -265,14 +265,10 @@ def main(rest: list[str]) -> None:
   paths.check_writable(workdir / "probes", "--workdir")
   train, test = load_data(run.config, "train"), load_data(run.config, "test")
   how, others = options(run, test.classes), outside(run)
-  sight = eyes.opened(SIGHT, run, test, bool(SIGHT.features.value))
-  if not sight.features:
-    log.say("features are pixels")
   build = functools.partial(
     subject.build,
     train=train,
     test=test,
-    sight=sight,
     number=how.number,
     seed=how.seed,
     updates=ENCODER_STEPS.value,
@@ -280,10 +276,13 @@ def main(rest: list[str]) -> None:
     outside=others,
     workdir=workdir,
   )
-  names, failed = chosen(build(run), run.config.method), []
+  names, failed = chosen(build(run, sight=eyes.Eyes(None, None, False)), run.config.method), []
+  sight = eyes.opened(SIGHT, run, test, bool(SIGHT.features.value))
+  if not sight.features:
+    log.say("features are pixels")
   for step in wanted:
     run = load(workdir, step)
-    who, folder = build(run), workdir / "probes" / str(run.step)
+    who, folder = build(run, sight=sight), workdir / "probes" / str(run.step)
     failed += take(who, names, how, folder, protocol(run, who, sight, how))
     log.say(f"written: {folder}" if folder.exists() else f"nothing written of step {run.step}")
   if failed and (NAMES.value or len(failed) == len(names) * len(wanted)):

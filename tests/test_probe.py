@@ -245,6 +245,32 @@ def test_the_loss_of_the_fit_is_the_same_on_any_number_of_devices(fit, devices):
   assert loss(params, devices)[0] == pytest.approx(loss(params, 1)[0], rel=2e-6)
 
 
+def test_an_encoder_is_fitted_to_a_vae_to_compare_it_with_others(workdirs):
+  vae = gengap.load(workdirs / "vae")
+  sight = eyes.Eyes(None, None, True)
+  own, fitted = (subject.build(vae, *sets(vae), sight, 20, updates=1, fitted=f) for f in (False, True))
+  assert (own.encoder, fitted.encoder) == ("own", "fitted, 1 steps")
+  assert not (
+    fitted.own_encoder or fitted.told or fitted.draw or fitted.elbo
+  )  # these are of its own q(z | x)
+  assert own.own_encoder and own.told and own.draw and own.elbo
+  codes = [who.encode(who.test.image, who.test.label) for who in (own, fitted)]
+  assert np.abs(codes[0] - codes[1]).max() > 0.01
+
+
+def test_a_damaged_checkpoint_is_passed_over(workdirs, monkeypatch, capsys):
+  def damaged(workdir, step):
+    if step == 2:
+      raise InputError("checkpoint 2 is damaged")
+    return gengap.load(workdir, step)
+
+  gan = gengap.load(workdirs / "wgan_gp")
+  who = subject.build(gan, *sets(gan), eyes.Eyes(None, None, True), 20, workdir=workdirs / "wgan_gp")
+  monkeypatch.setattr(subject, "load", damaged)
+  assert [step for step, _ in who.history()] == [0, 4]
+  assert "without step 2: checkpoint 2 is damaged" in capsys.readouterr().err
+
+
 def test_refined_latents_are_nearer_and_each_is_by_itself(workdirs, monkeypatch):
   r = gengap.load(workdirs / "wgan_gp")
   rng = np.random.default_rng(0)

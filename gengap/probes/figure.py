@@ -72,7 +72,9 @@ def legend_below(figure: Figure, axis: Axes, names: Sequence[str]) -> None:
   each = 0.35 + 0.05 * max(map(len, names))  # inches, of a marker and its name
   columns = max(1, min(len(names), int((width - 0.3) / each)))
   figure.set_size_inches(width, height + 0.11 * -(-len(names) // columns) + 0.1)
-  figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=columns, fontsize=5)
+  figure.legend(
+    *axis.get_legend_handles_labels(), loc="outside lower center", ncols=columns, fontsize=5, markerscale=2
+  )
 
 
 def sheet(rows: int, columns: int, panels: int, title: str) -> tuple[Figure, list[SubplotSpec], list[Axes]]:
