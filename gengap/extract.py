@@ -12,6 +12,7 @@ from gengap.errors import InputError
 from gengap.eyes import Eyes, Images
 from gengap.metrics import blobs
 from gengap.metrics.frechet import merge, moments
+from gengap.metrics.sets import numbers
 from gengap.run import Run
 
 PIECE = 500  # images looked at at a time
@@ -63,7 +64,8 @@ def glance(images: Images, eyes: Eyes, needs: frozenset[str], faults: dict[str, 
     if name in needs:
       note(name, lambda measure=measure: measure(images))
   if eyes.features and needs & {"moments", "features", "logits"}:
-    found["features"] = features = eyes.features.see(images)
+    features = eyes.features.see(images)
+    note("features", lambda: numbers(features))
     if "moments" in needs:
       note("moments", lambda: moments(features))
     if "logits" in needs and eyes.features.classify:

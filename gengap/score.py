@@ -243,12 +243,12 @@ class Judge:
     floor, split, entries = self.floors[name], self.judged[name].removeprefix("floor "), {}
     for number in dict.fromkeys(n for found in drawn for n in found if not n.endswith(SPREAD)):
       values = [float(found[number]) for found in drawn if number in found]
-      redrawn = [found.get(f"{number}{SPREAD}", 0.0) ** 2 for found in drawn if number in found]
+      redrawn = [found.get(f"{number}{SPREAD}", 0.0) ** 2 for found in drawn]
       entry: Numbers = {"value": float(np.mean(values)), "values": values}
       if not math.isfinite(entry["value"]):
         entry |= {"value": None, "reason": "it is not defined for these images"}
       variance = float(np.mean(redrawn)) + (float(np.var(values, ddof=1)) if len(values) > 1 else 0.0)
-      if len(values) > 1 or variance:
+      if math.isfinite(variance) and (variance or len(values) > 1):
         entry["spread"] = math.sqrt(variance)
       real = floor.get(number, math.nan)
       entry |= {"floors": {"test": real if math.isfinite(real) else None}, "floor_of": split}

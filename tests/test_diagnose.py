@@ -52,6 +52,8 @@ def test_sharpness_falls_with_blur_and_grows_with_contrast():
   blurred = scipy.ndimage.gaussian_filter(images, (0, 1, 1, 0))
   assert (metrics.sharpness(blurred) < 0.1 * sharp).all()
   np.testing.assert_allclose(metrics.sharpness(0.5 * images), 0.25 * sharp, rtol=1e-4)
+  pixels = np.rint((images + 1) * 127.5).astype(np.uint8)
+  np.testing.assert_allclose(metrics.sharpness(pixels), metrics.sharpness(pixels / 127.5 - 1), rtol=1e-4)
   dot = np.full((1, 5, 5, 1), -1.0)
   dot[0, 2, 2] = 1.0  # nine responses: -4 in the middle, 1 at four places, and 0
   assert metrics.sharpness(dot)[0] == pytest.approx((16 + 4) / 9)

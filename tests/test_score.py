@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from test_train import config
 
-from gengap import cli, comparisons, evaluate, evaluations, extract, eyes, score, train
+from gengap import cli, comparisons, evaluate, evaluations, extract, eyes, metrics, score, train
 from gengap.data import Dataset
+from gengap.data.subset import stratified
 from gengap.errors import InputError
 from gengap.metrics import blobs
 from gengap.program import load_data
@@ -164,6 +165,129 @@ def test_features_of_real_images_are_kept_and_belong_to_their_images(tmp_path, m
   monkeypatch.setenv("GENGAP_CACHE", str(tmp_path / "none"))
   with pytest.raises(InputError, match="GENGAP_CACHE"):
     eyes.recall(eye, first)
+
+
+def test_the_floor_is_that_of_real_images_in_the_place_of_samples(judge):
+  """Against the test images, as samples are; not the other way round, and of no image that is a reference."""
+  real, references = TEST.image[judge.chosen["real"]], judge.chosen["train"]
+  judged = judge.chosen["floor train"]
+  assert len(judged) == N and not set(judged) & set(references)
+  fake, seen = TRAIN.image[judged], scores(judge, images(6, classes=(0, 3))[0])
+  found = metrics.prdc(quarters(real), quarters(fake), 5)
+  found |= {"frechet": metrics.frechet_from_features(quarters(real), quarters(fake))}
+  found |= {"sharpness": float(np.median(metrics.sharpness(fake)))}
+  found |= {"unsure": metrics.class_coverage(50 * quarters(fake)[:, :4], np.bincount(TEST.label))["unsure"]}
+  found |= metrics.memorisation(quarters(TRAIN.image[references]), quarters(real), quarters(fake))
+  for name in set(found) & set(seen):
+    assert seen[name]["floors"]["test"] == pytest.approx(found[name], rel=1e-9), name
+    assert seen[name]["floor_of"] == "train"
+  assert set(seen) - {f"precision_{c}" for c in range(4)} <= {*found, *seen} and "recall" in found
+
+
+def test_floors_of_a_classifier_are_of_images_that_it_was_not_trained_on():
+  trained = EYE._replace(trained=True)
+  for features, split in ((EYE, "train"), (trained, "validation")):
+    who = score.Judge(TRAIN, TEST, eyes.Eyes(features, trained, False), ["prdc", "classes"], N, VALIDATION)
+    seen = who.score(run_of(images(5)[0]), [0])
+    assert (seen["scores"]["recall"]["floor_of"], seen["scores"]["unsure"]["floor_of"]) == (
+      split,
+      "validation",
+    )
+    assert seen["floors"]["validation"]["images"] == N
+  unsure = metrics.class_coverage(50 * quarters(VALIDATION.image)[:, :4], np.ones(4))["unsure"]
+  assert seen["scores"]["unsure"]["floors"]["test"] == unsure
+  without = score.Judge(TRAIN, TEST, eyes.Eyes(trained, trained, False), ["classes"], N)
+  assert any("no images are held out" in note for note in without.notes())
+
+
+def test_a_floor_that_cannot_be_computed_does_not_stop_the_score():
+  few = Dataset(VALIDATION.image[:3], VALIDATION.label[:3], VALIDATION.classes, {})
+  who = score.Judge(TRAIN, TEST, eyes.Eyes(EYE._replace(trained=True), None, False), ["prdc"], N, few)
+  recall = who.score(run_of(images(5)[0]), [0])["scores"]["recall"]
+  assert recall["value"] > 0.5 and recall["floors"] == {"test": None}
+  assert "at least 6 of each" in recall["floor_reason"]
+  assert any("3 validation images, fewer than the 80 samples" in note for note in who.notes())
+
+
+@pytest.mark.parametrize(
+  ("name", "parts"),
+  [
+    ("sharpness", set()),
+    ("blobs", set()),
+    ("diversity", {"features"}),
+    ("unsure", {"classifier"}),
+    ("share_3", {"classifier", "split", "real", "real_crc32"}),
+    ("kid", {"features", "split", "real", "real_crc32"}),
+    ("recall", {"features", "split", "real", "real_crc32", "samples"}),
+    ("nearer_train", {"features", "split", "real", "real_crc32", "train", "train_crc32"}),
+  ],
+)
+def test_the_protocol_of_a_number_holds_what_it_depends_on(judge, name, parts):
+  (metric,) = (
+    key for key, x in comparisons.METRICS.items() if {name, f"{name.rpartition('_')[0]}_"} & set(x.depends)
+  )
+  assert set(judge.part(metric, name)) == parts | {"quantised", "version"}
+  number = int(name == "recall")  # and what does not depend on the number of samples can stand beside others
+  assert ("samples" in comparisons.METRICS[metric].dependence(name)) == number
+
+
+def test_what_does_not_fit_is_skipped_with_its_reason_and_the_rest_is_scored():
+  (metric,) = (
+    key for key, x in comparisons.METRICS.items() if {name, f"{name.rpartition('_')[0]}_"} & set(x.depends)
+  )
+  lacking = TEST.label != 2
+  test = Dataset(TEST.image[lacking], TEST.label[lacking], TEST.classes, {})
+  seen = score.Judge(TRAIN, test, EYES, ALL, 8).score(run_of(images(5)[0]), [0])["scores"]
+  assert seen["inception_score"] == {
+    "value": None,
+    "reason": "inception_score needs at least 10 samples, and there are 8",
+    "seeds": [0],
+  }
+  assert "share_2" not in seen and 0 <= seen["elsewhere"]["value"] <= 1
+  others = {name for name, x in seen.items() if x["value"] is None} - {"inception_score"}
+  assert not others
+  seen = score.Judge(TRAIN, test, EYES, ALL, 5).score(run_of(images(5)[0]), [0])["scores"]
+  assert {name for name, x in seen.items() if "6 samples, and there are 5" in x.get("reason", "")} == set(
+    comparisons.METRICS["prdc"].names
+  )
+  assert seen["frechet"]["value"] > 0
+  blind = score.Judge(TRAIN, test, eyes.Eyes(None, None, False), ALL, N).score(run_of(images(5)[0]), [0])[
+    "scores"
+  ]
+  assert {name for name, x in blind.items() if x["value"] is not None} == {"sharpness"}
+  assert "--classifier=DIR" in blind["kl"]["reason"] and "feature extractor" in blind["kid"]["reason"]
+
+
+def test_features_that_are_not_finite_spoil_only_what_needs_them():
+  broken = eyes.Eye({"features": "broken"}, lambda x: np.full((len(x), 5), np.nan), None)
+  seen = score.Judge(TRAIN, TEST, eyes.Eyes(broken, EYE, False), ALL, N).score(run_of(images(5)[0]), [0])[
+    "scores"
+  ]
+  taken = {name for name, x in seen.items() if x["value"] is not None}
+  assert {"sharpness", "kl", "unsure"} <= taken and not {"frechet", "kid", "recall", "diversity"} & taken
+  assert "not finite" in seen["frechet"]["reason"] and "not finite" in seen["recall"]["reason"]
+
+
+@pytest.mark.parametrize("number", [4, 20, 57, 100, 400])
+def test_a_part_of_a_data_set_has_all_classes_in_their_shares(number):
+  counts = np.array([200, 97, 2, 1])
+  label = np.random.default_rng(0).permutation(np.repeat(np.arange(4), counts))
+  chosen = stratified(label, number, 0)
+  assert len(set(chosen)) == min(number, 300) and (np.diff(chosen) > 0).all()
+  found = np.bincount(label[chosen], minlength=4)
+  assert found.min() >= 1
+  assert np.abs(found - min(number, 300) * counts / 300).max() <= 2
+  assert (number > 200) or set(chosen) != set(stratified(label, number, 1))
+
+
+def test_labels_of_samples_and_their_kind_are_said(judge):
+  run = run_of(images(5)[0])
+  run.label_frequencies = "class frequencies of the training images"
+  run.method.density = object()
+  found = judge.score(run, [0])
+  assert (found["subject"]["drawn"], found["subject"]["labels"]) == ("decoder means", run.label_frequencies)
+  head = evaluations.table(found).splitlines()[0]
+  assert "decoder means" in head and run.label_frequencies in head
 
 
 def test_kept_floors_are_taken_again_and_damaged_ones_made_again(judge, tmp_path, monkeypatch):
