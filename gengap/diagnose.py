@@ -15,6 +15,7 @@ import optax
 from ml_collections import ConfigDict
 
 from gengap.data import Dataset
+from gengap.data.subset import stratified
 from gengap.errors import InputError
 from gengap.method import Array, Density, Key
 from gengap.methods import kl
@@ -41,7 +42,7 @@ def test_data(run: Run, dataset: str = "") -> Dataset:
 
 
 def test_images(run: Run, num_images: int, seed: int, dataset: str = "") -> np.ndarray:
-  """Returns images of `test_data`, drawn by a seed: [n, H, W, C].
+  """Returns images of `test_data`, drawn by a seed, with classes in their shares: [n, H, W, C] in [-1, 1].
 
   Raises:
     InputError: the data set is not there, or has fewer images.
@@ -53,8 +54,7 @@ def test_images(run: Run, num_images: int, seed: int, dataset: str = "") -> np.n
       f"num_images is {num_images}; it must be from 2 to {there}, the test images of "
       f"{dataset or run.config.dataset}"
     )
-  chosen = np.sort(np.random.default_rng(seed).permutation(there)[:num_images])
-  return found.image[chosen].astype(np.float32) / 127.5 - 1
+  return found.image[stratified(found.label, num_images, seed)].astype(np.float32) / 127.5 - 1
 
 
 def spread(name: str, values: Any) -> Numbers:

@@ -4,19 +4,22 @@
     [--features=inception --inception=FILE | --features=classifier --classifier=DIR | --features=pixels]
     [--outside=DATASET]
 
-Prints what it finds and writes it to eval/STEP.json, with all that is needed to take it again, and to
-TensorBoard. What the file has by the same protocol stays; by another, it is replaced.
+Prints what it finds and writes it to eval/STEP.json, each number with the protocol that it was taken by, and
+to TensorBoard. What the file holds of other numbers stays. By default all is taken that the run has an answer
+for, and what cannot be taken (too few images, no classifier) is skipped with its reason; a metric that
+--metrics names is refused instead.
 
-Of samples (`score`), each beside its floor, the same of real images:
+Of samples (`score`). Each number stands beside its floor: real images in the place of samples, against the
+same references. A generator as good as real images is at the floor; a number may lie on either side of it.
 
-  frechet          Frechet distance of features (the FID with Inception's)
-  kid              Kernel Inception Distance
+  frechet          squared Frechet distance of features: the FID with Inception's, no FID with others
+  kid              squared MMD of features, cubic kernel: the KID with Inception's, no KID with others
   prdc             precision, recall, density, coverage
-  inception_score
+  inception_score  by the classes of the feature extractor: the Inception Score with Inception's alone
   classes          which classes a classifier finds, how often, with what precision
   diversity        root mean square distance between two samples' features
-  memorisation     whether samples are copies of training images
-  sharpness        variance of the Laplacian
+  memorisation     whether samples are nearer to training images than to others; only read near the data
+  sharpness        median variance of the Laplacian
   blobs            number, size, shape, place and brightness of blobs
 
 Of what an autoencoder says (`diagnose`):
@@ -32,8 +35,8 @@ And of everything that makes images (`budget`):
   sampling         images a second, operations an image
 """
 
-import contextlib
-import json
+import math
+import os
 import pathlib
 from collections.abc import Callable, Mapping
 
@@ -42,7 +45,8 @@ import numpy as np
 from absl import flags
 
 import gengap
-from gengap import budget, cli, diagnose, eyes, log, paths, processes, score
+from gengap import budget, cli, diagnose, evaluations, eyes, log, processes, score
+from gengap.comparisons import METRICS as SCORES
 from gengap.data import Dataset, pixels
 from gengap.diagnose import Numbers
 from gengap.errors import InputError, suggest
@@ -52,7 +56,7 @@ from gengap.run import Run, load, steps
 
 FLAGS = cli.flags()
 processes.define_flags(FLAGS)
-WORKDIR = cli.define_path("workdir", "Folder of the run.", FLAGS)
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", flag_values=FLAGS)
 STEP = flags.DEFINE_string(
   "step", "last", "Checkpoint: last, best, all that are there, or a number.", flag_values=FLAGS
 )
@@ -86,34 +90,66 @@ def picture(run: Run, images: np.ndarray, path: pathlib.Path) -> None:
   log.save_png(path, pixels.tile(np.concatenate(rows), columns=columns))
 
 
-def likelihood(run: Run, key: Key, images: np.ndarray, path: pathlib.Path) -> Numbers:
-  """See `diagnose.likelihood`."""
-  del path
-  return diagnose.likelihood(run, key, images, SAMPLES.value)
+Images = tuple[np.ndarray, np.ndarray]  # of the test split, and of --outside, [n, H, W, C] each in [-1, 1]
 
 
-def outside(run: Run, key: Key, images: np.ndarray, path: pathlib.Path) -> Numbers:
-  """See `diagnose.outside`; with a picture of the other images' reconstructions."""
-  others = diagnose.test_images(run, len(images), SEED.value, OUTSIDE.value)
-  picture(run, others, path.with_name(f"{path.stem}_outside.png"))
-  return {"dataset": OUTSIDE.value} | diagnose.outside(run, key, images, others)
-
-
-def reconstructions(run: Run, key: Key, images: np.ndarray, path: pathlib.Path) -> Numbers:
+def reconstructions(run: Run, key: Key, images: Images, path: pathlib.Path) -> Numbers:
   """Mean squared error of a pixel in [-1, 1], and a picture."""
   del key
-  picture(run, images, path.with_name(f"{path.stem}_reconstructions.png"))
-  return diagnose.spread("pixel_error", diagnose.pixel_errors(run, images))
+  picture(run, images[0], path.with_name(f"{path.stem}_reconstructions.png"))
+  return diagnose.spread("pixel_error", diagnose.pixel_errors(run, images[0]))
 
 
-MEASURES: Mapping[str, Callable[[Run, Key, np.ndarray, pathlib.Path], Numbers]] = {
-  "posterior": lambda run, key, images, _: diagnose.posterior(run, key, images),
-  "likelihood": likelihood,
-  "amortisation": lambda run, key, images, _: diagnose.amortisation(run, key, images),
+def outside(run: Run, key: Key, images: Images, path: pathlib.Path) -> Numbers:
+  """See `diagnose.outside`; with a picture of the other images' reconstructions."""
+  picture(run, images[1], path.with_name(f"{path.stem}_outside.png"))
+  return {"dataset": OUTSIDE.value} | diagnose.outside(run, key, *images)
+
+
+MEASURES: Mapping[str, Callable[[Run, Key, Images, pathlib.Path], Numbers]] = {
+  "posterior": lambda run, key, images, _: diagnose.posterior(run, key, images[0]),
+  "likelihood": lambda run, key, images, _: diagnose.likelihood(run, key, images[0], SAMPLES.value),
+  "amortisation": lambda run, key, images, _: diagnose.amortisation(run, key, images[0]),
   "outside": outside,
   "reconstructions": reconstructions,
   "sampling": lambda run, *_: budget.sampling(run),
 }
+ON_IMAGES = MEASURES.keys() - {"sampling"}  # those that look at test images
+
+
+def answerable(run: Run) -> list[str]:
+  """Returns the measures that suit a run, whatever else they may lack."""
+  names = {"reconstructions"} if "code" in run.method.represent else set()
+  if density := run.method.density:
+    names |= {"posterior", "likelihood"}
+    names |= {"amortisation"} if density.posterior else set()
+    names |= {"outside"} if OUTSIDE.value else set()
+  if run.method.generate:
+    names |= {"sampling", *SCORES} - (set() if eyes.of_blobs(run) else {"blobs"})
+  return [name for name in (*SCORES, *MEASURES) if name in names]
+
+
+def chosen(run: Run, train: Dataset, test: Dataset) -> list[str]:
+  """Returns the measures to take; looks at no image.
+
+  Raises:
+    InputError: one that is asked for does not suit the run, lacks a flag, or has too few images.
+  """
+  method, can = run.config.method, answerable(run)
+  if not can:
+    raise InputError(
+      f"a run of {method!r} makes no images and has neither an encoder nor a likelihood to judge"
+    )
+  for name in METRICS.value:
+    if name == "outside" and not OUTSIDE.value:
+      raise InputError("--metrics=outside needs --outside=DATASET")
+    if name not in can:
+      raise InputError(f"--metrics={name}: a run of {method!r} has no answer; it has {', '.join(can)}")
+    if name in SCORES and (why := score.too_few(name, score.sizes(NUM_SAMPLES.value, train, test))):
+      raise InputError(f"--metrics={name}: {why}")
+  if OUTSIDE.value and "outside" not in can:
+    log.say(f"--outside is not used: a run of {method!r} has no likelihood of images")
+  return METRICS.value or can
 
 
 def eyes_of(run: Run, test: Dataset) -> eyes.Eyes:
@@ -122,72 +158,79 @@ def eyes_of(run: Run, test: Dataset) -> eyes.Eyes:
   Raises:
     InputError: it was asked for, and is not there.
   """
-  needs = frozenset().union(*(score.METRICS[name].needs for name in METRICS.value if name in score.METRICS))
-  asked = bool(SIGHT.features.value or needs & {"moments", "features", "logits"})
+  needs = frozenset().union(*(SCORES[name].needs for name in METRICS.value if name in SCORES))
+  asked = bool(SIGHT.features.value or needs & score.OF_FEATURES)
   by_default = run.method.generate and not METRICS.value
   if not (asked or by_default or SIGHT.classifier.value):
-    return eyes.Eyes(None, None, eyes.of_blobs(run))
-  return eyes.opened(SIGHT, run, test, asked)
+    sight = eyes.Eyes(None, None, eyes.of_blobs(run))
+  else:
+    sight = eyes.opened(SIGHT, run, test, asked)
+  for name in METRICS.value:
+    if name in SCORES and (why := sight.lack(SCORES[name].needs)):
+      raise InputError(f"--metrics={name}: {why}")
+  return sight
 
 
-def answerable(run: Run, sight: eyes.Eyes) -> list[str]:
-  """Returns the measures that a run has an answer for."""
-  names = {"reconstructions"} if "code" in run.method.represent else set()
-  if density := run.method.density:
-    names |= {"posterior", "likelihood"}
-    names |= {"amortisation"} if density.posterior else set()
-    names |= {"outside"} if OUTSIDE.value else set()
-  if run.method.generate:
-    names |= {name for name, metric in score.METRICS.items() if metric.needs <= sight.can()} | {"sampling"}
-  return [name for name in (*score.METRICS, *MEASURES) if name in names]
+def asked_images(run: Run, names: list[str]) -> Images:
+  """Returns the images that an autoencoder is asked about: of the test split, and of --outside.
 
-
-def chosen(run: Run, sight: eyes.Eyes) -> list[str]:
-  """Returns the measures to take.
+  By default those that are there, where they are fewer.
 
   Raises:
-    InputError: one that the run has no answer for, or that lacks a flag.
+    InputError: more are asked for than there are, or a data set is not there.
   """
-  method, can = run.config.method, answerable(run, sight)
-  if not can:
-    raise InputError(
-      f"a run of {method!r} makes no images and has neither an encoder nor a likelihood to judge"
-    )
-  for name in METRICS.value:
-    if name == "outside" and not OUTSIDE.value:
-      raise InputError("--metrics=outside needs --outside=DATASET")
-    if name == "classes" and run.method.generate and not SIGHT.classifier.value:
-      raise InputError("--metrics=classes needs --classifier=DIR")
-    if name not in can:
-      raise InputError(f"--metrics={name}: a run of {method!r} has no answer; it has {', '.join(can)}")
-  return METRICS.value or can
+  none = np.empty((0, *run.spec.shape), np.float32)
+  if not ON_IMAGES & set(names):
+    return none, none
+  there, number = len(diagnose.test_data(run).image), NUM_IMAGES.value
+  number = min(number, there) if FLAGS["num_images"].using_default_value else number
+  images = diagnose.test_images(run, number, SEED.value) if number > 1 else none
+  if "outside" not in names:
+    return images, none
+  others = diagnose.test_data(run, OUTSIDE.value)
+  number = min(max(number, 2), len(others.image))
+  return images, diagnose.test_images(run, number, SEED.value, OUTSIDE.value) if number > 1 else none
 
 
-def describe(name: str, numbers: Numbers) -> str:
-  """Returns a metric's numbers as lines, each with its standard error where it has one."""
-  lines = [name]
-  for key, value in numbers.items():
-    if key.endswith("_error") and key.removesuffix("_error") in numbers:
-      continue
-    error = numbers.get(f"{key}_error")
-    if isinstance(value, list):
-      text = f"{', '.join(f'{v:.3g}' for v in value[:8])}{', ...' * (len(value) > 8)} (largest first)"
-    elif isinstance(value, dict):
-      text = "  ".join(f"{k} {v:.4g}" for k, v in value.items())
-    else:
-      text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    lines.append(f"  {key:20} {text}" + (f" +- {error:.2g}" if error is not None else ""))
-  return "\n".join(lines)
+def taken(name: str, run: Run, images: Images, path: pathlib.Path) -> Numbers:
+  """Takes a measure; what cannot be computed has a reason."""
+  asked = {"outside": images}.get(name, images[:1]) if name in ON_IMAGES else ()
+  if any(len(few) < 2 for few in asked):
+    return {"reason": f"{name} needs at least 2 images of the test split"}
+  key = jax.random.fold_in(jax.random.key(SEED.value), list(MEASURES).index(name))
+  try:
+    found = MEASURES[name](run, key, images, path)
+  except InputError as error:
+    return {"reason": str(error)}
+  wrong = [key for key, value in found.items() if isinstance(value, float) and not math.isfinite(value)]
+  return found | ({"reason": f"not finite: {', '.join(wrong)}"} if wrong else {})
 
 
-def table(scores: Numbers) -> str:
-  """Returns scores of samples as lines: value, spread over draws, and what training images have instead."""
-  lines = [f"{'':18} {'value':>10} {'spread':>9} {'floor: train':>13} {'test':>10}"]
-  for name, seen in scores.items():
-    cells = [seen.get("spread"), seen["floors"].get("train"), seen["floors"].get("test")]
-    row = [("" if x is None else f"{x:.{digits}g}") for x, digits in zip(cells, (2, 4, 4), strict=True)]
-    lines.append(f"{name:18} {seen['value']:10.5g} {row[0]:>9} {row[1]:>13} {row[2]:>10}")
-  return "\n".join(lines)
+def judge_step(
+  run: Run, judge: score.Judge | None, names: list[str], images: Images, path: pathlib.Path
+) -> dict[str, str]:
+  """Judges a checkpoint, prints and writes what is found; returns what has no number, and why."""
+  path.parent.mkdir(exist_ok=True)
+  found: Numbers = {"step": run.step, "weights": "ema" if run.config.ema else "last"}
+  found["commands"], missing = [cli.command()], {}
+  if judge:
+    found["samples"] = seen = judge.score(run, whole("sample_seeds", SAMPLE_SEEDS.value))
+    log.say(evaluations.table(seen))
+    for name in (name for name in names if name in SCORES):
+      entries = [seen["scores"][number] for number in SCORES[name].names if number in seen["scores"]]
+      if all(entry["value"] is None for entry in entries):
+        missing[name] = entries[0]["reason"]
+  if ON_IMAGES & set(names):
+    found["protocol"] = {"split": "test", "images": len(images[0]), "seed": SEED.value}
+    found["protocol"]["version"] = gengap.__version__
+  for name in (name for name in names if name in MEASURES):
+    numbers = taken(name, run, images, path)
+    missing |= {name: numbers["reason"]} if set(numbers) == {"reason"} else {}
+    log.say(evaluations.describe(name, numbers))
+    found[name] = numbers | ({"protocol": found["protocol"]} if name in ON_IMAGES else {})
+  if processes.first():
+    evaluations.write(run.step, found, path)
+  return missing
 
 
 def whole(flag: str, values: list[str]) -> list[int]:
@@ -201,85 +244,61 @@ def whole(flag: str, values: list[str]) -> list[int]:
   return [int(value) for value in values]
 
 
-def before(path: pathlib.Path) -> Numbers:
-  """Returns what an earlier evaluation found; nothing where there is none, or a damaged one."""
-  with contextlib.suppress(OSError, ValueError):
-    found = json.loads(path.read_text())
-    return found if isinstance(found, dict) else {}
-  return {}
+def check() -> None:
+  """Refuses flags that are wrong whatever the run.
+
+  Raises:
+    InputError: one is.
+  """
+  for flag, least in ((SAMPLES, 1), (NUM_SAMPLES, 2), (NUM_IMAGES, 2), (SEED, 0)):
+    if flag.value < least:
+      raise InputError(f"--{flag.name} is {flag.value}; it must be at least {least}")
+  known = (*SCORES, *MEASURES)
+  for name in METRICS.value:
+    if name not in known:
+      raise InputError(f"--metrics={name} is none of {', '.join(known)}{suggest(name, known)}")
+  whole("sample_seeds", SAMPLE_SEEDS.value)
 
 
-def together(old: Numbers, new: Numbers) -> Numbers:
-  """Returns what was found now and, where it was taken by the same protocol, what else was found before."""
-  kept = dict(old)
-  if "protocol" in new and old.get("protocol") != new["protocol"]:
-    kept = {name: value for name, value in old.items() if name not in MEASURES or name == "sampling"}
-  one, two = old.get("samples"), new.get("samples")
-  if one and two and all(one.get(key) == two[key] for key in ("fingerprint", "subject")):
-    new = new | {"samples": two | {"scores": one["scores"] | two["scores"]}}
-  commands = dict.fromkeys([*old.get("commands", []), *new["commands"]])
-  return kept | new | {"commands": list(commands)}
+def prepared(run: Run) -> tuple[score.Judge | None, list[str], Images]:
+  """Returns what judges samples, the measures to take, and the images that an autoencoder is asked about.
 
-
-def write(run: Run, found: Numbers, path: pathlib.Path) -> None:
-  """Writes what was found of a checkpoint to a file and to TensorBoard."""
-  plain = json.loads(json.dumps(found), parse_constant=lambda _: None)  # JSON knows no infinities
-  scratch = path.with_suffix(".json.tmp")
-  try:
-    whole = together(before(path), plain)
-  except (AttributeError, KeyError, TypeError):  # what is there was not written here
-    whole = plain
-  scratch.write_text(json.dumps(whole, indent=2) + "\n")
-  scratch.replace(path)
-  scores = plain.get("samples", {}).get("scores", {})
-  with contextlib.closing(log.Board(path.parents[1], "eval")) as board:
-    board.numbers(
-      run.step, {f"eval/{name}": x["value"] for name, x in scores.items() if x["value"] is not None}
-    )
-  log.say(f"written: {path}")
+  Raises:
+    InputError: something that is asked for cannot be done.
+  """
+  train, test = load_data(run.config, "train"), load_data(run.config, "test")
+  names = chosen(run, train, test)
+  images, sight = asked_images(run, names), eyes_of(run, test)
+  if not (sampled := [name for name in names if name in SCORES]):
+    return None, names, images
+  validation = load_data(run.config, "validation") if run.config.validation_share else None
+  judge = score.Judge(train, test, sight, sampled, NUM_SAMPLES.value, validation)
+  for note in judge.notes():
+    log.say(note)
+  return judge, names, images
 
 
 def main(rest: list[str]) -> None:
   """Checks the flags, then judges and writes."""
   cli.require(rest, workdir=WORKDIR.value)
-  for flag, least in ((SAMPLES, 1), (NUM_SAMPLES, 2), (NUM_IMAGES, 2), (SEED, 0)):
-    if flag.value < least:
-      raise InputError(f"--{flag.name} is {flag.value}; it must be at least {least}")
-  known = (*score.METRICS, *MEASURES)
-  for name in METRICS.value:
-    if name not in known:
-      raise InputError(f"--metrics={name} is none of {', '.join(known)}{suggest(name, known)}")
-  seeds, judge = whole("sample_seeds", SAMPLE_SEEDS.value), None
-  wanted = steps(str(WORKDIR.value), STEP.value)
-  run = load(str(WORKDIR.value), wanted[0])
-  paths.check_writable(pathlib.Path(str(WORKDIR.value)) / "eval", "--workdir")
-  test = load_data(run.config, "test")
-  names = chosen(run, sight := eyes_of(run, test))
-  asked = set(names) & set(MEASURES) - {"sampling"}
-  images = diagnose.test_images(run, NUM_IMAGES.value, SEED.value) if asked else np.empty(0)
-  if sampled := [name for name in names if name in score.METRICS]:
-    judge = score.Judge(load_data(run.config, "train"), test, sight, sampled, NUM_SAMPLES.value)
+  check()
+  workdir = str(WORKDIR.value)
+  wanted, ready, failed = steps(workdir, STEP.value), None, {}
   for step in wanted:
-    run = load(str(WORKDIR.value), step)
-    path = pathlib.Path(str(WORKDIR.value)) / "eval" / f"{run.step}.json"
-    path.parent.mkdir(exist_ok=True)
-    found: Numbers = {"step": run.step, "weights": "ema" if run.config.ema else "last"}
-    found["commands"] = [cli.command()]
-    if judge:
-      found["samples"] = seen = judge.score(run, seeds)
-      log.say(
-        f"step {run.step}: {judge.number} samples, {len(seeds)} times, by protocol {seen['fingerprint']}\n"
-        + table(seen["scores"])
-      )
-    if asked:
-      found["protocol"] = {"split": "test", "images": len(images), "seed": SEED.value}
-      found["protocol"]["version"] = gengap.__version__
-    for name in (name for name in names if name in MEASURES):
-      key = jax.random.fold_in(jax.random.key(SEED.value), list(MEASURES).index(name))
-      found[name] = MEASURES[name](run, key, images, path)
-      log.say(describe(name, found[name]))
-    if processes.first():
-      write(run, found, path)
+    try:
+      run = load(workdir, step)
+    except InputError as error:
+      if len(wanted) == 1:
+        raise
+      failed[f"step {step}"] = str(error)
+      continue
+    judge, names, images = ready = ready or prepared(run)
+    path = pathlib.Path(os.path.expanduser(workdir)) / "eval" / f"{run.step}.json"
+    missing = judge_step(run, judge, names, images, path)
+    if METRICS.value or not set(names) - set(missing) - {"sampling"}:
+      failed |= {f"step {step}: {name}": reason for name, reason in missing.items()}
+  if failed:
+    raise InputError("; ".join(f"{what}: {reason}" for what, reason in failed.items()))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import os
 import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
@@ -12,7 +13,7 @@ import jax
 import numpy as np
 from absl import flags
 
-from gengap import arguments, metrics, paths, processes
+from gengap import metrics, processes
 from gengap.data import Dataset, blobs, cache
 from gengap.errors import InputError
 from gengap.log import say
@@ -33,6 +34,7 @@ class Eye(NamedTuple):
   protocol: dict[str, Any]  # what its features depend on
   see: Callable[[Images], np.ndarray]  # -> [N, D]
   classify: Callable[[np.ndarray], np.ndarray] | None  # features [N, D] -> logits; None: it knows no classes
+  trained: bool = False  # whether it was trained on the training images of the run's data set
 
 
 def pixel_eye() -> Eye:
@@ -58,7 +60,7 @@ def pixels(images: Any) -> Any:
   return images.astype("float32") / 127.5 - 1 if images.dtype == "uint8" else images
 
 
-def inception_eye(path: str | pathlib.Path, resize: str = "clean") -> Eye:
+def inception_eye(path: str, resize: str = "clean") -> Eye:
   """Returns the Inception network of a file of weights.
 
   Raises:
@@ -111,13 +113,13 @@ def classifier_eye(workdir: str, run: Run, test: Dataset) -> Eye:
     "weights": digest.hexdigest(),
   }
   if not same:
-    return Eye(protocol, see, None)
+    return Eye(protocol, see, None, True)
   logits = classify(see(test.image))
   protocol |= {
     "accuracy": float(np.mean(logits.argmax(1) == test.label)),
     "calibration_error": metrics.calibration_error(logits, test.label),
   }
-  return Eye(protocol, see, classify)
+  return Eye(protocol, see, classify, True)
 
 
 class Eyes(NamedTuple):
@@ -127,12 +129,19 @@ class Eyes(NamedTuple):
   classifier: Eye | None
   blobs: bool  # whether the images are of blobs
 
-  def can(self) -> frozenset[str]:
-    """Returns what they can tell."""
-    of_features = ("moments", "features", "train") if self.features else ()
-    logits = ("logits",) if self.features and self.features.classify else ()
-    named = ("named",) if self.classifier else ()
-    return frozenset((*of_features, *logits, *named, *("blobs",) * self.blobs))
+  def lack(self, needs: frozenset[str]) -> str:
+    """Returns why something that a metric needs is not there; "" where all is."""
+    if needs & {"moments", "features", "logits"} and not self.features:
+      return "it needs a feature extractor: --inception=FILE, --classifier=DIR or --features=pixels"
+    if "logits" in needs and not (self.features and self.features.classify):
+      return (
+        "the feature extractor knows no classes: it needs --features=inception or a classifier of the data"
+      )
+    if "named" in needs and not self.classifier:
+      return "it needs a classifier of the run's classes: --classifier=DIR"
+    if "blobs" in needs and not self.blobs:
+      return "it is of images of blobs"
+    return ""
 
   def remembering(self) -> "Eyes":
     """Returns eyes that keep on disk what they saw: for real images, which are looked at again and again."""
@@ -156,29 +165,31 @@ def define_flags(own: flags.FlagValues) -> Sight:
     flags.DEFINE_enum(
       "features", None, KINDS, "Whose; by default Inception's of colour images.", flag_values=own
     ),
-    arguments.define_path("inception", "File of Inception's weights; else $GENGAP_INCEPTION.", own),
+    flags.DEFINE_string(
+      "inception", None, "File of Inception's weights; else $GENGAP_INCEPTION.", flag_values=own
+    ),
     flags.DEFINE_enum(
       "resize", "clean", list(PROTOCOLS), "How images are resized for Inception.", flag_values=own
     ),
-    arguments.define_path("classifier", "Workdir of a classifier of the run's data set.", own),
+    flags.DEFINE_string(
+      "classifier", None, "Workdir of a classifier of the run's data set.", flag_values=own
+    ),
   )
 
 
 def opened(sight: Sight, run: Run, test: Dataset, asked: bool) -> Eyes:
-  """Returns what looks at a run's images; without features, and said so, where none can be taken.
+  """Returns what looks at a run's images; without features, and said so, where nobody named any.
 
   Raises:
-    InputError: what is `asked` for, or named by a flag, is not there.
+    InputError: features are `asked` for and nothing takes them; or what is named is not there.
   """
   named = sight.classifier.value
   classifier = classifier_eye(named, run, test) if named else None
-  try:
-    eye = chosen(sight, run, classifier)
-  except InputError as error:
-    if asked:
-      raise
-    eye = None
-    say(f"without features, since {error}")
+  if (without := unnamed(sight, run)) and asked:
+    raise InputError(without)
+  if without:
+    say(f"without features: {without}")
+  eye = None if without else chosen(sight, run, classifier)
   if eye and not colour(run) and "resize" in eye.protocol:
     say("Inception sees three channels: a grey image is shown three times")
   if sight.inception.value and not (eye and "resize" in eye.protocol):
@@ -191,30 +202,42 @@ def opened(sight: Sight, run: Run, test: Dataset, asked: bool) -> Eyes:
   return Eyes(eye, classifier, of_blobs(run))
 
 
+def kind(sight: Sight, run: Run) -> str:
+  """Returns the kind of features to take: the one asked for, else Inception's of colour images."""
+  return sight.features.value or ("inception" if colour(run) else "classifier")
+
+
+def weights_file(sight: Sight) -> str:
+  """Returns the file of Inception's weights that a flag or the environment names; "" where none does."""
+  return sight.inception.value or os.environ.get("GENGAP_INCEPTION") or ""
+
+
+def unnamed(sight: Sight, run: Run) -> str:
+  """Returns what to do where nothing is named to take features with; "" where something is."""
+  if kind(sight, run) == "inception" and not weights_file(sight):
+    return (
+      "--features=inception needs the network's weights: --inception=FILE, or $GENGAP_INCEPTION; get them "
+      "with: python -m gengap.prepare inception --download --out=inception.safetensors"
+    )
+  if kind(sight, run) == "classifier" and not sight.classifier.value:
+    return (
+      "--features=classifier needs a trained one: --classifier=DIR; train it with: python -m gengap.main "
+      f"--config=configs/classifier.py:{run.config.dataset} --config.image_size={run.spec.shape[0]} "
+      "--workdir=DIR"
+    )
+  return ""
+
+
 def chosen(sight: Sight, run: Run, classifier: Eye | None) -> Eye:
   """Returns what features are taken with.
 
   Raises:
-    InputError: it is not there; says what to do.
+    InputError: the weights are not there, or damaged.
   """
-  wanted = sight.features.value or ("inception" if colour(run) else "classifier")
-  if wanted == "pixels":
-    return pixel_eye()
+  wanted = kind(sight, run)
   if wanted == "inception":
-    path = sight.inception.value or paths.from_environment("GENGAP_INCEPTION")
-    if not path:
-      raise InputError(
-        "--features=inception needs the network's weights: --inception=FILE, or $GENGAP_INCEPTION; get them "
-        "with: python -m gengap.prepare inception --download --out=inception.safetensors"
-      )
-    return inception_eye(path, sight.resize.value)
-  if not classifier:
-    data = run.config.dataset
-    raise InputError(
-      "--features=classifier needs a trained one: --classifier=DIR; train it with: python -m gengap.main "
-      f"--config=configs/classifier.py:{data} --config.image_size={run.spec.shape[0]} --workdir=DIR"
-    )
-  return classifier
+    return inception_eye(weights_file(sight), sight.resize.value)
+  return classifier if wanted == "classifier" and classifier else pixel_eye()
 
 
 def colour(run: Run) -> bool:
@@ -248,5 +271,6 @@ def code() -> str:
   """Returns a digest of the code that scores, so that what was kept by other code is not taken."""
   here = pathlib.Path(__file__)
   folders = (path for folder in ("metrics", "networks") for path in here.parent.glob(f"{folder}/*.py"))
-  files = sorted([here, here.with_name("score.py"), *folders])
+  own = (here.with_name(f"{name}.py") for name in ("score", "comparisons", "extract"))
+  files = sorted([here, *own, *folders])
   return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

@@ -1,194 +1,82 @@
-"""What images are worth beside real ones: every metric, its floors, and the protocol that it was taken by.
+"""What images are worth beside real ones: every metric, its floor, and the protocol that it was taken by.
 
-Sets of images are looked at in pieces, so that memory grows with their features at most, and with those only
-where a metric compares all with all. Every metric is a function of two sets, and its floor is the same
-function of two real ones.
+The floor of a number is what real images get when they are judged as if they were samples: by the same code,
+against the same references, and as many of them where there are as many. It is where a perfect generator is,
+and not the best value of the metric. The images are training images that are not among the references
+("train"). For a number that depends on a trained classifier they are validation images ("validation"): the
+classifier was not trained on them, and a classifier is surer of its own training images than of others.
 """
 
 import contextlib
 import hashlib
 import json
+import math
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterable
+from typing import NamedTuple
 
-import jax
 import numpy as np
 
 import gengap
-from gengap import metrics
+from gengap.comparisons import METRICS, SPREAD, Numbers, Scene
 from gengap.data import Dataset, cache
-from gengap.data.tfds import progress
+from gengap.data.subset import stratified
 from gengap.errors import InputError
+from gengap.extract import Seen, cut, look, sampled
 from gengap.eyes import Eyes, Images, code
-from gengap.metrics import blobs
-from gengap.metrics.frechet import merge, moments
 from gengap.run import Run
 
-Numbers: TypeAlias = dict[str, Any]
-
-PIECE = 500  # images looked at at a time
-NEIGHBOUR = 5  # k of precision, recall, density and coverage
-SUBSET = 1000  # images in a subset of KID
-
-
-class Seen(NamedTuple):
-  """What is known of a set of images; what no metric asks for is None."""
-
-  number: int
-  sharpness: np.ndarray  # [N]
-  label: Any = None  # [N], true classes of real images
-  blobs: Any = None  # of images of blobs
-  moments: Any = None  # of the features
-  features: Any = None  # [N, D]
-  logits: Any = None  # [N, K], of the network that the features are of
-  named: Any = None  # [N, classes], logits of the classifier
-
-
-class Scene(NamedTuple):
-  """What is compared; `train` where copies of training images are looked for."""
-
-  real: Seen
-  fake: Seen
-  train: Seen | None = None
-
-
-def frechet(scene: Scene) -> Numbers:
-  """Squared Frechet distance of the features; with those of Inception, the FID."""
-  a, b = scene.real.moments, scene.fake.moments
-  return {"frechet": metrics.frechet_distance(a.mean, a.covariance, b.mean, b.covariance)}
-
-
-def kid(scene: Scene) -> Numbers:
-  """KID by 100 subsets of 1,000 images, or of as many as there are."""
-  real, fake = scene.real.features, scene.fake.features
-  return {"kid": metrics.kid(real, fake, subset_size=min(SUBSET, len(real), len(fake)))[0]}
-
-
-def prdc(scene: Scene) -> Numbers:
-  """Precision, recall, density and coverage."""
-  return metrics.prdc(scene.real.features, scene.fake.features, NEIGHBOUR)
-
-
-def inception_score(scene: Scene) -> Numbers:
-  """Inception Score of 10 splits, with the classes of the network that the features are of."""
-  return {"inception_score": metrics.inception_score(scene.fake.logits)[0]}
-
-
-def classes(scene: Scene) -> Numbers:
-  """Which classes are reached, what each has of its share of the data, and the precision within each."""
-  real, fake = scene.real.label, scene.fake.named.argmax(1)
-  histogram = np.bincount(real, minlength=scene.fake.named.shape[1])
-  found: Numbers = dict(metrics.class_coverage(scene.fake.named, histogram))
-  for c in range(len(histogram)):
-    pair = scene.real.features[real == c], scene.fake.features[fake == c]
-    if min(map(len, pair)) > NEIGHBOUR:
-      found[f"precision_{c}"] = metrics.prdc(*pair, NEIGHBOUR)["precision"]
-  return found
-
-
-def sharpness(scene: Scene) -> Numbers:
-  """Median variance of the Laplacian."""
-  return {"sharpness": float(np.median(scene.fake.sharpness))}
-
-
-def diversity(scene: Scene) -> Numbers:
-  """Root mean square distance between the features of two images."""
-  return {"diversity": scene.fake.moments.diversity}
-
-
-def memorisation(scene: Scene) -> Numbers:
-  """Whether images are copies of those trained on."""
-  assert scene.train
-  return metrics.memorisation(scene.train.features, scene.real.features, scene.fake.features)
-
-
-def blob_truths(scene: Scene) -> Numbers:
-  """Number, size, shape, place and brightness of blobs."""
-  return blobs.summary(scene.fake.blobs)
-
-
-class Metric(NamedTuple):
-  """A comparison, and what it asks of both sets."""
-
-  compare: Callable[[Scene], Numbers]
-  needs: frozenset[str]
-
-
-METRICS: dict[str, Metric] = {
-  "frechet": Metric(frechet, frozenset({"moments"})),
-  "kid": Metric(kid, frozenset({"features"})),
-  "prdc": Metric(prdc, frozenset({"features"})),
-  "inception_score": Metric(inception_score, frozenset({"logits"})),
-  "classes": Metric(classes, frozenset({"features", "named"})),
-  "diversity": Metric(diversity, frozenset({"moments"})),
-  "memorisation": Metric(memorisation, frozenset({"features", "train"})),
-  "sharpness": Metric(sharpness, frozenset()),
-  "blobs": Metric(blob_truths, frozenset({"blobs"})),
+PARTS = {  # what a number may depend on -> fields of the protocol
+  "features": ("features",),
+  "classifier": ("classifier",),
+  "real": ("split", "real", "real_crc32"),
+  "train": ("train", "train_crc32"),
+  "samples": ("samples",),
 }
+OF_FEATURES = frozenset({"moments", "features", "logits"})  # names of `Seen`
+ALWAYS = ("quantised", "version")  # fields of the protocol that every number depends on
 
 
-def glance(images: Images, eyes: Eyes, needs: frozenset[str]) -> dict[str, np.ndarray]:
-  """Returns what is needed to know of a piece of images, by name: [n, ...] each."""
-  found = {"sharpness": metrics.sharpness(images.astype(np.float32) / 127.5 - 1)}
-  if "blobs" in needs:
-    found |= {f"blobs/{name}": value for name, value in blobs.describe(images).items()}
-  if eyes.features and needs & {"moments", "features", "logits"}:
-    found["features"] = eyes.features.see(images)
-    if "logits" in needs and eyes.features.classify:
-      found["logits"] = eyes.features.classify(found["features"])
-  if eyes.classifier and eyes.classifier.classify and "named" in needs:
-    one = eyes.features and eyes.features.protocol == eyes.classifier.protocol and "features" in found
-    seen = found["features"] if one else eyes.classifier.see(images)
-    found["named"] = eyes.classifier.classify(seen)
-  return found
+class Sizes(NamedTuple):
+  """How many images of each set are compared."""
+
+  samples: int
+  real: int  # test images, which samples are compared with
+  train: int  # training images, among which copies are looked for
 
 
-def look(pieces: Iterable[Images], eyes: Eyes, needs: frozenset[str], label: Any = None) -> Seen:
-  """Looks at images piece by piece, and keeps what is needed of them."""
-  kept, total = [], None
-  for images in pieces:
-    part = glance(images, eyes, needs)
-    if "features" in part:
-      new = moments(part["features"])
-      total = merge(total, new) if total else new
-      if "features" not in needs:
-        del part["features"]
-    kept.append(part)
-  whole = {name: np.concatenate([part[name] for part in kept]) for name in kept[0]}
-  described = {name.partition("/")[2]: whole.pop(name) for name in list(whole) if name.startswith("blobs/")}
-  return Seen(len(whole["sharpness"]), label=label, blobs=described, moments=total, **whole)
+def sizes(number: int, train: Dataset, test: Dataset) -> Sizes:
+  """Returns how many images are compared where `number` samples are asked for."""
+  real = min(number, len(test.image))
+  return Sizes(number, real, min(real, len(train.image) // 2))
 
 
-def cut(images: Images, what: str) -> Iterator[Images]:
-  """Yields images in pieces, with a progress bar."""
-  with progress(f"looking at {what}", len(images)) as bar:
-    for start in range(0, len(images), PIECE):
-      yield np.asarray(images[start : start + PIECE])
-      bar.update(len(images[start : start + PIECE]))
-
-
-def sampled(run: Run, number: int, seed: int) -> Iterator[Images]:
-  """Yields samples of a run in pieces, as uint8.
-
-  Raises:
-    InputError: they are not finite.
-  """
-  with progress(f"looking at samples {seed}", number) as bar:
-    for start in range(0, number, PIECE):
-      key = jax.random.fold_in(jax.random.key(seed), start)
-      images = np.asarray(run.sample(key, min(PIECE, number - start)))
-      if not np.isfinite(images).all():
-        raise InputError(f"the samples of step {run.step} are not finite; judge an earlier step")
-      yield np.rint((images + 1) * 127.5).astype(np.uint8)
-      bar.update(len(images))
+def too_few(name: str, there: Sizes) -> str:
+  """Returns why there are too few images for a metric; "" where there are enough."""
+  metric = METRICS[name]
+  words = {"samples": "samples", "real": "test images", "train": "training images to compare with"}
+  counts = {what: count for what, count in there._asdict().items() if what in {"samples", *metric.sets}}
+  least = min(counts, key=lambda what: counts[what])
+  if counts[least] >= metric.least:
+    return ""
+  return f"{name} needs at least {metric.least} {words[least]}, and there are {counts[least]}"
 
 
 class Judge:
   """Scores any number of checkpoints against the same real images."""
 
-  def __init__(self, train: Dataset, test: Dataset, eyes: Eyes, names: Iterable[str], number: int):
-    """Looks at the real images.
+  def __init__(
+    self,
+    train: Dataset,
+    test: Dataset,
+    eyes: Eyes,
+    names: Iterable[str],
+    number: int,
+    validation: Dataset | None = None,
+  ):
+    """Looks at the real images. Where only some are taken, classes keep their shares (`stratified`).
+
+    A metric that lacks something, such as enough images or a classifier, is skipped with its reason.
 
     Args:
       train: what the runs were trained on.
@@ -196,67 +84,116 @@ class Judge:
       eyes: what looks at images.
       names: of METRICS.
       number: of samples, and of real images of each kind as far as there are as many.
+      validation: real images on which neither the runs nor the classifier was trained; None: none are held
+        out, and every floor is that of training images.
     """
-    self.eyes, self.number = eyes, number
-    self.metrics = {name: METRICS[name] for name in names}
-    self.needs: frozenset[str] = frozenset().union(*(metric.needs for metric in self.metrics.values()))
-    lots = [np.random.default_rng(seed).permutation(len(d.image)) for seed, d in enumerate((test, train))]
-    n = min(number, len(lots[0]), len(lots[1]) // 2)
-    self.chosen = {"test": lots[0][:number], "train": lots[1][:n], "rest": lots[1][n : 2 * n]}
-    self.real, crc = {}, 0
-    for what, index in self.chosen.items():
-      data = test if what == "test" else train
-      images, label = data.image[np.sort(index)], data.label[np.sort(index)]
-      crc = zlib.crc32(images.tobytes(), crc)
-      self.real[what] = look(cut(images, what), eyes.remembering(), self.needs, label)
-    self.protocol: Numbers = {
-      "split": "test",
-      "real": self.real["test"].number,
-      "samples": number,
-      "quantised": "uint8",
-      "real_crc32": crc,
-      "version": gengap.__version__,
-      "features": eyes.features.protocol if eyes.features else None,
-      "classifier": eyes.classifier.protocol if eyes.classifier else None,
+    self.eyes, self.number, there = eyes, number, sizes(number, train, test)
+    reasons = {name: eyes.lack(METRICS[name].needs) or too_few(name, there) for name in names}
+    self.skipped = {name: reason for name, reason in reasons.items() if reason}
+    self.metrics = {name: METRICS[name] for name, reason in reasons.items() if not reason}
+    self.needs: frozenset[str] = frozenset().union(*(m.needs | m.likes for m in self.metrics.values()))
+    self.judged = {
+      name: "floor validation" if validation and self.classified(name) else "floor train"
+      for name in self.metrics
     }
+    wanted = {kind for metric in self.metrics.values() for kind in metric.sets} | set(self.judged.values())
+    self.chosen: dict[str, np.ndarray] = {}
+    self.real: dict[str, Seen] = {}
+    self.crc: dict[str, int] = {}
+    for what, (data, index) in self.lots(train, test, there, validation).items():
+      if what in wanted:
+        self.chosen[what], images = index, data.image[index]
+        self.crc[what] = zlib.crc32(images.tobytes())
+        pieces = cut(images, f"real images ({what})")
+        self.real[what] = look(pieces, eyes.remembering(), self.needs, data.label[index])
+    self.protocol: Numbers = {"split": "test", "samples": number, "quantised": "uint8"}
+    self.protocol |= {"version": gengap.__version__}
+    for what in ("real", "train"):
+      if what in self.real:
+        self.protocol |= {what: self.real[what].number, f"{what}_crc32": self.crc[what]}
+    self.protocol["features"] = eyes.features.protocol if eyes.features else None
+    self.protocol["classifier"] = eyes.classifier.protocol if eyes.classifier else None
     self.floors = {name: self.floor(name) for name in self.metrics}
 
-  def floor(self, name: str) -> dict[str, Numbers]:
-    """Returns a metric of real images beside real ones, what a perfect generator would have; kept on disk.
+  def classified(self, name: str) -> bool:
+    """Whether a metric depends on a network that was trained on the training images."""
+    needs, features = METRICS[name].needs, self.eyes.features
+    return "named" in needs or bool(features and features.trained and needs & OF_FEATURES)
 
-    Raises:
-      InputError: too few images for it.
+  def notes(self) -> list[str]:
+    """Returns what a reader of the numbers has to know of the sets of images."""
+    notes = []
+    if "real" in self.real and (real := self.real["real"].number) < self.number:
+      notes.append(f"{self.number} samples are compared with {real} test images: there are no more")
+    fewer = [what for what in sorted(set(self.judged.values())) if self.real[what].number < self.number]
+    notes += [
+      f"floors are of {self.real[what].number} {what.removeprefix('floor ')} images, fewer than the "
+      f"{self.number} samples: recall, coverage and the Frechet distance are worse of fewer images"
+      for what in fewer
+    ]
+    if any(self.judged[name] == "floor train" and self.classified(name) for name in self.metrics):
+      notes.append(
+        "no images are held out: floors are of images that the classifier was trained on, and flatter"
+      )
+    return notes
+
+  def lots(
+    self, train: Dataset, test: Dataset, there: Sizes, validation: Dataset | None
+  ) -> dict[str, tuple[Dataset, np.ndarray]]:
+    """Returns which images of which data each set of real images holds."""
+    references = stratified(train.label, there.train, 1)
+    others = np.setdiff1d(np.arange(len(train.image)), references)
+    lots = {
+      "real": (test, stratified(test.label, self.number, 0)),
+      "train": (train, references),
+      "floor train": (train, others[stratified(train.label[others], self.number, 2)]),
+    }
+    if validation:
+      lots["floor validation"] = validation, stratified(validation.label, self.number, 3)
+    return lots
+
+  def floor(self, name: str) -> Numbers:
+    """Returns a metric's numbers of real images in the place of samples, by name; kept on disk.
+
+    Where they cannot be computed, {"reason": why}.
     """
-    test, train, rest = (self.real[what] for what in ("test", "train", "rest"))
-    path = cache.root() / "floors" / f"{fingerprint(self.protocol | {'code': code()})}-{name}.json"
+    judged = self.judged[name]
+    about = self.protocol | {"code": code(), "floor": [judged, self.crc[judged]]}
+    path = cache.root() / "floors" / f"{fingerprint(about)}-{name}.json"
     with contextlib.suppress(OSError, ValueError):  # missing or damaged
-      return json.loads(path.read_text())
-    if "train" in self.metrics[name].needs:
-      scenes = {"test": Scene(rest, test, train)}
-    else:
-      scenes = {"train": Scene(rest, train), "test": Scene(test, train)}
-    found = {what: self.measure(name, scene) for what, scene in scenes.items()}
+      if isinstance(kept := json.loads(path.read_text()), dict):
+        return kept
+    try:
+      found = self.measure(name, self.real[judged])
+    except InputError as error:
+      found = {"reason": str(error)}
     cache.keep(path, lambda file: file.write(json.dumps(found).encode()))
     return found
 
-  def compare(self, pieces: Iterable[Images]) -> dict[str, float]:
-    """Returns every number of any images [n, H, W, C] uint8, given in pieces; they may come from anywhere."""
-    scene = Scene(self.real["test"], look(pieces, self.eyes, self.needs), self.real["train"])
-    found = {}
-    for name in self.metrics:
-      found |= self.measure(name, scene)
-    return found
-
-  def measure(self, name: str, scene: Scene) -> Numbers:
-    """Returns a metric's numbers.
+  def measure(self, name: str, fake: Seen) -> Numbers:
+    """Returns a metric's numbers of images in the place of samples.
 
     Raises:
-      InputError: what is compared is not fit for it, such as too few images.
+      InputError: what is compared is not fit for it.
     """
+    scene = Scene(self.real.get("real"), fake, self.real.get("train"))
     try:
       return self.metrics[name].compare(scene)
     except InputError as error:
-      raise InputError(f"{name} of {scene.fake.number} images beside {scene.real.number}: {error}") from error
+      raise InputError(f"{name}: {error}") from error
+
+  def compare(self, pieces: Iterable[Images]) -> tuple[dict[str, Numbers], dict[str, str]]:
+    """Judges any images [n, H, W, C] uint8, given in pieces; they may come from anywhere.
+
+    Returns: The numbers of each metric, by its name; and of those that could not be taken the reason.
+    """
+    fake, found, reasons = look(pieces, self.eyes, self.needs), {}, dict(self.skipped)
+    for name in self.metrics:
+      try:
+        found[name] = self.measure(name, fake)
+      except InputError as error:
+        reasons[name] = str(error)
+    return found, reasons
 
   def score(self, run: Run, seeds: Iterable[int]) -> Numbers:
     """Scores a run.
@@ -265,32 +202,78 @@ class Judge:
       run: its checkpoint.
       seeds: of the samples; each draws its own.
 
-    Returns: The protocol; and by the name of every number its value, the mean over seeds; its spread, their
-      standard deviation (of one seed none); the values; and its floors, of training images against others of
-      them ("train") and against test images ("test").
+    Returns:
+      protocol: the whole of it, and its fingerprint.
+      subject: the checkpoint, and how samples and labels are drawn.
+      floors: the images in the place of samples that floors are of.
+      scores: by the name of every number: value, the mean over seeds (None: there is none, and reason says
+        why); values; spread, the standard deviation of a single draw of samples and of references (of one
+        seed none, but that of references); floors (see above), with test images as the references; floor_of,
+        the split of the images that took the place of samples; and protocol, what this number depends on.
     """
-    seeds = list(seeds)
-    drawn = [self.compare(sampled(run, self.number, seed)) for seed in seeds]
-    scores = {}
-    for name in dict.fromkeys(name for found in drawn for name in found):
-      values = [found[name] for found in drawn if name in found]
-      floors = {what: float(f[name]) for by in self.floors.values() for what, f in by.items() if name in f}
-      scores[name] = {"value": float(np.mean(values)), "values": values, "floors": floors}
-      scores[name] |= {"spread": float(np.std(values, ddof=1))} if len(values) > 1 else {}
-    subject = {
-      "step": run.step,
-      "weights": "ema" if run.config.ema else "last",
-      "drawn": "decoder means" if run.method.density else "generator's",
-      "seeds": seeds,
-    }
+    drawn, reasons, seeds = [], dict(self.skipped), list(seeds)
+    try:
+      for seed in seeds:
+        found, wrong = self.compare(sampled(run, self.number, seed))
+        drawn.append(found)
+        reasons = wrong | reasons
+    except InputError as error:
+      reasons = dict.fromkeys(self.metrics, str(error)) | reasons
+    scores: Numbers = {}
+    for name, metric in METRICS.items():
+      if name in reasons:
+        scores |= {number: {"value": None, "reason": reasons[name]} for number in metric.names}
+      elif name in self.metrics:
+        scores |= self.entries(name, [found[name] for found in drawn])
+    for entry in scores.values():
+      entry["seeds"] = seeds
     return {
       "protocol": self.protocol,
       "fingerprint": fingerprint(self.protocol),
-      "subject": subject,
+      "subject": subject(run, seeds),
+      "floors": {
+        what.removeprefix("floor "): {"images": self.real[what].number, "crc32": self.crc[what]}
+        for what in sorted(set(self.judged.values()))
+      },
       "scores": scores,
     }
 
+  def entries(self, name: str, drawn: list[Numbers]) -> Numbers:
+    """Returns what is stored of a metric's numbers, of several draws of samples."""
+    floor, split, entries = self.floors[name], self.judged[name].removeprefix("floor "), {}
+    for number in dict.fromkeys(n for found in drawn for n in found if not n.endswith(SPREAD)):
+      values = [float(found[number]) for found in drawn if number in found]
+      redrawn = [found.get(f"{number}{SPREAD}", 0.0) ** 2 for found in drawn]
+      entry: Numbers = {"value": float(np.mean(values)), "values": values}
+      if not math.isfinite(entry["value"]):
+        entry |= {"value": None, "reason": "it is not defined for these images"}
+      variance = float(np.mean(redrawn)) + (float(np.var(values, ddof=1)) if len(values) > 1 else 0.0)
+      if math.isfinite(variance) and (variance or len(values) > 1):
+        entry["spread"] = math.sqrt(variance)
+      real = floor.get(number, math.nan)
+      entry |= {"floors": {"test": real if math.isfinite(real) else None}, "floor_of": split}
+      if not math.isfinite(real):
+        entry["floor_reason"] = floor.get("reason", "it is not defined for the real images")
+      entries[number] = entry | {"protocol": self.part(name, number)}
+    return entries
+
+  def part(self, name: str, number: str) -> Numbers:
+    """Returns the part of the protocol that a metric's number depends on."""
+    fields = {field for part in METRICS[name].dependence(number) for field in PARTS[part]}
+    return {field: value for field, value in self.protocol.items() if field in fields.union(ALWAYS)}
+
+
+def subject(run: Run, seeds: list[int]) -> Numbers:
+  """Returns what is judged: the checkpoint, and how its samples are drawn."""
+  return {
+    "step": run.step,
+    "weights": "ema" if run.config.ema else "last",
+    "drawn": "decoder means" if run.method.density else "generator output",
+    "labels": getattr(run, "label_frequencies", None),
+    "seeds": seeds,
+  }
+
 
 def fingerprint(protocol: Numbers) -> str:
-  """Returns a short name of a protocol: scores of two that differ are not to be compared."""
+  """Returns a short name of a protocol."""
   return hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()[:12]

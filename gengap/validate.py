@@ -1,6 +1,7 @@
 """Looking at a run from outside while it trains: its samples, and its scores on held-out images."""
 
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -97,4 +98,9 @@ class Validation:
     means = {f"valid/{k}": float(np.mean([float(s[k]) for s in seen])) for k in seen[0]}
     if not self.generate:
       return means
-    return means | {ENERGY: metrics.energy_distance(self.samples(state), self.images)}
+    return means | {ENERGY: energy(self.samples(state), self.images)}
+
+
+def energy(samples: np.ndarray, real: np.ndarray) -> float:
+  """Energy distance of samples to real images; NaN of samples that are not finite."""
+  return metrics.energy_distance(samples, real) if np.isfinite(samples).all() else math.nan

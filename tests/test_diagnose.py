@@ -52,6 +52,8 @@ def test_sharpness_falls_with_blur_and_grows_with_contrast():
   blurred = scipy.ndimage.gaussian_filter(images, (0, 1, 1, 0))
   assert (metrics.sharpness(blurred) < 0.1 * sharp).all()
   np.testing.assert_allclose(metrics.sharpness(0.5 * images), 0.25 * sharp, rtol=1e-4)
+  pixels = np.rint((images + 1) * 127.5).astype(np.uint8)
+  np.testing.assert_allclose(metrics.sharpness(pixels), metrics.sharpness(pixels / 127.5 - 1), rtol=1e-4)
   dot = np.full((1, 5, 5, 1), -1.0)
   dot[0, 2, 2] = 1.0  # nine responses: -4 in the middle, 1 at four places, and 0
   assert metrics.sharpness(dot)[0] == pytest.approx((16 + 4) / 9)
@@ -150,6 +152,32 @@ def test_a_vae_is_judged_by_its_samples_too(trained):
   assert found["samples"]["subject"]["drawn"] == "decoder means"
   assert set(found["samples"]["scores"]) == {"sharpness"}
   assert "elbo" in found["posterior"] and "likelihood" not in found
+
+
+def test_what_cannot_be_computed_has_a_reason_and_the_rest_is_written(trained, monkeypatch, capsys):
+  """Of default measures; one that was asked for is an error as well, after the rest is written."""
+  path = trained / "vae" / "eval" / "4.json"
+  path.unlink(missing_ok=True)
+
+  def fails(*_):
+    raise InputError("the codes are all the same")
+
+  monkeypatch.setattr(diagnose, "posterior", fails)
+  monkeypatch.setattr(diagnose, "likelihood", lambda *_: {"nll": math.nan, "samples": 3})
+  monkeypatch.setattr(diagnose, "amortisation", lambda *_: {"amortisation_gap": 1.0})
+  every = [f"--workdir={trained / 'vae'}", "--num_samples=8", "--sample_seeds=0"]
+  evaluate.main(cli.parse(evaluate.FLAGS, ["evaluate", *every]))  # 1000 images by default, of 32
+  found = json.loads(path.read_text())
+  assert found["protocol"]["images"] == 32
+  assert found["posterior"]["reason"] == "the codes are all the same"
+  assert (found["likelihood"]["nll"], found["likelihood"]["reason"]) == (None, "not finite: nll")
+  assert found["amortisation"]["amortisation_gap"] == 1 and found["reconstructions"]["pixel_error"] > 0
+  assert found["samples"]["scores"]["sharpness"]["value"] > 0
+  assert "skipped: posterior: the codes are all the same" in capsys.readouterr().err
+  path.unlink()
+  with pytest.raises(InputError, match="step 4: posterior: the codes are all the same"):
+    judge(trained / "vae", "--metrics=posterior,reconstructions")
+  assert json.loads(path.read_text())["reconstructions"]["pixel_error"] > 0
 
 
 def test_what_a_run_cannot_tell_is_left_out(trained):

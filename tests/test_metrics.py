@@ -1,8 +1,10 @@
 """Metrics of features, against reference numbers, against brute force, and where the answer is known."""
 
+import fractions
 import importlib
 import math
 import pathlib
+import warnings
 
 import numpy as np
 import pytest
@@ -218,6 +220,136 @@ def test_a_classifier_that_is_too_sure():
   assert metrics.calibration_error(logits, [0] * 9 + [1]) == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+  "scene", ["1e20", "1e-20", "offset", "outlier", "two clusters", "float16", "columns"]
+)
+@pytest.mark.parametrize("many", [0, 128])  # 0: everything doubtful is computed again in float64
+def test_prdc_is_exact_whatever_the_size_and_the_place(scene, many, monkeypatch):
+  for name, value in {"BLOCK": 64, "TILE": 48, "MANY": many}.items():
+    monkeypatch.setattr(neighbours, name, value)
+  real, fake = rng(0).normal(size=(150, 20)), rng(1).normal(size=(170, 20))
+  apart = np.where(np.arange(170)[:, None] < 70, 0, 1e3)
+  real, fake = {
+    "1e20": lambda: (1e20 * real, 1e20 * fake),
+    "1e-20": lambda: (1e-20 * real, 1e-20 * fake),
+    "offset": lambda: (1e6 + 0.01 * real, 1e6 + 0.01 * fake),
+    "outlier": lambda: (np.concatenate([real, real[:1] + 1e10]), fake),
+    "two clusters": lambda: (apart[:150] + 1e-6 * real, apart + 1e-6 * fake),
+    "float16": lambda: (real.astype(np.float16), fake.astype(np.float16)),
+    "columns": lambda: (real * 10.0 ** np.arange(-10, 10), fake * 10.0 ** np.arange(-10, 10)),
+  }[scene]()
+  with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    found = metrics.prdc(real, fake, 4)
+  assert found == pytest.approx(brute(real, fake, 4), abs=1e-12)
+  own = scipy.spatial.distance.cdist(fake.astype(np.float64), fake.astype(np.float64), "sqeuclidean")
+  np.testing.assert_allclose(neighbours.kth(fake, 4)[0], np.sort(own, 1)[:, 4], rtol=1e-9)
+
+
+def exact_mmd2(real, fake):
+  """By its definition, in whole numbers: of integers, without the division by D."""
+  real, fake = (np.array(x.tolist(), object) for x in (real, fake))
+  d = real.shape[1]
+  kernel = lambda x, y: (x @ y.T + d) ** 3  # noqa: E731, d^3 times the kernel
+  n, m = len(real), len(fake)
+  within = [kernel(x, x).sum() - sum(kernel(x, x).diagonal()) for x in (real, fake)]
+  whole = fractions.Fraction(within[0], n * (n - 1)) + fractions.Fraction(within[1], m * (m - 1))
+  return float((whole - fractions.Fraction(2 * kernel(real, fake).sum(), n * m)) / d**3)
+
+
+@pytest.mark.parametrize("offset", [0, 10**6, 10**9])
+def test_kid_does_not_lose_its_digits_far_from_zero(offset):
+  real, fake = (offset + rng(i).integers(-3, 4, (40 + i, 5)) for i in (0, 1))
+  want = exact_mmd2(real, fake)
+  assert metrics.mmd2_unbiased(real, fake) == pytest.approx(want, rel=1e-8)
+  assert metrics.kid(real, fake, subsets=2, subset_size=40)[0] == pytest.approx(want, rel=0.5)
+
+
+def scale_of(function, power, *args):
+  """What a number is multiplied by where features are 1e20 times as large, as a power of it."""
+  with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    small, large = (function(*(scale * np.asarray(x, np.float64) for x in args)) for scale in (1, 1e20))
+  assert large == pytest.approx(np.multiply(small, 1e20**power), rel=1e-6)
+
+
+def test_numbers_of_huge_features_are_those_of_small_ones():
+  real, fake, more = REAL[:60], FAKE[:60], REAL[60:120]
+  scale_of(metrics.frechet_from_features, 2, real, fake)
+  scale_of(metrics.energy_distance, 1, real, fake)
+  scale_of(lambda *x: list(metrics.memorisation(*x).values()), 0, more, real, fake)
+  scale_of(lambda x: frechet.moments(x).diversity, 1, real)
+  huge = [
+    1e20 * x.astype(np.float64) for x in (real, fake)
+  ]  # the constant 1 of the kernel is nothing beside it
+  assert metrics.mmd2_unbiased(*huge) == pytest.approx(
+    1e60 * metrics.mmd2_unbiased(*(x / 1e10 for x in huge))
+  )
+
+
+@pytest.mark.parametrize(
+  "call",
+  [
+    lambda x: metrics.prdc(x, FAKE[: len(x)]),
+    lambda x: metrics.mmd2_unbiased(FAKE[: len(x)], x),
+    lambda x: metrics.frechet_from_features(x, FAKE[: len(x)]),
+    lambda x: metrics.memorisation(x, FAKE[: len(x)], REAL),
+    lambda x: metrics.energy_distance(x, FAKE[: len(x)]),
+    metrics.aggregate,
+  ],
+)
+def test_what_no_distance_can_be_computed_of_is_refused(call):
+  """NaN, infinity, what float64 cannot square, and no numbers; without a warning of NumPy."""
+  good = REAL[:80].astype(np.float64)
+  row = np.arange(80)[:, None] == 3
+  with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    call(good)
+    for bad in (np.where(row, np.nan, good), np.where(row, np.inf, good), 1e200 * good, good.astype(str)):
+      with pytest.raises(InputError):
+        call(bad)
+
+
+def test_real_images_that_are_all_the_same_have_no_neighbourhood():
+  with pytest.raises(InputError, match="all real images are the same"):
+    metrics.prdc(np.ones((50, 4)), rng(0).normal(size=(50, 4)))
+  same = metrics.frechet_from_features(np.ones((50, 4)), 1 + np.eye(50, 4))
+  assert same == pytest.approx(np.trace(np.cov(np.eye(50, 4), rowvar=False)) + 4 / 50**2)
+  with pytest.raises(InputError, match="singular"):
+    metrics.aggregate(np.ones((50, 4)))
+
+
+def test_the_spread_of_memorisation_is_that_over_other_references():
+  """Samples that are far from most of the data depend on few references, and so on their draw."""
+  narrow = np.concatenate([rng(99).normal(size=(200, 3)), np.zeros((200, 17))], 1)
+  draws = [rng(i).normal(size=(2, 100, 20)) for i in range(20)]
+  found = [metrics.memorisation(*draw, narrow) for draw in draws]
+  for name in ("nearer_train", "distance_ratio", "authentic"):
+    over_draws = np.std([x[name] for x in found], ddof=1)
+    assert np.mean([x[f"{name}_spread"] for x in found]) == pytest.approx(over_draws, rel=0.5), name
+  assert np.mean([x["nearer_train_spread"] for x in found]) > 3 * np.sqrt(0.25 / 200)  # the binomial one
+  assert found[0] == metrics.memorisation(*draws[0], narrow)
+
+
+def test_as_many_held_out_images_as_training_ones_are_taken():
+  """Else the nearest of many would be nearer."""
+  train, held_out, fake = (rng(i).normal(size=(n, 5)) for i, n in ((0, 400), (1, 40), (2, 300)))
+  assert metrics.memorisation(train, held_out, fake)["nearer_train"] == pytest.approx(0.5, abs=0.15)
+  assert metrics.memorisation(held_out, train, fake)["nearer_train"] == pytest.approx(0.5, abs=0.15)
+
+
+def test_classes_that_the_data_lack_are_left_out():
+  """Of four classes the data have 0 and 2, and six of eight images are of those."""
+  logits = 10 * np.eye(4)[[0, 0, 2, 2, 2, 2, 1, 3]]
+  got = metrics.class_coverage(logits, [5, 0, 5, 0])
+  assert {name for name in got if name.startswith("share_")} == {"share_0", "share_2"}
+  assert (got["classes"], got["elsewhere"]) == (2, 0.25)
+  assert (got["share_0"], got["share_2"]) == pytest.approx((2 / 3, 4 / 3))
+  assert got["kl"] == pytest.approx(math.log(2) - got["entropy"])
+  with pytest.raises(InputError, match="no image is of a class that occurs"):
+    metrics.class_coverage(10 * np.eye(2)[[1, 1]], [1, 0])
+
+
 NAN = np.where(np.arange(50)[:, None] == 3, np.nan, REAL[:50])
 
 
@@ -238,8 +370,12 @@ NAN = np.where(np.arange(50)[:, None] == 3, np.nan, REAL[:50])
     (lambda: metrics.inception_score(np.zeros((5, 3))), "split in 10"),
     (lambda: metrics.inception_score(NAN), "finite"),
     (lambda: metrics.class_coverage(np.zeros((5, 3)), [1, 1]), "classes"),
-    (lambda: metrics.class_coverage(np.zeros((5, 2)), [1, 0]), "every class"),
-    (lambda: metrics.memorisation(REAL, REAL[:5], FAKE), "as many of both"),
+    (lambda: metrics.class_coverage(np.zeros((5, 2)), [0, 0]), "one is above 0"),
+    (lambda: metrics.class_coverage(NAN, np.ones(NAN.shape[1])), "must be finite"),
+    (lambda: metrics.calibration_error(np.zeros((5, 2)), [0, 1]), "must be alike"),
+    (lambda: metrics.memorisation(REAL, REAL[:3], FAKE), "4 of each"),
+    (lambda: metrics.sharpness(np.full((1, 4, 4, 1), np.nan)), "not finite"),
+    (lambda: metrics.sharpness(np.zeros((1, 2, 4, 1))), "3 by 3"),
     (lambda: neighbours.kth(REAL[:5], 5), "from 1 to 4"),
   ],
 )

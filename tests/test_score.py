@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 from test_train import config
 
-from gengap import cli, evaluate, eyes, score, train
+from gengap import cli, comparisons, evaluate, evaluations, extract, eyes, metrics, score, train
 from gengap.data import Dataset
+from gengap.data.subset import stratified
 from gengap.errors import InputError
 from gengap.metrics import blobs
 from gengap.program import load_data
 from gengap.run import load
 
 CLASSES, SIDE, N = 4, 8, 80
-ALL = [name for name in score.METRICS if name != "blobs"]
+ALL = [name for name in comparisons.METRICS if name != "blobs"]
 
 
 def images(seed, n=N, classes=range(CLASSES)):
@@ -41,6 +42,11 @@ EYE = eyes.Eye({"features": "quarters", "weights": "none"}, quarters, lambda f: 
 EYES = eyes.Eyes(EYE, EYE, False)
 
 
+TRAIN, TEST, VALIDATION = (
+  Dataset(*images(seed, n), tuple("abcd"), {}) for seed, n in ((0, 3 * N), (1, N), (2, N))
+)
+
+
 def run_of(pixels):
   """A run whose samples are given: n of them by a seed, without repetition."""
 
@@ -54,8 +60,7 @@ def run_of(pixels):
 
 @pytest.fixture(scope="module")
 def judge():
-  data = [Dataset(*images(seed, n), tuple("abcd"), {}) for seed, n in ((0, 3 * N), (1, N))]
-  return score.Judge(*data, EYES, ALL, N)
+  return score.Judge(TRAIN, TEST, EYES, ALL, N)
 
 
 def scores(judge, pixels, seeds=(0,)):
@@ -78,11 +83,8 @@ def test_a_perfect_generator_is_at_the_floor(judge):
     "inception_score",
     "kid",
   ):
-    floor = list(seen[name]["floors"].values())
-    wide = 3 * abs(floor[0] - floor[1]) + 0.15 * abs(floor[1]) + 1e-3
-    assert seen[name]["value"] == pytest.approx(floor[1], abs=wide), name
-  assert set(seen["frechet"]["floors"]) == {"train", "test"}
-  assert set(seen["authentic"]["floors"]) == {"test"}
+    floor = seen[name]["floors"]["test"]
+    assert seen[name]["value"] == pytest.approx(floor, rel=0.3, abs=0.05), name
   for nearer in (seen["nearer_train"]["value"], seen["nearer_train"]["floors"]["test"]):
     assert nearer == pytest.approx(0.5, abs=0.2)
 
@@ -114,11 +116,9 @@ def test_noise_is_worst(judge):
 def test_the_size_of_the_pieces_changes_nothing(judge, monkeypatch):
   pixels = images(5)[0]
   pieces = [pixels[:11], pixels[11:12], pixels[12:]]
-  whole, cut = (score.look(p, EYES, judge.needs) for p in ([pixels], pieces))
-  test, train_ = judge.real["test"], judge.real["train"]
-  for metric in judge.metrics.values():
-    a, b = (metric.compare(score.Scene(test, seen, train_)) for seen in (whole, cut))
-    assert a == pytest.approx(b, rel=1e-9)
+  whole, cut = (extract.look(p, EYES, judge.needs) for p in ([pixels], pieces))
+  for name in judge.metrics:
+    assert judge.measure(name, whole) == pytest.approx(judge.measure(name, cut), rel=1e-9)
 
 
 def test_a_score_tells_how_it_was_taken(judge):
@@ -127,7 +127,13 @@ def test_a_score_tells_how_it_was_taken(judge):
   assert len(set(frechet["values"])) == 3
   assert frechet["value"] == pytest.approx(np.mean(frechet["values"]))
   assert frechet["spread"] == pytest.approx(np.std(frechet["values"], ddof=1))
-  assert found["subject"] == {"step": 7, "weights": "last", "drawn": "generator's", "seeds": [0, 1, 2]}
+  assert found["subject"] == {
+    "step": 7,
+    "weights": "last",
+    "drawn": "generator output",
+    "labels": None,
+    "seeds": [0, 1, 2],
+  }
   assert {"split", "real", "samples", "quantised", "real_crc32", "version", "features"} <= set(
     found["protocol"]
   )
@@ -135,9 +141,10 @@ def test_a_score_tells_how_it_was_taken(judge):
   assert found["fingerprint"] != score.fingerprint(found["protocol"] | {"samples": 1})
 
 
-def test_samples_that_are_not_finite_are_refused(judge):
-  with pytest.raises(InputError, match="step 7 are not finite"):
-    judge.score(run_of(np.full((N, SIDE, SIDE, 1), np.nan)), [0])
+def test_samples_that_are_not_finite_have_no_scores_and_a_reason(judge):
+  seen = scores(judge, np.full((N, SIDE, SIDE, 1), np.nan))
+  assert set(seen) == {number for name in ALL for number in comparisons.METRICS[name].names}
+  assert all(x["value"] is None and "step 7 are not finite" in x["reason"] for x in seen.values())
 
 
 def test_features_of_real_images_are_kept_and_belong_to_their_images(tmp_path, monkeypatch):
@@ -160,11 +167,132 @@ def test_features_of_real_images_are_kept_and_belong_to_their_images(tmp_path, m
     eyes.recall(eye, first)
 
 
+def test_the_floor_is_that_of_real_images_in_the_place_of_samples(judge):
+  """Against the test images, as samples are; not the other way round, and of no image that is a reference."""
+  real, references = TEST.image[judge.chosen["real"]], judge.chosen["train"]
+  judged = judge.chosen["floor train"]
+  assert len(judged) == N and not set(judged) & set(references)
+  fake, seen = TRAIN.image[judged], scores(judge, images(6, classes=(0, 3))[0])
+  found = metrics.prdc(quarters(real), quarters(fake), 5)
+  found |= {"frechet": metrics.frechet_from_features(quarters(real), quarters(fake))}
+  found |= {"sharpness": float(np.median(metrics.sharpness(fake)))}
+  found |= {"unsure": metrics.class_coverage(50 * quarters(fake)[:, :4], np.bincount(TEST.label))["unsure"]}
+  found |= metrics.memorisation(quarters(TRAIN.image[references]), quarters(real), quarters(fake))
+  for name in set(found) & set(seen):
+    assert seen[name]["floors"]["test"] == pytest.approx(found[name], rel=1e-9), name
+    assert seen[name]["floor_of"] == "train"
+  assert set(seen) - {f"precision_{c}" for c in range(4)} <= {*found, *seen} and "recall" in found
+
+
+def test_floors_of_a_classifier_are_of_images_that_it_was_not_trained_on():
+  trained = EYE._replace(trained=True)
+  for features, split in ((EYE, "train"), (trained, "validation")):
+    who = score.Judge(TRAIN, TEST, eyes.Eyes(features, trained, False), ["prdc", "classes"], N, VALIDATION)
+    seen = who.score(run_of(images(5)[0]), [0])
+    assert (seen["scores"]["recall"]["floor_of"], seen["scores"]["unsure"]["floor_of"]) == (
+      split,
+      "validation",
+    )
+    assert seen["floors"]["validation"]["images"] == N
+  unsure = metrics.class_coverage(50 * quarters(VALIDATION.image)[:, :4], np.ones(4))["unsure"]
+  assert seen["scores"]["unsure"]["floors"]["test"] == unsure
+  without = score.Judge(TRAIN, TEST, eyes.Eyes(trained, trained, False), ["classes"], N)
+  assert any("no images are held out" in note for note in without.notes())
+
+
+def test_a_floor_that_cannot_be_computed_does_not_stop_the_score():
+  few = Dataset(VALIDATION.image[:3], VALIDATION.label[:3], VALIDATION.classes, {})
+  who = score.Judge(TRAIN, TEST, eyes.Eyes(EYE._replace(trained=True), None, False), ["prdc"], N, few)
+  recall = who.score(run_of(images(5)[0]), [0])["scores"]["recall"]
+  assert recall["value"] > 0.5 and recall["floors"] == {"test": None}
+  assert "at least 6 of each" in recall["floor_reason"]
+  assert any("3 validation images, fewer than the 80 samples" in note for note in who.notes())
+
+
+@pytest.mark.parametrize(
+  ("name", "parts"),
+  [
+    ("sharpness", set()),
+    ("blobs", set()),
+    ("diversity", {"features"}),
+    ("unsure", {"classifier"}),
+    ("share_3", {"classifier", "split", "real", "real_crc32"}),
+    ("kid", {"features", "split", "real", "real_crc32"}),
+    ("recall", {"features", "split", "real", "real_crc32", "samples"}),
+    ("nearer_train", {"features", "split", "real", "real_crc32", "train", "train_crc32"}),
+  ],
+)
+def test_the_protocol_of_a_number_holds_what_it_depends_on(judge, name, parts):
+  (metric,) = (
+    key for key, x in comparisons.METRICS.items() if {name, f"{name.rpartition('_')[0]}_"} & set(x.depends)
+  )
+  assert set(judge.part(metric, name)) == parts | {"quantised", "version"}
+  number = int(name == "recall")  # and what does not depend on the number of samples can stand beside others
+  assert ("samples" in comparisons.METRICS[metric].dependence(name)) == number
+
+
+def test_what_does_not_fit_is_skipped_with_its_reason_and_the_rest_is_scored():
+  """Too few images for the splits of the Inception Score; a class that the split lacks; no classifier."""
+  lacking = TEST.label != 2
+  test = Dataset(TEST.image[lacking], TEST.label[lacking], TEST.classes, {})
+  seen = score.Judge(TRAIN, test, EYES, ALL, 8).score(run_of(images(5)[0]), [0])["scores"]
+  assert seen["inception_score"] == {
+    "value": None,
+    "reason": "inception_score needs at least 10 samples, and there are 8",
+    "seeds": [0],
+  }
+  assert "share_2" not in seen and 0 <= seen["elsewhere"]["value"] <= 1
+  others = {name for name, x in seen.items() if x["value"] is None} - {"inception_score"}
+  assert not others
+  seen = score.Judge(TRAIN, test, EYES, ALL, 5).score(run_of(images(5)[0]), [0])["scores"]
+  assert {name for name, x in seen.items() if "6 samples, and there are 5" in x.get("reason", "")} == set(
+    comparisons.METRICS["prdc"].names
+  )
+  assert seen["frechet"]["value"] > 0
+  blind = score.Judge(TRAIN, test, eyes.Eyes(None, None, False), ALL, N).score(run_of(images(5)[0]), [0])[
+    "scores"
+  ]
+  assert {name for name, x in blind.items() if x["value"] is not None} == {"sharpness"}
+  assert "--classifier=DIR" in blind["kl"]["reason"] and "feature extractor" in blind["kid"]["reason"]
+
+
+def test_features_that_are_not_finite_spoil_only_what_needs_them():
+  broken = eyes.Eye({"features": "broken"}, lambda x: np.full((len(x), 5), np.nan), None)
+  seen = score.Judge(TRAIN, TEST, eyes.Eyes(broken, EYE, False), ALL, N).score(run_of(images(5)[0]), [0])[
+    "scores"
+  ]
+  taken = {name for name, x in seen.items() if x["value"] is not None}
+  assert {"sharpness", "kl", "unsure"} <= taken and not {"frechet", "kid", "recall", "diversity"} & taken
+  assert "not finite" in seen["frechet"]["reason"] and "not finite" in seen["recall"]["reason"]
+
+
+@pytest.mark.parametrize("number", [4, 20, 57, 100, 400])
+def test_a_part_of_a_data_set_has_all_classes_in_their_shares(number):
+  counts = np.array([200, 97, 2, 1])
+  label = np.random.default_rng(0).permutation(np.repeat(np.arange(4), counts))
+  chosen = stratified(label, number, 0)
+  assert len(set(chosen)) == min(number, 300) and (np.diff(chosen) > 0).all()
+  found = np.bincount(label[chosen], minlength=4)
+  assert found.min() >= 1
+  assert np.abs(found - min(number, 300) * counts / 300).max() <= 2
+  assert (number > 200) or set(chosen) != set(stratified(label, number, 1))
+
+
+def test_labels_of_samples_and_their_kind_are_said(judge):
+  run = run_of(images(5)[0])
+  run.label_frequencies = "class frequencies of the training images"
+  run.method.density = object()
+  found = judge.score(run, [0])
+  assert (found["subject"]["drawn"], found["subject"]["labels"]) == ("decoder means", run.label_frequencies)
+  head = evaluations.table(found).splitlines()[0]
+  assert "decoder means" in head and run.label_frequencies in head
+
+
 def test_kept_floors_are_taken_again_and_damaged_ones_made_again(judge, tmp_path, monkeypatch):
   monkeypatch.setenv("GENGAP_CACHE", str(tmp_path))
   first = judge.floor("frechet")
   (path,) = (tmp_path / "floors").iterdir()
-  other = {"test": {"frechet": -1.0}}
+  other = {"frechet": -1.0}
   path.write_text(json.dumps(other))
   assert judge.floor("frechet") == other
   path.write_text(json.dumps(first)[:-5])
@@ -232,7 +360,9 @@ def test_a_classifier_of_all_classes_gives_features_of_some_and_names_none(train
 def test_a_gan_is_judged_by_one_command(trained):
   found = judged(trained / "wgan_gp", "--sample_seeds=0,1")[4]["samples"]
   assert {"sharpness", "blobs", "centre_ks"} <= set(found["scores"])
-  assert "frechet" not in found["scores"]  # since no classifier is named
+  assert (
+    found["scores"]["frechet"]["value"] is None and "--classifier" in found["scores"]["frechet"]["reason"]
+  )
   assert (found["protocol"]["samples"], found["subject"]["seeds"]) == (16, [0, 1])
   args = ("--features=classifier", f"--classifier={trained / 'classifier'}", "--step=all", "--num_images=8")
   found = judged(trained / "wgan_gp", *args)
@@ -244,29 +374,80 @@ def test_a_gan_is_judged_by_one_command(trained):
 
 
 def test_what_was_found_before_stays_where_its_protocol_is_the_same(trained):
+  (trained / "wgan_gp" / "eval" / "4.json").unlink(missing_ok=True)
   first = judged(trained / "wgan_gp", "--metrics=sharpness,sampling", "--sample_seeds=0")[4]
   second = judged(trained / "wgan_gp", "--metrics=blobs", "--sample_seeds=0")[4]
   assert second["samples"]["scores"]["sharpness"] == first["samples"]["scores"]["sharpness"]
   assert "centre_ks" in set(second["samples"]["scores"]) - set(first["samples"]["scores"])
   assert second["sampling"] == first["sampling"]
-  third = judged(trained / "wgan_gp", "--metrics=sharpness", "--sample_seeds=1")[4]
-  assert set(third["samples"]["scores"]) == {"sharpness"}
-  assert third["samples"]["subject"]["seeds"] == [1]
+  third = judged(trained / "wgan_gp", "--metrics=sharpness", "--sample_seeds=1")[4]["samples"]["scores"]
+  assert third["blobs"] == second["samples"]["scores"]["blobs"]
+  assert (third["sharpness"]["seeds"], third["blobs"]["seeds"]) == ([1], [0])
 
 
-@pytest.mark.parametrize(("images", "left"), [(8, {"posterior", "sampling"}), (9, {"sampling"})])
-def test_measures_of_other_images_are_replaced(images, left):
-  old = {"protocol": {"images": 8}, "posterior": {"elbo": 1}, "sampling": {}, "commands": ["a"]}
-  new = {"protocol": {"images": images}, "likelihood": {"nll": 2}, "commands": ["b", "a"]}
-  found = evaluate.together(old, new)
-  assert set(found) == left | {"protocol", "likelihood", "commands"}
-  assert (found["protocol"], found["commands"]) == (new["protocol"], ["a", "b"])
+NUMBER = {"value": 1.0, "protocol": {"samples": 9}}
+NONE = {"value": None, "reason": "too few"}
+
+
+def test_each_number_is_kept_or_replaced_by_itself():
+  """Whatever else the two commands asked for, and with the protocol that it was taken by."""
+  old = {"protocol": {"samples": 5, "features": "a"}, "fingerprint": "x", "subject": {}}
+  old["scores"] = {
+    "frechet": {"value": 3.0},
+    "blobs": {"value": 2.0},
+    "kid": {"value": 4.0},
+    "kl": dict(NONE),
+  }
+  new = {"protocol": {"samples": 9}, "fingerprint": "y", "subject": {}}
+  new["scores"] = {"blobs": NUMBER, "kid": NONE, "kl": NUMBER, "recall": NONE}
+  found = evaluations.together({"samples": old, "commands": ["a"]}, {"samples": new, "commands": ["b", "a"]})
+  kept = {"protocol": old["protocol"]}  # a file of an earlier version has no protocol in each score
+  assert found["samples"] == new | {
+    "scores": {
+      "frechet": {"value": 3.0} | kept,
+      "blobs": NUMBER,
+      "kid": {"value": 4.0} | kept,
+      "kl": NUMBER,
+      "recall": NONE,
+    }
+  }
+  assert found["commands"] == ["a", "b"]
+  assert evaluations.together({"commands": []}, found) == found
+
+
+def test_measures_of_other_images_keep_their_protocol():
+  old = {
+    "protocol": {"images": 8},
+    "posterior": {"elbo": 1},
+    "sampling": {"batch": 2},
+    "likelihood": {"nll": 3},
+  }
+  new = {
+    "protocol": {"images": 9},
+    "likelihood": {"nll": 2},
+    "posterior": {"reason": "no"},
+    "commands": ["b"],
+  }
+  found = evaluations.together(old, new)
+  assert found["posterior"] == {"elbo": 1, "protocol": {"images": 8}}
+  assert (found["likelihood"], found["sampling"]) == (new["likelihood"], old["sampling"])
+  assert (found["protocol"], found["commands"]) == (new["protocol"], ["b"])
+
+
+@pytest.mark.parametrize(("name", "number"), [("prdc", 5), ("inception_score", 9), ("memorisation", 3)])
+def test_a_metric_that_is_named_and_has_too_few_images_is_refused_before_any_work(
+  trained, name, number, monkeypatch
+):
+  monkeypatch.setattr(eyes, "opened", None)
+  args = ("--features=classifier", f"--classifier={trained / 'classifier'}", f"--num_samples={number}")
+  with pytest.raises(InputError, match=f"--metrics={name}: .* needs at least .*, and there are {number}"):
+    judged(trained / "wgan_gp", f"--metrics={name}", *args)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", ""])
 def test_a_damaged_evaluation_is_written_anew(tmp_path, text):
   (tmp_path / "4.json").write_text(text)
-  assert evaluate.before(tmp_path / "4.json") == {}
+  assert evaluations.before(tmp_path / "4.json") == {}
 
 
 def test_inception_is_shown_a_grey_image_three_times_and_says_so(trained, monkeypatch, capsys):
@@ -289,13 +470,13 @@ def test_inception_is_shown_a_grey_image_three_times_and_says_so(trained, monkey
     (["--num_samples=1"], ["--num_samples is 1"]),
     (["--sample_seeds=a"], ["--sample_seeds=a"]),
     (["--step=3"], ["step '3' is none of"]),
-    (
-      ["--metrics=prdc", "--num_samples=5", "--features=classifier", "--classifier={}/classifier"],
-      ["at least 6"],
-    ),
+    (["--features=inception", "--inception={}/none.pth", "--metrics=sharpness"], ["no such file"]),
+    (["--metrics=inception_score", "--features=pixels"], ["knows no classes"]),
+    (["--metrics=classes"], ["--classifier=DIR"]),
   ],
 )
-def test_bad_input_is_named(trained, args, words):
+def test_bad_input_is_named(trained, args, words, monkeypatch):
+  monkeypatch.setattr(score, "Judge", None)  # nothing is looked at before
   with pytest.raises(InputError) as error:
     judged(trained / "wgan_gp", *(a.format(trained) for a in args))
   for word in words:

@@ -15,8 +15,10 @@ TOP = {"pyproject.toml", "README.md", "LICENSE", "gengap", "configs", "launch", 
 # Every floor may import from those below it, and from its own room; never from above.
 FLOORS = (
   {"main", "evaluate", "probe", "report", "bench", "prepare"},
-  {"train", "subject", "gap"},
+  {"train", "subject", "gap", "evaluations"},
   {"validate", "diagnose", "score", "budget"},
+  {"comparisons"},
+  {"extract"},
   {"eyes"},
   {"run"},
   {"program"},

@@ -126,7 +126,8 @@ def evaluation(found: Json, observes: str) -> Iterator[tuple[str, Score]]:
   for block, seen in found.items():
     if block in ASIDE or not isinstance(seen, dict):
       continue
-    taken = found.get("protocol", {}) | {key: seen[key] for key in SETTINGS if key in seen}
+    taken = seen.get("protocol", found.get("protocol", {}))
+    taken = taken | {key: seen[key] for key in SETTINGS if key in seen}
     if block == "sampling":
       taken = {key: seen[key] for key in SETTINGS if key in seen}
     for key, value in seen.items():

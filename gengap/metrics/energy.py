@@ -3,6 +3,7 @@
 import numpy as np
 
 from gengap.errors import InputError
+from gengap.metrics.sets import numbers, scaled
 
 BLOCK = 1024  # rows of the distance matrix in memory at once
 
@@ -18,18 +19,19 @@ def energy_distance(x: np.ndarray, y: np.ndarray, *, block: int = BLOCK) -> floa
     block: rows at once; changes memory and speed only.
 
   Raises:
-    InputError: a set is too small, or the sizes differ.
+    InputError: a set is too small, the sizes differ, or numbers are not finite or too large to be squared.
   """
-  x, y = (np.asarray(a, np.float64).reshape(len(a), -1) for a in (x, y))
+  x, y = (np.asarray(a).reshape(len(a), -1) for a in (x, y))
   if min(len(x), len(y)) < 2 or x.shape[1] != y.shape[1]:
     raise InputError(f"energy_distance needs two sets of at least 2 alike items; got {x.shape} and {y.shape}")
+  (x, y), unit = scaled(*(numbers(a).astype(np.float64) for a in (x, y)))
   centre = (x.mean(0) + y.mean(0)) / 2  # distances do not change, and lose fewer digits
   x, y = x - centre, y - centre
   n, m = len(x), len(y)
   between = 2 * _sum_of_distances(x, y, block) / (n * m)
   within_x = _sum_of_distances(x, x, block) / (n * (n - 1))
   within_y = _sum_of_distances(y, y, block) / (m * (m - 1))
-  return float(between - within_x - within_y)
+  return float(between - within_x - within_y) * unit
 
 
 def _sum_of_distances(x: np.ndarray, y: np.ndarray, block: int) -> float:

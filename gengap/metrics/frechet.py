@@ -6,6 +6,7 @@ import numpy as np
 import scipy.linalg
 
 from gengap.errors import InputError
+from gengap.metrics.sets import numbers
 
 
 class Moments(NamedTuple):
@@ -36,14 +37,9 @@ def moments(features: np.ndarray) -> Moments:
   """Returns the moments of features [N, D].
 
   Raises:
-    InputError: there are none, or some are not finite.
+    InputError: there are none, or some are not finite or cannot be squared.
   """
-  features = np.asarray(features, np.float64)
-  if features.ndim != 2 or not features.size:
-    raise InputError(f"features have shape {features.shape}; they must be [N, D], with N and D at least 1")
-  if not np.isfinite(features).all():
-    bad = int(np.sum(~np.isfinite(features).all(1)))
-    raise InputError(f"the features of {bad} of {len(features)} images are not finite")
+  features = numbers(features).astype(np.float64)
   mean = features.mean(0)
   centred = features - mean
   return Moments(len(features), mean, centred.T @ centred)
@@ -79,22 +75,26 @@ def frechet_distance(mu1: np.ndarray, cov1: np.ndarray, mu2: np.ndarray, cov2: n
       f"means of shape {mu1.shape} and {mu2.shape} do not go with covariances {cov1.shape} and {cov2.shape}"
     )
   cov1, cov2 = cov1.reshape(d, d), cov2.reshape(d, d)
-  shift = mu1 - mu2
-  inner = (root := factor(cov1)).T @ cov2 @ root
-  if not np.isfinite(inner).all():
-    raise InputError("the second covariance holds numbers that are not finite")
-  roots = np.sqrt(np.maximum(scipy.linalg.eigvalsh(inner, check_finite=False, overwrite_a=True), 0))
-  return float(shift @ shift + np.trace(cov1) + np.trace(cov2) - 2 * roots.sum())
+  if not all(np.isfinite(x).all() for x in (mu1, mu2, cov1, cov2)):
+    raise InputError("a mean or a covariance holds numbers that are not finite")
+  unit = max(float(np.abs(x).max()) for x in (mu1 - mu2, np.sqrt(np.abs(cov1)), np.sqrt(np.abs(cov2)))) or 1.0
+  shift, (cov1, cov2) = (
+    (mu1 - mu2) / unit,
+    (x / unit / unit for x in (cov1, cov2)),
+  )  # products do not overflow
+  if not (root := factor(cov1)).size:
+    roots = np.zeros(1)
+  else:
+    roots = np.sqrt(np.maximum(scipy.linalg.eigvalsh(root.T @ cov2 @ root, check_finite=False), 0))
+  return float(shift @ shift + np.trace(cov1) + np.trace(cov2) - 2 * roots.sum()) * unit**2
 
 
 def factor(covariance: np.ndarray) -> np.ndarray:
   """Returns L with covariance = L L^T: [D, D] of rank R -> [D, R].
 
   Raises:
-    InputError: it is not symmetric, or not finite.
+    InputError: it is not symmetric.
   """
-  if not np.isfinite(covariance).all():
-    raise InputError("a covariance holds numbers that are not finite")
   if not np.allclose(covariance, covariance.T, rtol=1e-6, atol=1e-9 * abs(covariance).max()):
     raise InputError("a covariance is not symmetric")
   pstrf: Any = scipy.linalg.get_lapack_funcs("pstrf", (covariance,))

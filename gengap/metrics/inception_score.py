@@ -28,5 +28,8 @@ def inception_score(logits: np.ndarray, splits: int = 10) -> tuple[float, float]
   for i in range(splits):
     part = log_p[i * n // splits : (i + 1) * n // splits]
     marginal = np.log(np.mean(np.exp(part), 0) + np.finfo(float).tiny)
-    scores.append(np.exp(np.mean(np.sum(np.exp(part) * (part - marginal), 1))))
+    gain = np.subtract(
+      part, marginal, out=np.zeros_like(part), where=np.isfinite(part)
+    )  # of p = 0 there is none
+    scores.append(np.exp(np.mean(np.sum(np.exp(part) * gain, 1))))
   return float(np.mean(scores)), float(np.std(scores))

@@ -1,9 +1,21 @@
-"""Kernel Inception Distance: maximum mean discrepancy of features (Binkowski et al. 2018, 1801.01401)."""
+"""Kernel Inception Distance: maximum mean discrepancy of features (Binkowski et al. 2018, 1801.01401).
+
+The name is that of Inception's features; of others it is a squared MMD under the same kernel.
+
+With features x = c + u and y = c + v about a common centre c, the kernel k(x, y) = (x . y / D + 1)^3 has
+parts that depend on x alone or on y alone. They cancel in the unbiased estimate; of features far from 0 they
+are so large that the rest would be lost in rounding. So `kernel` leaves them out: with a = c . c / D + 1,
+p = c . u / D, q = c . v / D, g = u . v / D and w = a + p + q,
+
+  k(x, y) - f(x) - f(y) = g (3 w^2 + 3 w g + g^2) + 3 p q (w + a),   f(x) = (a + p)^3 - a^3 / 2.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 
 from gengap.errors import InputError
-from gengap.metrics.sets import pair
+from gengap.metrics.sets import LARGEST, pair
 
 BLOCK = 256  # rows of the kernel's matrix in memory at once
 
@@ -19,12 +31,13 @@ def mmd2_unbiased(real: np.ndarray, fake: np.ndarray) -> float:
     fake: [M, D], M >= 2.
 
   Raises:
-    InputError: fewer than two of either, widths that differ, or features that are not finite.
+    InputError: fewer than two of either, widths that differ, or features that are not finite or whose kernel
+      is not.
   """
-  real, fake = (np.asarray(x, np.float64) for x in pair(real, fake, 2))
-  n, m = len(real), len(fake)
-  a, b = (total(x, x) - diagonal(x).sum() for x in (real, fake))
-  return float(a / (n * (n - 1)) + b / (m * (m - 1)) - 2 * total(real, fake) / (n * m))
+  both = centred(*pair(real, fake, 2))
+  n, m = (len(x.item) for x in both)
+  a, b = (total(x, x) - diagonal(x).sum() for x in both)
+  return a / (n * (n - 1)) + b / (m * (m - 1)) - 2 * total(*both) / (n * m)
 
 
 def kid(
@@ -40,7 +53,7 @@ def kid(
     seed: of the draws.
 
   Raises:
-    InputError: a set is smaller than a subset.
+    InputError: a set is smaller than a subset, or as for `mmd2_unbiased`.
   """
   real, fake = pair(real, fake, 2)
   if subsets < 1 or not 2 <= subset_size <= min(len(real), len(fake)):
@@ -62,8 +75,8 @@ def mmd2_of_subsets(real: np.ndarray, fake: np.ndarray, i: np.ndarray, j: np.nda
 
   A sum over the pairs of a subset is a product of the kernel's matrix with who is in the subset.
   """
-  x, y = (np.asarray(z, np.float64) for z in (real, fake))
-  a, b = np.zeros((len(i), len(x))), np.zeros((len(j), len(y)))
+  x, y = centred(real, fake)
+  a, b = np.zeros((len(i), len(real))), np.zeros((len(j), len(fake)))
   np.put_along_axis(a, i, 1.0, 1)
   np.put_along_axis(b, j, 1.0, 1)
   within = [totals(z, z, c, c) - c @ diagonal(z) for z, c in ((x, a), (y, b))]
@@ -71,26 +84,63 @@ def mmd2_of_subsets(real: np.ndarray, fake: np.ndarray, i: np.ndarray, j: np.nda
   return (within[0] + within[1]) / (n * (n - 1)) - 2 * totals(x, y, a, b) / n**2
 
 
-def kernel(product: np.ndarray, width: int) -> np.ndarray:
-  """(x . y / D + 1)^3 of inner products."""
-  value = product / width + 1
-  return value * value * value
+class Centred(NamedTuple):
+  """Features about the centre of both sets, over the root of their width."""
+
+  item: np.ndarray  # [N, D], u
+  along: np.ndarray  # [N], p
+  level: float  # a
 
 
-def diagonal(x: np.ndarray) -> np.ndarray:
-  """The kernel of every item with itself: [N, D] -> [N]."""
-  return kernel(np.einsum("nd,nd->n", x, x), x.shape[1])
+def centred(real: np.ndarray, fake: np.ndarray) -> tuple[Centred, Centred]:
+  """Centres two sets of features, in float64.
+
+  Raises:
+    InputError: the kernel overflows.
+  """
+  root = np.sqrt(real.shape[1])
+  centre = (real.mean(0, dtype=np.float64) + fake.mean(0, dtype=np.float64)) / 2
+  items = [(x.astype(np.float64) - centre) / root for x in (real, fake)]
+  c = centre / root
+  level = float(c @ c) + 1
+  along = [u @ c for u in items]
+  largest = max(
+    level, *(float(max(abs(p).max(), np.sum(u**2, 1).max())) for u, p in zip(items, along, strict=True))
+  )
+  if largest**3 > LARGEST:
+    raise InputError(
+      f"features are so large that the kernel, their sixth power, is {largest:.3g} cubed; scale them"
+    )
+  a, b = (Centred(u, p, level) for u, p in zip(items, along, strict=True))
+  return a, b
 
 
-def total(x: np.ndarray, y: np.ndarray) -> float:
-  """Sum of the kernel over all pairs, by blocks."""
-  return float(sum(kernel(x[i : i + BLOCK] @ y.T, x.shape[1]).sum() for i in range(0, len(x), BLOCK)))
+def kernel(product: np.ndarray, p: np.ndarray, q: np.ndarray, level: float) -> np.ndarray:
+  """k(x, y) - f(x) - f(y) of inner products [..., M]; see above."""
+  w = level + p + q
+  return product * (3 * w * (w + product) + product * product) + 3 * p * q * (w + level)
 
 
-def totals(x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-  """Sums of the kernel over the pairs of subsets, given by 0 and 1: [N, D], [M, D], [S, N], [S, M] -> [S]."""
-  found = np.zeros(len(a))
-  for start in range(0, len(x), BLOCK):
-    rows = slice(start, start + BLOCK)
-    found += np.einsum("sm,sm->s", a[:, rows] @ kernel(x[rows] @ y.T, x.shape[1]), b)
-  return found
+def diagonal(x: Centred) -> np.ndarray:
+  """The kernel of every item with itself: [N]."""
+  return kernel(np.einsum("nd,nd->n", x.item, x.item), x.along, x.along, x.level)
+
+
+def block(x: Centred, y: Centred, rows: slice) -> np.ndarray:
+  """The kernel of some items of x with all of y: [B, M]."""
+  return kernel(x.item[rows] @ y.item.T, x.along[rows, None], y.along, x.level)
+
+
+def blocks(x: Centred) -> list[slice]:
+  """Returns the blocks of rows."""
+  return [slice(start, start + BLOCK) for start in range(0, len(x.item), BLOCK)]
+
+
+def total(x: Centred, y: Centred) -> float:
+  """Sum of the kernel over all pairs."""
+  return float(sum(block(x, y, rows).sum() for rows in blocks(x)))
+
+
+def totals(x: Centred, y: Centred, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+  """Sums of the kernel over the pairs of subsets, given by 0 and 1: [S, N], [S, M] -> [S]."""
+  return np.sum([np.einsum("sm,sm->s", a[:, rows] @ block(x, y, rows), b) for rows in blocks(x)], 0)

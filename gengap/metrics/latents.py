@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from gengap.errors import InputError
+from gengap.metrics.sets import numbers
+
 
 def aggregate(z: np.ndarray) -> dict[str, float]:
   """How far the moments of the aggregate posterior are from those of the prior, N(0, I).
@@ -15,11 +18,21 @@ def aggregate(z: np.ndarray) -> dict[str, float]:
       1/2 (tr C + |m|^2 - D - log det C).
 
     With N images a z from the prior itself has about D (D + 3) / 4N, given as kl_floor.
+
+  Raises:
+    InputError: no more images than latents, numbers that are not finite, or a covariance that is singular, of
+      which the KL is infinite: a latent is the same for all images, or is the sum of others.
   """
-  z = np.asarray(z, np.float64)
+  z = numbers(z).astype(np.float64)
   n, d = z.shape
+  if n <= d:
+    raise InputError(
+      f"there are {n} images for {d} latents; the aggregate posterior needs more images than latents"
+    )
   m, c = z.mean(0), np.atleast_2d(np.cov(z, rowvar=False))
-  _, log_det = np.linalg.slogdet(c)
+  sign, log_det = np.linalg.slogdet(c)
+  if sign <= 0 or not np.isfinite(log_det):
+    raise InputError("the covariance of the codes is singular: the KL of the aggregate posterior is infinite")
   variance = np.diag(c)
   return {
     "mean_norm": float(np.linalg.norm(m)),

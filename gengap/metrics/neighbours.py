@@ -1,11 +1,11 @@
 """Who is near whom among features: exact comparisons of distances, by blocks of rows.
 
-The squared distances of a block of rows are a product of matrices in float32, on the device. They are wrong
-by less than `slack`; what is that near to a decision is computed again in float64, from the differences.
-Memory grows with the number of items, and not with its square.
+The squared distances of a block of rows are a product of matrices in float32, on the device, of features
+centred in float64. Each is wrong by less than the sum of the slacks of its two items; what is that near to a
+decision is computed again in float64, from the differences. Memory grows with the number of items, and not
+with its square.
 """
 
-import functools
 import math
 from collections.abc import Iterator
 
@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gengap.errors import InputError
+from gengap.metrics.sets import scaled
 
 Array = jax.Array
 
@@ -22,22 +23,26 @@ TILE = 1024  # rows and columns, where only a part of each row is looked at
 GROUP = 16  # columns of a tile of which the smallest distance is looked for
 PAIRS = 2**21  # numbers of differences in memory at once
 MANY = 128  # doubtful pairs of a row above which all are computed again
+FEW = 256  # items whose median is the centre
 
 
 class Items:
   """Two sets of features [N, D] and [M, D], or one with itself, ready to be compared."""
 
   def __init__(self, x: np.ndarray, y: np.ndarray | None = None):
-    """Centres the features, which changes no distance and loses fewer digits."""
+    """Centres the features, which changes no distance and loses fewer digits.
+
+    Args:
+      x: [N, D], scaled (see `sets.scaled`), so that squares do not overflow float32.
+      y: [M, D], likewise.
+    """
     self.x, self.alone = np.asarray(x), y is None
     self.y = self.x if y is None else np.asarray(y)
-    centre = np.asarray(self.y.mean(0), np.float32)
-    self.here = shifted(jnp.array(self.x, jnp.float32), centre)
-    self.there = self.here if self.alone else shifted(jnp.array(self.y, jnp.float32), centre)
+    middle = centre(self.y[:: max(1, len(self.y) // FEW)])
+    self.here = jnp.asarray(centred(self.x, middle))
+    self.there = self.here if self.alone else jnp.asarray(centred(self.y, middle))
     self.norms = [square(z) for z in (self.here, self.there)]
-    # Rounding errors of D products add up like a walk; eight times their size bounds them.
-    error = 8 * np.finfo(np.float32).eps * math.sqrt(self.x.shape[1])
-    self.slack = error * (np.asarray(self.norms[0]) + np.asarray(self.norms[1]).max())
+    self.slack = [slack(np.asarray(norm), self.x.shape[1]) for norm in self.norms]
 
   def blocks(self) -> Iterator[slice]:
     """Yields the blocks of rows."""
@@ -50,7 +55,7 @@ class Items:
         yield rows, slice(start, start + TILE)
 
   def rough(self, rows: slice, columns: slice = slice(None)) -> np.ndarray:
-    """Squared distances in float32, each wrong by less than the slack of its row: [B, C]."""
+    """Squared distances in float32, each wrong by less than the slacks of its row and its column: [B, C]."""
     here, there = (self.here[rows], self.norms[0][rows]), (self.there[columns], self.norms[1][columns])
     return np.asarray(product(*here, *there))
 
@@ -63,42 +68,61 @@ class Items:
       found[pairs] = np.einsum("pd,pd->p", gap, gap)
     return found
 
-  def whole(self, rows: slice, columns: slice = slice(None)) -> np.ndarray:
+  def whole(self, rows: slice, columns: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
     """Squared distances in float64, about the rows' own centre: of items that are all but alike.
 
-    They are good to some 15 digits of the squared norms, so what lies at exactly a limit may fall either way.
+    Returns: The distances, and by how much each may be wrong: [B, C], [B, C].
     """
-    x = self.x[rows].astype(np.float64)
-    x -= (centre := x.mean(0))
-    others = self.y[columns]
-    found = np.empty((len(x), len(others)))
+    x, others = self.x[rows], self.y[columns]
+    x = x.astype(np.float64) - (middle := centre(x))
+    found, wrong = np.empty((2, len(x), len(others)))
+    here = np.sum(x**2, 1)
     for start in range(0, len(others), BLOCK):
-      y = others[start : start + BLOCK] - centre
-      gap = np.sum(x**2, 1)[:, None] + np.sum(y**2, 1) - 2 * x @ y.T
-      found[:, start : start + BLOCK] = np.maximum(gap, 0)
-    return found
+      y = others[start : start + BLOCK].astype(np.float64) - middle
+      there, part = np.sum(y**2, 1), slice(start, start + BLOCK)
+      found[:, part] = np.maximum(here[:, None] + there - 2 * x @ y.T, 0)
+      wrong[:, part] = slack(here, x.shape[1])[:, None] + slack(there, x.shape[1])
+    return found, wrong
 
   def below(self, rows: slice, rough: np.ndarray, limit: np.ndarray) -> np.ndarray:
     """Which squared distances of a block are below a limit, [B, 1] or [M]: [B, M] bool."""
-    within, near = sides(rough, limit.astype(np.float32), self.slack[rows, None])
+    within, near = sides(rough, limit.astype(np.float32), self.slack[0][rows, None] + self.slack[1])
     i, j = marked(np.asarray(near))
     if len(i) > MANY * len(rough):
-      return self.whole(rows) < limit
+      found, wrong = self.whole(rows)
+      within = found < limit
+      i, j = marked(np.abs(found - limit) <= wrong)
     within = np.array(within)
     within[i, j] = self.exact(i + rows.start, j) < np.broadcast_to(limit, rough.shape)[i, j]
     return within
+
+
+def centre(x: np.ndarray) -> np.ndarray:
+  """Median of features [N, D], which a few that are far off do not move: [D] float64."""
+  return np.median(x.astype(np.float64), axis=0)
+
+
+def centred(x: np.ndarray, middle: np.ndarray) -> np.ndarray:
+  """[N, D] less a centre [D], subtracted in float64 and rounded to float32."""
+  found = np.empty(x.shape, np.float32)
+  for start in range(0, len(x), TILE):
+    found[start : start + TILE] = x[start : start + TILE].astype(np.float64) - middle
+  return found
+
+
+def slack(norm: np.ndarray, width: int) -> np.ndarray:
+  """Part that an item of some squared norm has in the error of its squared distances.
+
+  Rounding errors of `width` products add up like a walk; eight times their size bounds them.
+  """
+  info = np.finfo(norm.dtype)
+  return norm * (8 * info.eps * math.sqrt(width)) + width * info.tiny
 
 
 @jax.jit
 def product(x: Array, x_norm: Array, y: Array, y_norm: Array) -> Array:
   """Squared distances between [B, D] and [M, D] of known squared norms: [B, M]."""
   return x_norm[:, None] + y_norm - 2 * jnp.matmul(x, y.T, precision=jax.lax.Precision.HIGHEST)
-
-
-@functools.partial(jax.jit, donate_argnums=0)
-def shifted(x: Array, centre: np.ndarray) -> Array:
-  """[N, D] less a centre [D], in the same memory."""
-  return x - centre
 
 
 @jax.jit
@@ -126,26 +150,27 @@ def kth(x: np.ndarray, k: int, y: np.ndarray | None = None) -> tuple[np.ndarray,
   Raises:
     InputError: there are not k others.
   """
-  pair = Items(x, y)
+  sets, unit = scaled(np.asarray(x), *(() if y is None else (np.asarray(y),)))
+  pair = Items(*sets)
   others = len(pair.y) - pair.alone
   if not 1 <= k <= others:
     raise InputError(f"k is {k}; it must be from 1 to {others}, the number of other images")
-  bound = np.full((len(pair.x), k), np.inf, np.float32)  # distances of k others that have been seen
+  bound = np.full((len(pair.x), k), np.inf, np.float32)  # of the distances of k others that have been seen
   seen = []
   for rows, columns in pair.tiles():
     rough = pair.rough(rows, columns)
     seen.append(nearest(pair, rows, columns, rough, bound))
     if pair.alone and rows.start != columns.start:
       seen.append(nearest(pair, columns, rows, np.ascontiguousarray(rough.T), bound))
-  i, j, value = (np.concatenate(part) for part in zip(*seen, strict=True))
-  left = value <= bound[:, -1][i] + 2 * pair.slack[i]
+  i, j, least = (np.concatenate(part) for part in zip(*seen, strict=True))
+  left = least <= bound[:, -1][i]
   if pair.alone:
     left &= i != j  # which a bound that is still infinite lets through
   i, j = i[left], j[left]
   found = pair.exact(i, j)
   order = np.lexsort((found, i))
   chosen = order[np.searchsorted(i[order], np.arange(len(pair.x))) + k - 1]
-  return found[chosen], j[chosen]
+  return found[chosen] * unit**2, j[chosen]
 
 
 def nearest(
@@ -153,22 +178,31 @@ def nearest(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   """Looks in a tile for pairs that may be among the k nearest, and lowers the bounds of its rows.
 
-  Returns: Rows [P], columns [P], squared distances [P] in float32.
+  Returns: Rows [P], columns [P], and the least that their squared distances can be [P], in float32.
   """
-  k, slack = bound.shape[1], pair.slack[rows]
-  if itself := pair.alone and rows.start == columns.start:
-    rough = rough.copy()
-    np.fill_diagonal(rough, np.inf)
-  # The least of each group is the distance of another item, so the k-th of them bounds the k-th of all.
-  least = np.minimum.reduceat(rough, np.arange(0, rough.shape[1], GROUP), axis=1)
-  bound[rows] = np.partition(np.concatenate([bound[rows], least], 1), k - 1, axis=1)[:, :k]
-  i, j = marked(rough <= (bound[rows, -1] + 2 * slack)[:, None])
-  if len(i) > MANY * len(rough):
-    exact = pair.whole(rows, columns)
+  k, wrong = bound.shape[1], pair.slack[0][rows, None] + pair.slack[1][columns]
+  itself = pair.alone and rows.start == columns.start
+  most = rough + wrong
+  if itself:
+    np.fill_diagonal(most, np.inf)
+  # The least of each group bounds the distance of another item, so the k-th of them bounds the k-th of all.
+  group = np.minimum.reduceat(most, np.arange(0, most.shape[1], GROUP), axis=1)
+  bound[rows] = np.partition(np.concatenate([bound[rows], group], 1), k - 1, axis=1)[:, :k]
+  least = rough - wrong
+  i, j = marked(least <= bound[rows, -1][:, None])
+  if len(i) <= MANY * len(rough):
+    return i + rows.start, j + columns.start, least[i, j]
+  found, wrong = pair.whole(rows, columns)
+  if itself:
+    np.fill_diagonal(found, np.inf)
+  few = min(k, found.shape[1])
+  limit = np.partition(found + wrong, few - 1, axis=1)[:, few - 1]
+  i, j = marked(found - wrong <= limit[:, None])
+  if len(i) > MANY * len(rough):  # alike to the last digits
+    found[i, j], wrong[i, j] = pair.exact(i + rows.start, j + columns.start), 0
     if itself:
-      np.fill_diagonal(exact, np.inf)
-    few = min(k, exact.shape[1])
-    j = np.argpartition(exact, few - 1, axis=1)[:, :few].ravel()
-    i = np.repeat(np.arange(len(exact)), few)
-    return i + rows.start, j + columns.start, exact[i, j].astype(np.float32)
-  return i + rows.start, j + columns.start, rough[i, j]
+      np.fill_diagonal(found, np.inf)
+    j = np.argpartition(found, few - 1, axis=1)[:, :few].ravel()
+    i = np.repeat(np.arange(len(found)), few)
+  lower = (found - wrong)[i, j].astype(np.float32)
+  return i + rows.start, j + columns.start, np.nextafter(lower, np.float32(-np.inf))

@@ -7,8 +7,9 @@ other than itself, and who lies at exactly that distance is outside.
 
 import numpy as np
 
+from gengap.errors import InputError
 from gengap.metrics import neighbours
-from gengap.metrics.sets import pair
+from gengap.metrics.sets import pair, scaled
 
 
 def prdc(real: np.ndarray, fake: np.ndarray, k: int = 5) -> dict[str, float]:
@@ -26,9 +27,12 @@ def prdc(real: np.ndarray, fake: np.ndarray, k: int = 5) -> dict[str, float]:
     coverage: share of real images within whose radius there is a generated one.
 
   Raises:
-    InputError: no more than k of either, widths that differ, or features that are not finite.
+    InputError: no more than k of either, widths that differ, features that are not finite, or real ones that
+      are all the same: nothing lies within a radius of 0.
   """
-  real, fake = pair(real, fake, k + 1)
+  (real, fake), _ = scaled(*pair(real, fake, k + 1))
+  if (real == real[0]).all():
+    raise InputError("the features of all real images are the same: none has a neighbourhood")
   inside, outside = neighbours.kth(real, k)[0], neighbours.kth(fake, k)[0]
   pairs, counts, covered, recalled = neighbours.Items(real, fake), np.zeros(len(fake), int), 0, 0
   for rows in pairs.blocks():

@@ -14,8 +14,8 @@ def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
   Raises:
     InputError: an empty set, or a score that is not a number.
   """
-  scores = np.concatenate([np.asarray(inside, np.float64), np.asarray(outside, np.float64)])
-  n, m = len(inside), len(outside)
+  inside, outside = np.asarray(inside, np.float64).ravel(), np.asarray(outside, np.float64).ravel()
+  scores, n, m = np.concatenate([inside, outside]), len(inside), len(outside)
   if not n or not m or np.isnan(scores).any():
     raise InputError(f"there are {n} scores inside and {m} outside, or NaN among them; AUROC needs numbers")
   return float((rankdata(scores)[:n].sum() - n * (n + 1) / 2) / (n * m))

@@ -12,6 +12,7 @@ noise        pixels drawn one by one
 """
 
 import argparse
+import itertools
 import json
 import pathlib
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ import numpy as np
 from scipy import ndimage
 
 import gengap
-from gengap import eyes, score
+from gengap import extract, eyes, score
 from gengap.program import load_data
 
 HERE = pathlib.Path(__file__).parent
@@ -28,7 +29,7 @@ METRICS = ("frechet", "kid", "prdc", "classes", "diversity", "memorisation", "sh
 
 
 def pieces(images: np.ndarray) -> Iterator[np.ndarray]:
-  return (images[i : i + score.PIECE] for i in range(0, len(images), score.PIECE))
+  return (images[i : i + extract.PIECE] for i in range(0, len(images), extract.PIECE))
 
 
 def blur(images: np.ndarray, sigma: float) -> np.ndarray:
@@ -44,7 +45,8 @@ def main() -> None:
   train, test = (load_data(run.config, split) for split in ("train", "test"))
   eye = eyes.classifier_eye(args.classifier, run, test)
   judge = score.Judge(train, test, eyes.Eyes(eye, eye, False), METRICS, n)
-  looked_for, others = judge.chosen["train"], np.setdiff1d(np.arange(len(train.image)), judge.chosen["train"])
+  looked_for = judge.chosen["train"]
+  others = np.setdiff1d(np.arange(len(train.image)), looked_for)
   real = train.image[np.sort(rng.permutation(others)[:n])]
   fewer = others[~np.isin(train.label[others], (3, 7))]
   sets = {
@@ -57,7 +59,11 @@ def main() -> None:
     "repeated": np.repeat(real[: n // 100], 100, 0),
     "noise": rng.integers(0, 256, real.shape).astype(np.uint8),
   }
-  found = {name: judge.compare(pieces(images)) for name, images in sets.items()}
+  found = {}
+  for name, images in sets.items():
+    numbers, reasons = judge.compare(pieces(images))
+    found[name] = dict(itertools.chain.from_iterable(x.items() for x in numbers.values()))
+    print(*(f"{name}: skipped: {reason}" for reason in reasons.values()), sep="\n", end="")
   for name, numbers in found.items():
     print(name, {k: round(v, 4) for k, v in numbers.items()}, flush=True)
   result = {"protocol": judge.protocol, "floors": judge.floors, "sets": found}

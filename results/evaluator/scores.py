@@ -27,12 +27,12 @@ def main(pairs: list[str]) -> None:
   if len({seen["fingerprint"] for seen in found.values()}) != 1:
     raise InputError("the runs were judged by different protocols: they do not go into one table")
   (HERE / "scores.json").write_text(json.dumps(found, indent=2) + "\n")
-  print("| | floor: train | test |", *(f" {name} |" for name in found), sep="")
-  print("| --- |" + " --- |" * (2 + len(found)))
+  print("| | floor |", *(f" {name} |" for name in found), sep="")
+  print("| --- |" + " --- |" * (1 + len(found)))
   for row in ROWS:
     scores = [seen["scores"][row] for seen in found.values()]
-    floors = [scores[0]["floors"].get(what) for what in ("train", "test")]
-    cells = ["" if floor is None else f"{floor:.4g}" for floor in floors]
+    floor = scores[0]["floors"]["test"]
+    cells = ["" if floor is None else f"{floor:.4g}"]
     cells += [f"{score['value']:.4g} ({score['spread']:.2g})" for score in scores]
     print(f"| {row} |", *(f" {cell} |" for cell in cells), sep="")
 

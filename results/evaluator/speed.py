@@ -176,7 +176,7 @@ def prdc_numpy() -> Callable[[], Any]:
 
 def streamed(images: int) -> Callable[[], Any]:
   """Images are made, seen by a linear network and forgotten, piece by piece."""
-  from gengap import eyes, score
+  from gengap import extract, eyes
   from gengap.metrics import features
 
   weights = np.random.default_rng(0).normal(size=(32 * 32 * 3, WIDTH)).astype(np.float32)
@@ -185,8 +185,10 @@ def streamed(images: int) -> Callable[[], Any]:
 
   def run():
     rng = np.random.default_rng(0)
-    pieces = (rng.integers(0, 256, (score.PIECE, 32, 32, 3), np.uint8) for _ in range(images // score.PIECE))
-    return score.look(pieces, eyes.Eyes(eye, None, False), frozenset({"moments"})).moments.diversity
+    size = extract.PIECE
+    pieces = (rng.integers(0, 256, (size, 32, 32, 3), np.uint8) for _ in range(images // size))
+    seen = extract.look(pieces, eyes.Eyes(eye, None, False), frozenset({"moments"}))
+    return seen["moments"].diversity
 
   return run
 
