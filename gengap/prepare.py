@@ -5,31 +5,55 @@
   python -m gengap.prepare inception --weights=FILE.pth --out=FILE   from the file that PyTorch's users have
   python -m gengap.prepare inception --download --out=FILE           which is downloaded first
 
-A data set is written in the layout that TensorFlow Datasets reads, without TensorFlow. raw_dir holds MNIST's
-IDX files, CIFAR-10's binary files, CUB-200-2011 as unpacked, or folders of images: train/CLASS/* and
-test/CLASS/*, or CLASS/*, of which a tenth then is for testing. Weights are written as .npz or .safetensors.
+A data set is written in the layout that TensorFlow Datasets reads, without TensorFlow. DIR of --raw_dir holds
+one of the following, or a folder that does:
+
+  SPLIT/CLASS/*, CLASS/*, SPLIT/*, or *    images: PNG, JPEG, GIF, BMP, TIFF, WebP, AVIF, JPEG 2000, PPM
+  train-images-idx3-ubyte[.gz], ...        MNIST, Fashion-MNIST
+  data_batch_1 or data_batch_1.bin, ...    CIFAR-10; train, test, meta or train.bin, ...: CIFAR-100
+  images.txt, train_test_split.txt, ...    CUB-200-2011
+  wnids.txt, train/, val/                  Tiny ImageNet
+  *.npz                                    x_train, y_train, ... (Keras), train_images, ... (MedMNIST)
+
+SPLIT is train, val (valid, validation, dev) or test, in any letter case. Without a test and a validation
+split, a tenth of every class is held out for testing. Classes are the folders' names, sorted, numbers in
+them by value (2 before 10); their labels are 0, 1, ... in this order and are printed. Images are stored as
+a viewer shows them: turned by their EXIF orientation, on white where they are transparent, the first frame
+of several, the 8 highest of 16 bits. They have three channels if any pixel of the data set has colour, else
+one. Colour profiles are ignored. Damaged files and files of 32-bit or floating-point pixels are refused,
+all at once; with --skip_bad they are left out. Files that are no images are left out. What is read and left
+out is printed before it is written.
+
+Weights are written as .npz or .safetensors.
 """
 
 import contextlib
 import os
 import pathlib
 import re
+import sys
 import tempfile
 import urllib.request
+from collections.abc import Iterator
 
+import numpy as np
 from absl import flags
 
 from gengap import cli, paths
 from gengap.data import blobs
-from gengap.data.folders import read_cub, read_folders
-from gengap.data.raw import Raw, read_cifar10, read_mnist
+from gengap.data.layouts import open_raw
+from gengap.data.raw import Raw
+from gengap.data.splits import SPLITS
 from gengap.data.tfds import ALIASES, default_dir, progress
 from gengap.errors import InputError, suggest
 from gengap.metrics import inception, weights
 
 FLAGS = cli.flags()
-RAW_DIR = cli.define_path("raw_dir", "Folder of the data set's files as published.", FLAGS)
+RAW_DIR = cli.define_path("raw_dir", "Folder of the data set's files, or one .npz file.", FLAGS)
 DATA_DIR = cli.define_path("data_dir", "Of TFDS; $TFDS_DATA_DIR, else TFDS's own default.", FLAGS)
+SKIP_BAD = flags.DEFINE_bool(
+  "skip_bad", False, "Leave out image files that cannot be read, and list them.", flag_values=FLAGS
+)
 DOWNLOAD = flags.DEFINE_bool(
   "download", False, "Download the data set (TFDS does), or the weights.", flag_values=FLAGS
 )
@@ -38,13 +62,20 @@ OUT = cli.define_path("out", "File to write its weights to: .npz or .safetensors
 
 OFFICIAL = "pt_inception-2015-12-05-6726825d.pth"  # its SHA-256 begins with what its name ends with
 URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{OFFICIAL}"
-VERSIONS = {"mnist": "3.0.1", "fashion_mnist": "3.0.1", "cifar10": "3.0.2"}  # that TFDS looks for
+VERSIONS = {  # that TFDS looks for
+  "mnist": "3.0.1",
+  "fashion_mnist": "3.0.1",
+  "cifar10": "3.0.2",
+  "cifar100": "3.0.2",
+}
+CLASSES_SHOWN = 100
 
 
-def prepare(name: str, raw_dir: pathlib.Path, data_dir: pathlib.Path) -> pathlib.Path:
-  """Writes raw files as data_dir/NAME/VERSION and returns that folder.
+def prepare(name: str, raw_dir: pathlib.Path, data_dir: pathlib.Path, skip_bad: bool = False) -> pathlib.Path:
+  """Writes raw files as data_dir/NAME/VERSION and returns that folder; says on stderr what it holds.
 
-  It is written under a temporary name and moved when complete.
+  All files are read before anything is written. The data set is written under a temporary name and moved when
+  complete.
 
   Raises:
     InputError: the name or a file is wrong, or the data set is there already.
@@ -58,7 +89,8 @@ def prepare(name: str, raw_dir: pathlib.Path, data_dir: pathlib.Path) -> pathlib
   target = data_dir / name / version
   if target.exists():
     raise InputError(f"{target} is there already; delete it to write it again, or name another data_dir")
-  data = open_files(name, raw_dir)
+  data = open_raw(name, raw_dir, skip_bad)
+  print(*account(name, data), sep="\n", file=sys.stderr)
   try:
     data_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".prepare.", dir=data_dir) as work:
@@ -70,31 +102,20 @@ def prepare(name: str, raw_dir: pathlib.Path, data_dir: pathlib.Path) -> pathlib
   return target
 
 
-def open_files(name: str, folder: pathlib.Path) -> Raw:
-  """Opens the raw files of a data set; their kind shows in their names.
-
-  Args:
-    name: of the data set; some names say what the classes are called.
-    folder: holds either {train,t10k}-{images-idx3,labels-idx1}-ubyte[.gz], or data_batch_*.bin and
-      test_batch.bin, or the CUB-200-2011 lists beside images/, or train/CLASS/* and test/CLASS/*, or CLASS/*.
-
-  Raises:
-    InputError: names the file that is missing or wrong.
-  """
-  if not folder.is_dir():
-    raise InputError(f"raw_dir {folder} is no folder; name the one that holds the files of {name}")
-  if any(folder.glob("*idx3*")):
-    return read_mnist(name, folder)
-  if any(folder.glob("*_batch*.bin")):
-    return read_cifar10(name, folder)
-  if (folder / "train_test_split.txt").exists():
-    return read_cub(folder)
-  if any(path.is_dir() for path in folder.iterdir()):
-    return read_folders(folder)
-  raise InputError(
-    f"raw_dir {folder} holds none of: IDX files (train-images-idx3-ubyte.gz, ...), CIFAR-10 binary files "
-    "(data_batch_1.bin, ...), CUB-200-2011, folders of images (train/CLASS/*.png or CLASS/*.png)"
-  )
+def account(name: str, data: Raw) -> Iterator[str]:
+  """Yields lines that say what a data set holds: images of each split and class, and how it was read."""
+  count = {
+    s: np.bincount(data.splits[s].label, minlength=len(data.classes)) for s in SPLITS if s in data.splits
+  }
+  total = ", ".join(f"{split} {number.sum()}" for split, number in count.items())
+  kind = "grayscale" if data.shape[-1] == 1 else "colour"
+  yield f"{name}: images: {total}; {kind}; classes: {len(data.classes)}"
+  yield f"{'label':>7}  {'  '.join(f'{split:>10}' for split in count)}  class"
+  for i, label in enumerate(data.classes[:CLASSES_SHOWN]):
+    yield f"{i:>7}  {'  '.join(f'{number[i]:>10}' for number in count.values())}  {label}"
+  if len(data.classes) > CLASSES_SHOWN:
+    yield f"    ...  all {len(data.classes)} stand in label.labels.txt of the data set, from 0 on, one a line"
+  yield from data.notes
 
 
 def _write(name: str, version: str, data: Raw, folder: pathlib.Path) -> None:
@@ -218,7 +239,7 @@ def main(argv: list[str]) -> None:
     raise InputError("give either --raw_dir (the folder of the data set's files) or --download")
   paths.check_writable(data_dir, "--data_dir")
   if RAW_DIR.value:
-    return print(prepare(argv[0], pathlib.Path(RAW_DIR.value), data_dir))
+    return print(prepare(argv[0], pathlib.Path(RAW_DIR.value), data_dir, SKIP_BAD.value))
   return print(download(argv[0], data_dir))
 
 

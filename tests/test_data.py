@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from gengap import data, prepare
+from gengap.data import splits
 from gengap.data.cache import keep
 from gengap.data.pixels import png, square
 from gengap.errors import InputError
@@ -56,6 +57,39 @@ def test_train_and_validation_are_a_partition_by_class(data_dir):
   assert np.bincount(held.label).tolist() == [5, 5, 5]
   again = load(data_dir, split="validation", validation_share=0.25)
   np.testing.assert_array_equal(held.image, again.image)
+
+
+def lots(n):
+  return np.random.default_rng(n).permutation(n)
+
+
+@pytest.mark.parametrize(
+  ("counts", "share", "held"),
+  [
+    ([592, 601, 58], 0.1, [59, 60, 6]),  # each class by itself
+    ([10, 4, 4, 3, 1], 0.1, [1, 1, 0, 0, 0]),  # 1.2 of 12 images in small classes: the largest one
+    ([2, 2, 1], 0.1, [1, 0, 0]),  # at least one
+    ([1, 4, 10], 0.9, [0, 3, 9]),  # a class keeps one
+    ([50], 0.0, [0]),
+    ([1], 0.5, [0]),
+    ([0, 5, 0, 5], 0.2, [0, 1, 0, 1]),
+  ],
+)
+def test_a_share_of_every_class_is_held_out(counts, share, held):
+  label = np.repeat(np.arange(len(counts)), counts)
+  lot = lots(len(label))
+  mark = splits.hold_out(label, share, lot)
+  found = np.bincount(label[mark], minlength=len(counts))
+  assert sorted(found) == sorted(held) and (np.abs(found - held) <= (np.array(counts) < 5)).all()
+  for c in range(len(counts)):
+    assert set(lot[mark & (label == c)]) == set(sorted(lot[label == c])[: found[c]])  # the smallest lots
+
+
+def test_thousands_of_small_classes_have_a_split():
+  label = np.concatenate([np.arange(2000), np.arange(1600)])  # 1,600 classes of two images, 400 of one
+  mark = splits.hold_out(label, 0.1, lots(len(label)))
+  assert mark.sum() == 360 and np.bincount(label[~mark]).min() == 1
+  assert splits.hold_out(np.arange(2000), 0.1, lots(2000)).sum() == 200  # no class can spare one
 
 
 def test_without_a_share_validation_is_the_test_split(data_dir):
@@ -206,7 +240,7 @@ BAD_ARGUMENTS = [
   ("blobs_single", {"dataset_args": {"num_train": 1.5}}, "num_train is 1.5"),
   ("blobs_single", {"dataset_args": {"sigma": 0}}, "sigma is 0; .* above 0"),
   ("blobs_single", {"dataset_args": {"sigma": (3, 1)}}, "sigma is .3, 1."),
-  ("blobs_single", {"split": "validation", "dataset_args": {"num_train": 2}}, "no validation images"),
+  ("blobs_single", {"split": "validation", "dataset_args": {"num_train": 1}}, "no validation images"),
 ]
 
 
@@ -237,7 +271,13 @@ DAMAGE = {
     "damaged or incomplete",
   ),
   "half a description": (lambda d: os.truncate(d / "dataset_info.json", 50), "no whole TFDS data set"),
-  "tfrecord": (lambda d: change(d / "dataset_info.json", '"array_record"', '"tfrecord"'), "needs TensorFlow"),
+  "tfrecord": (
+    lambda d: [
+      change(d / "dataset_info.json", '"array_record"', '"tfrecord"'),
+      (d / "features.json").unlink(),
+    ],
+    r"^/\S* has its images in files of format 'tfrecord', .*tfds convert_format .*--download",
+  ),
   "no images": (lambda d: change(d / "features.json", "image_feature.Image", "x.Audio"), "no 8-bit images"),
 }
 
@@ -265,3 +305,85 @@ def test_images_without_labels_are_of_one_class(broken, cache):
 def test_real_data(name, count, mean):
   d = data.load(name, "test", image_size=28 if name == "mnist" else 32)
   assert len(d.image) == count and d.image.mean() == pytest.approx(mean, abs=5)
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+  """A TFDS folder with `threes`: 20 training, 6 validation, 4 test images, and `pairs` without the last."""
+  raw, made = tmp_path_factory.mktemp("raw"), tmp_path_factory.mktemp("tfds")
+  for name, counts in (("threes", {"train": 20, "Valid": 6, "TEST": 4}), ("pairs", {"train": 20, "val": 6})):
+    for split, n in counts.items():
+      (raw / name / split).mkdir(parents=True)
+      for i in range(n):
+        Image.new("L", (4, 4), 10 * n + i).save(raw / name / split / f"{i}.png")
+    prepare.prepare(name, raw / name, made)
+  return made
+
+
+@pytest.mark.parametrize(
+  ("name", "share", "expected"),
+  [
+    ("threes", 0.1, {"train": (20, 20), "validation": (6, 6), "test": (4, 4)}),
+    ("threes", 0, {"train": (20, 20), "validation": (4, 4), "test": (4, 4)}),
+    ("pairs", 0.1, {"train": (20, 18), "validation": (20, 2), "test": (6, 6)}),
+    ("pairs", 0, {"train": (20, 20), "validation": (6, 6), "test": (6, 6)}),
+  ],
+)
+def test_a_validation_split_of_its_own_is_used(three, cache, name, share, expected):
+  found = {split: load(three, name, split, validation_share=share, image_size=4) for split in expected}
+  for split, (stored, count) in expected.items():
+    value = found[split].image[:, 0, 0, 0]
+    assert len(value) == count and set(value // 10) <= set(range(stored, stored + 3)), split
+  if not (share and name == "threes"):
+    return
+  assert not set(found["train"].image[:, 0, 0, 0]) & set(found["validation"].image[:, 0, 0, 0])
+
+
+def write_tfds(folder, shape, dtype, images):
+  """Writes a data set with TFDS's own writer."""
+  import tensorflow_datasets as tfds
+
+  class Writer(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    VERSION = tfds.core.Version("1.0.0")
+    name = "odd"
+    code_path = None
+
+    def _info(self):
+      image = tfds.features.Image(shape=shape, dtype=dtype)
+      return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict({"image": image}))
+
+    def _split_generators(self, _):
+      return {"train": ((i, {"image": image}) for i, image in enumerate(images))}
+
+    def _generate_examples(self):
+      raise NotImplementedError
+
+  Writer(data_dir=folder, file_format="array_record").download_and_prepare()
+
+
+@pytest.mark.parametrize(
+  ("shape", "dtype", "stored", "shown"),
+  [
+    ((1, 1, 4), "uint8", [10, 0, 0, 0], [255, 255, 255]),  # what is under alpha 0 does not show
+    ((1, 1, 4), "uint8", [0, 100, 255, 128], [127, 177, 255]),
+    ((1, 1, 1), "uint16", [32768], [128]),
+  ],
+)
+def test_images_of_tfds_are_decoded_as_those_of_folders(tmp_path, cache, shape, dtype, stored, shown):
+  content = np.array(stored, dtype).reshape(shape)
+  file = png(content if shape[-1] > 1 else content[..., 0])
+  write_tfds(tmp_path, shape, np.dtype(dtype).type, [file] * 2)
+  d = load(tmp_path, "odd", validation_share=0, image_size=1)
+  assert d.image.reshape(2, -1).tolist() == [shown] * 2
+
+
+def test_floats_of_tfds_are_refused(broken, cache):
+  change(broken / "features.json", '"dtype": "uint8"', '"dtype": "float32"')
+  with pytest.raises(InputError, match="has images of dtype 'float32'"):
+    load(broken.parents[1])
+
+
+def test_an_image_that_cannot_be_decoded_is_named(tmp_path, cache):
+  write_tfds(tmp_path, (1, 1, 1), np.uint8, [png(np.zeros((1, 1), np.uint8)), b"text"])
+  with pytest.raises(InputError, match=r"odd/1\.0\.0: image [01] of its train split is no image"):
+    load(tmp_path, "odd", validation_share=0)

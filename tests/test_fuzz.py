@@ -20,7 +20,7 @@ from PIL import Image
 from test_weights import tensor, write_zip
 
 from gengap import cli, config, log, main
-from gengap.data import folders, tfds
+from gengap.data import layouts, tfds
 from gengap.errors import InputError
 from gengap.gap import records
 from gengap.metrics import weights
@@ -246,7 +246,7 @@ def test_folders_of_images(count, tmp_path):
     try:
       refused(
         lambda: [
-          split.encoded(i) for split in folders.read_folders(tmp_path).splits.values() for i in range(1)
+          split.encoded(i) for split in layouts.open_raw("x", tmp_path).splits.values() for i in range(1)
         ]
       )
     finally:

@@ -180,6 +180,11 @@ BAD = {
     lambda raw: [(raw / "ant" / f"{i}.png").unlink() for i in range(3)],
     "no images for test",
   ),
+  "floats": (
+    "bugs",
+    lambda raw: Image.new("F", (2, 2), 0.5).save(raw / "ant" / "f.tif"),
+    r"ant/f\.tif has floating-point pixels",
+  ),
   "no files": ("empty", lambda raw: None, "holds none of: IDX"),
   "name": ("Bad-Name", lambda raw: None, "small letters"),
 }
@@ -210,7 +215,10 @@ def command(*args):
 def test_command_line(tmp_path, raw):
   write_mnist(raw)
   args = "mnist", f"--raw_dir={raw}", f"--data_dir={tmp_path / 'tfds'}"
-  assert command(*args)[:2] == (0, str(tmp_path / "tfds" / "mnist" / "3.0.1"))
+  status, out, lines = command(*args)
+  assert (status, out) == (0, str(tmp_path / "tfds" / "mnist" / "3.0.1"))
+  assert "mnist: images: train 30, test 8; grayscale; classes: 10" in lines
+  assert ["9", "3", "0", "9"] in [line.split() for line in lines]
   status, out, lines = command(*args)
   assert (status, out, len(lines)) == (2, "", 1) and "is there already" in lines[0]
   status, out, lines = command("mnist", f"--data_dir={tmp_path}")

@@ -28,7 +28,7 @@ FLOORS = (
   {"metrics"},
   {"networks", "data"},
   {"processes"},
-  {"method", "paths", "cluster"},
+  {"method", "paths", "cluster", "pickles"},
   {"errors"},
 )
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

@@ -5,6 +5,7 @@ caltech_birds2011. After a slash a name may list classes, by name or number: cif
 Only their images are kept, and their labels are numbered 0, 1, ... in the order of that list.
 """
 
+import functools
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -12,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gengap import paths
-from gengap.data import blobs, tfds
+from gengap.data import blobs, splits, tfds
+from gengap.data.splits import SPLITS
 from gengap.errors import InputError, suggest
 
-SPLITS = ("train", "validation", "test")
 KNOWN = (*blobs.COUNT, "mnist", "fashion_mnist", "cifar10", "cub200")
 
 
@@ -33,10 +34,11 @@ Take = Callable[[np.ndarray], tuple[np.ndarray, Truth]]  # numbers of images -> 
 
 
 class Source(NamedTuple):
-  """A split that has been found and not yet been read."""
+  """A data set that has been found and not yet been read."""
 
   classes: tuple[str, ...]
-  read: Callable[[], tuple[np.ndarray, Take]]  # -> labels [N] int32, and what reads images
+  splits: list[str]
+  read: Callable[[str], tuple[np.ndarray, Take]]  # split -> labels [N] int32, and what reads images
 
 
 def load(
@@ -53,49 +55,50 @@ def load(
 
   Args:
     name: see above.
-    split: "train", "validation" or "test". Validation images are cut from the training images, the same ones
-      in every run; "train" is the rest. A data set without a test split is tested on its own validation
-      split.
+    split: "train", "validation" or "test". A data set with validation and test splits of its own is
+      validated on the former, and "train" is its whole training split. Of others, validation images are cut
+      from the training images, the same ones in every run, and "train" is the rest. A data set that has a
+      validation split and no test split is tested on its validation split.
     data_dir: of TFDS; "" is $TFDS_DATA_DIR, else TFDS's own default.
     image_size: pixels a side; other images are cropped to the central square and resized with antialiasing.
     channels: 1 is grayscale, 3 is colour, 0 is as the data set has it.
-    validation_share: share of every class's training images that is cut off; with 0 nothing is, and
-      "validation" is the test split, a convention of the reports that this code follows.
+    validation_share: share of every class's training images that is cut off (see `splits.hold_out`) where
+      it is (see `split`). With 0 nothing is, and "validation" is the test split, a convention of the reports
+      that this code follows.
     dataset_args: settings of procedural data (see blobs.Settings).
 
   Raises:
     InputError: an argument is wrong, or the data are missing or damaged.
   """
   _check(split, image_size, channels, validation_share)
-  whole = split if split != "validation" else "train" if validation_share else "test"
-  source, chosen = _find(name, whole, data_dir, image_size, channels, dict(dataset_args or {}))
+  source, chosen = _find(name, data_dir, image_size, channels, dict(dataset_args or {}))
   picked = _pick(name, chosen, source.classes)
-  label, take = source.read()
+  whole, share = _stored(split, source.splits, validation_share)
+  if whole is None:
+    raise InputError(f"dataset {name!r} has no {split} split; it has {', '.join(source.splits)}")
+  label, take = source.read(whole)
   number = np.full(len(source.classes), -1, np.int32)
   number[picked] = np.arange(len(picked))
   keep = number[label] >= 0
-  if whole == "train":
-    keep &= held_out(label, validation_share) == (split == "validation")
+  if share:
+    lot = np.random.default_rng(0).random(len(label))
+    keep &= splits.hold_out(label, share, lot) == (split == "validation")
   index = np.flatnonzero(keep)
   if not len(index):
-    raise InputError(f"dataset {name!r} has no {split} images (validation_share is {validation_share})")
+    of = f"; of {len(label)} images in {whole}, validation_share={share} leaves none" if share else ""
+    raise InputError(f"dataset {name!r} has no {split} images{of}")
   image, truth = take(index)
   return Dataset(image, number[label[index]], tuple(source.classes[i] for i in picked), truth)
 
 
-def held_out(label: np.ndarray, share: float) -> np.ndarray:
-  """Marks the validation images among training images: [N] bool.
-
-  Every image draws a fixed number, and of every class the share with the smallest ones is held out. So each
-  class is held out alike, and a class's validation images are the same with and without the other classes.
-  """
-  lot = np.random.default_rng(0).random(len(label))
-  order = np.lexsort((lot, label))
-  count = np.bincount(label)
-  first = np.repeat(np.cumsum(count) - count, count)
-  rank = np.empty(len(label), np.int64)
-  rank[order] = np.arange(len(label)) - first
-  return rank < np.round(share * count)[label]
+def _stored(split: str, names: list[str], share: float) -> tuple[str | None, float]:
+  """Returns which stored split has the images of a split, and the share of it that is held out."""
+  train, validation, test = (splits.stored(name, names) for name in SPLITS)
+  if split == "test" or (split == "validation" and not share):
+    return test or validation, 0.0
+  if validation and test:
+    return (validation if split == "validation" else train), 0.0
+  return train, share
 
 
 def _check(split: str, image_size: int, channels: int, validation_share: float) -> None:
@@ -109,14 +112,13 @@ def _check(split: str, image_size: int, channels: int, validation_share: float) 
     raise InputError(f"validation_share is {validation_share}; it must be in [0, 1)")
 
 
-def _find(
-  name: str, split: str, data_dir: str, size: int, channels: int, args: dict[str, Any]
-) -> tuple[Source, str]:
-  """Finds a data set's split "train" or "test"; returns it and what followed the data set's name."""
+def _find(name: str, data_dir: str, size: int, channels: int, args: dict[str, Any]) -> tuple[Source, str]:
+  """Finds a data set; returns it and what followed the data set's name."""
   base, _, chosen = name.partition("/")
   if base in blobs.COUNT:
     settings = blobs.settings(base, size, args)
-    return Source(blobs.classes(settings), lambda: blobs.read(settings, split, size, channels)), chosen
+    read = functools.partial(blobs.read, settings, size=size, channels=channels)
+    return Source(blobs.classes(settings), list(blobs.FIRST), read), chosen
   if args:
     raise InputError(
       f"dataset_args.{next(iter(args))} is a setting of {' and '.join(blobs.COUNT)}, not of {base}"
@@ -126,11 +128,8 @@ def _find(
   if config and tfds.find(f"{base}/{config}", folder):  # the data set comes in several configs
     base, chosen = f"{base}/{config}", rest
   layout = tfds.layout(tfds.find(base, folder) or _missing(base, folder))
-  if split == "test" and split not in layout.splits:
-    split = "validation"
-  if not layout.splits.get(split):
-    raise InputError(f"dataset {base!r} has no {split} split; it has {', '.join(layout.splits)}")
-  return Source(layout.classes, lambda: tfds.read(layout, split, size, channels)), chosen
+  read = functools.partial(tfds.read, layout, size=size, channels=channels)
+  return Source(layout.classes, [name for name, count in layout.splits.items() if count], read), chosen
 
 
 def _missing(name: str, data_dir: pathlib.Path) -> pathlib.Path:

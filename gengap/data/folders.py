@@ -1,101 +1,175 @@
-"""Data sets of image files: folders by class, and CUB-200-2011 with its lists."""
+"""Folders of image files: which split and class each file belongs to."""
 
 import hashlib
+import os
 import pathlib
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
-from gengap.data.pixels import png
-from gengap.data.raw import Raw, Split
-from gengap.errors import InputError
+from gengap.data import splits
+from gengap.data.walk import LeftOut, Path
+from gengap.errors import InputError, suggest
 
-TEST_SHARE = 0.1  # of image files that come without a test split
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-COPIED = {("PNG", "L"), ("PNG", "RGB"), ("JPEG", "L"), ("JPEG", "RGB")}  # stored as they are
-
-Listed = dict[str, list[tuple[pathlib.Path, int]]]  # split -> image files and their labels
-
-
-def read_cub(folder: pathlib.Path) -> Raw:
-  """Opens CUB-200-2011 (vision.caltech.edu/datasets/cub_200_2011), with its own split."""
-
-  def table(name: str) -> dict[str, str]:
-    try:
-      return dict(line.split() for line in (folder / name).read_text().splitlines() if line)
-    except (OSError, ValueError) as error:
-      raise InputError(f"{folder / name} cannot be read as lines of two words; get it again") from error
-
-  path, label = table("images.txt"), table("image_class_labels.txt")
-  train, classes = table("train_test_split.txt"), table("classes.txt")
-  if not path.keys() == label.keys() == train.keys() or not set(label.values()) <= classes.keys():
-    raise InputError(f"the lists of images, labels and splits in {folder} do not agree; get them again")
-  number = {key: i for i, key in enumerate(classes)}
-  listed: Listed = {"train": [], "test": []}
-  for key, file in path.items():
-    listed["train" if train[key] == "1" else "test"].append((folder / "images" / file, number[label[key]]))
-  return _files(folder, tuple(classes.values()), listed)
+TEST_SHARE = 0.1  # of images that come without a test or validation split
+STRAY, UNLABELLED = "images beside the class folders", "images in no class folder"
+BESIDE = "images in folders beside those of the splits"
+CUT = "there is no test split: a tenth of every class is held out for it, {} images in all"
+NO_TEST = "there is no test split: runs are evaluated on the validation split, and hold out training images"
 
 
-def read_folders(folder: pathlib.Path) -> Raw:
-  """Opens train/CLASS/* and test/CLASS/*, or CLASS/*.
+class Plan(NamedTuple):
+  """Which files a data set has, and which it leaves out."""
 
-  Without test images a tenth is held out: the files whose names have the smallest SHA-256.
+  classes: tuple[str, ...]
+  listed: dict[str, list[tuple[Path, int]]]  # split -> files and their labels
+  left_out: LeftOut
+  notes: tuple[str, ...] = ()
+
+
+def natural(name: str) -> tuple[Any, ...]:
+  """Returns a key that sorts numbers in names by value: 2 before 10, dog2 before dog10, -1 before 0.5."""
+  if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", name):
+    return 0, float(name), (), name
+  return 1, 0.0, tuple(int(p) if i % 2 else p for i, p in enumerate(re.split(r"([0-9]+)", name))), name
+
+
+def arrange(folder: pathlib.Path, files: Sequence[Path]) -> Plan:
+  """Assigns image files to splits and classes by the folders that they lie in.
+
+  The layouts are SPLIT/CLASS/*, CLASS/SPLIT/*, CLASS/*, SPLIT/* and *; below a class folder, further folders
+  do not matter. Without classes there is one, "all". Splits are named as in `splits.MEANING`. Where there is
+  neither a test nor a validation split, a stratified tenth is held out for testing, by the SHA-256 of the
+  files' names. Classes are numbered in natural order.
+
+  Args:
+    folder: for messages.
+    files: relative to it.
+
+  Raises:
+    InputError: there are no training images, or a class has none.
   """
-  top = folder / "train" if (folder / "train").is_dir() else folder
-  classes = sorted(path.name for path in top.iterdir() if path.is_dir() and path.name[0] != ".")
-
-  def listed(top: pathlib.Path) -> list[tuple[pathlib.Path, int]]:
-    strange = {path.name for path in top.iterdir() if path.is_dir() and path.name[0] != "."} - set(classes)
-    if strange:
-      raise InputError(f"{top / min(strange)} is a class without training images")
-    files = ((p, classes.index(p.parent.name)) for p in sorted(top.glob("*/*")))
-    return [(path, label) for path, label in files if path.suffix.lower() in SUFFIXES]
-
-  train, test = listed(top), []
-  if top != folder and (folder / "test").is_dir():
-    test = listed(folder / "test")
-  elif len(train) > 1:
-    lot = [hashlib.sha256(str(path.relative_to(top)).encode()).digest() for path, _ in train]
-    held = set(np.argsort(lot)[: max(1, round(TEST_SHARE * len(train)))].tolist())
-    test = [train[i] for i in sorted(held)]
-    train = [file for i, file in enumerate(train) if i not in held]
-  return _files(folder, tuple(classes), {"train": train, "test": test})
-
-
-def _files(folder: pathlib.Path, classes: tuple[str, ...], listed: Listed) -> Raw:
-  """Makes a data set of image files, grayscale if all of them are."""
-  modes = set()
-  for split, files in listed.items():
-    if not files:
-      raise InputError(f"{folder} has no images for {split}; put some there ({', '.join(SUFFIXES)})")
-    for path, _ in files:
-      with _open(path) as image:
-        modes.add(image.mode)
-  mode = "L" if modes <= {"1", "L"} else "RGB"
-
-  def as_split(files: list[tuple[pathlib.Path, int]]) -> Split:
-    return Split([label for _, label in files], lambda i: _encoded(files[i][0], mode))
-
-  splits = {name: as_split(files) for name, files in listed.items()}
-  return Raw((None, None, 1 if mode == "L" else 3), classes, splits)
+  left_out: LeftOut = {STRAY: [], BESIDE: [], UNLABELLED: []}
+  depth = _wrappers(files)
+  inside = [path for path in files if len(path.parts) > depth + 1]
+  if inside:
+    left_out[STRAY] += [path for path in files if len(path.parts) <= depth + 1]
+  by_split = _by_split(folder, inside or files, depth, left_out)
+  train = by_split.get("train", [])
+  by_class = any(len(parts) > 1 for _, parts in train)
+  listed: dict[str, list[tuple[Path, str]]] = {}
+  for split, found in by_split.items():
+    named = [
+      (path, next(iter(parts)) if by_class else "all")
+      for path, parts in found
+      if len(parts) > 1 or not by_class
+    ]
+    left_out[STRAY if split == "train" else UNLABELLED] += [
+      p for p, parts in found if by_class and len(parts) < 2
+    ]
+    if named:
+      listed[split] = named
+  classes = sorted({name for _, name in listed.get("train", [])}, key=natural)
+  for split, named in listed.items():
+    for path, name in named:
+      if name not in classes:
+        raise InputError(
+          f"{folder / path} is of class {name!r}, which has no training images; it is in {split}"
+          f"{suggest(name, classes)}"
+        )
+  number = {name: i for i, name in enumerate(classes)}
+  labelled = {split: [(path, number[name]) for path, name in named] for split, named in listed.items()}
+  notes = _cut_test(folder, labelled)
+  shown = tuple(name if name.isprintable() else ascii(name)[1:-1] for name in classes)
+  return Plan(shown, labelled, left_out, notes)
 
 
-def _open(path: pathlib.Path) -> Image.Image:
-  try:
-    return Image.open(path)
-  except Exception as error:  # whatever a damaged or hostile file brings about
-    raise InputError(f"{path} is no image that can be read; remove it or get it again") from error
+def _wrappers(files: Sequence[Path], start: int = 0) -> int:
+  """Returns how many folders, from `start` on, merely hold the folder of the splits or classes."""
+  depth = start
+  while True:
+    inside = [path.parts for path in files if len(path.parts) > depth + 1]
+    names = {parts[depth] for parts in inside}
+    if len(names) != 1 or splits.meaning(*names) or min(map(len, inside)) < depth + 3:
+      return depth
+    depth += 1
 
 
-def _encoded(path: pathlib.Path, mode: str) -> bytes:
-  """Returns an image file as it is if TFDS can store it so, else as PNG; checks that it decodes."""
-  with _open(path) as image:
-    try:
-      image.load()
-      pixels = np.asarray(image.convert(mode))
-    except Exception as error:  # whatever a decoder makes of a damaged file
-      raise InputError(f"{path} is damaged ({error}); remove it or get it again") from error
-    if image.mode == mode and (image.format, mode) in COPIED:
-      return path.read_bytes()
-    return png(pixels)
+def _by_split(
+  folder: pathlib.Path, files: Sequence[Path], depth: int, left_out: LeftOut
+) -> dict[str, list[tuple[Path, tuple[str, ...]]]]:
+  """Returns the files of each split, with what follows the split in their paths."""
+  rest = [(path, path.parts[depth:]) for path in files]
+  names = {parts[0] for _, parts in rest if len(parts) > 1}
+  second = {parts[1] for _, parts in rest if len(parts) > 2}
+  if names and all(len(parts) > 2 for _, parts in rest) and not any(map(splits.meaning, names)):
+    meanings = {splits.meaning(name) for name in second}
+    if "train" in meanings and None not in meanings:  # CLASS/SPLIT/*
+      rest = [(path, (parts[1], parts[0], *parts[2:])) for path, parts in rest]
+      names = second
+  meant: dict[str, str] = {}  # split -> name
+  for name in sorted(names):
+    if split := splits.meaning(name):
+      if split in meant:
+        raise InputError(f"{folder} has two folders for {split}: {meant[split]}, {name}; make one of them")
+      meant[split] = name
+  if meant and len(meant) == len(names) and "train" not in meant:
+    raise InputError(
+      f"{folder} has images for {' and '.join(meant)}, and no images for train; put some into "
+      f"{folder / 'train'}"
+    )
+  others = names - set(meant.values())
+  if (
+    "train" not in meant
+    and meant
+    and all(len(parts) > 2 and parts[1] in others for _, parts in rest if parts[0] in meant.values())
+  ):  # the classes' folders stand beside a split that has them too
+    rest = [(path, parts if parts[0] in meant.values() else ("train", *parts)) for path, parts in rest]
+    meant["train"], others = "train", set()
+  nested = any(len(parts) > 2 for _, parts in rest if parts[0] == meant.get("train"))
+  if "train" not in meant or (others and len(meant) == 1 and not nested):  # a class may be called train
+    return {"train": rest}
+  left_out[BESIDE] += [path for path, parts in rest if parts[0] in others]
+  by_split = {
+    split: [(path, parts[1:]) for path, parts in rest if parts[0] == meant[split] and len(parts) > 1]
+    for split in splits.SPLITS
+    if split in meant
+  }
+  return _unwrapped(by_split)
+
+
+def _unwrapped(by_split: dict[str, list[tuple[Path, tuple[str, ...]]]]) -> dict:
+  """Drops a folder that in every split merely holds the folders of the classes."""
+
+  def names(split: str, level: int) -> set[str]:
+    return {parts[level] for _, parts in by_split[split]}
+
+  while all(len(parts) > 2 for found in by_split.values() for _, parts in found):
+    if len({name for split in by_split for name in names(split, 0)}) > 1:
+      break
+    if not all(names(split, 1) <= names("train", 1) for split in by_split):
+      break
+    by_split = {split: [(path, parts[1:]) for path, parts in found] for split, found in by_split.items()}
+  return by_split
+
+
+def _cut_test(folder: pathlib.Path, labelled: dict[str, list[tuple[Path, int]]]) -> tuple[str, ...]:
+  """Holds out a test split where there is none to judge by; returns what to say of the splits."""
+  train = labelled.get("train", [])
+  if not train:
+    raise InputError(f"{folder} has no images for train; put some there")
+  if "test" in labelled:
+    return ()
+  if "validation" in labelled:
+    return (NO_TEST,)
+  if len(train) < 2:
+    raise InputError(f"{folder} has one image, and so no images for test; put more there")
+  digests = [hashlib.sha256(os.fsencode(path.as_posix())).digest() for path, _ in train]
+  lot = np.empty(len(train), np.int64)
+  lot[sorted(range(len(train)), key=digests.__getitem__)] = np.arange(len(train))
+  held = splits.hold_out(np.array([label for _, label in train]), TEST_SHARE, lot)
+  labelled["test"] = [file for file, out in zip(train, held, strict=True) if out]
+  labelled["train"] = [file for file, out in zip(train, held, strict=True) if not out]
+  return (CUT.format(held.sum()),)

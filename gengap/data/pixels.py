@@ -1,20 +1,180 @@
 """From image files to pixels and back, and many images in one.
 
+All image files, of folders and of TFDS data sets, are decoded by `decode`, which gives what a viewer shows:
+the EXIF orientation is applied, transparent pixels are composited on white, of several frames or pages the
+first is taken. Of 16 bits (12 in TIFF) the 8 highest are kept: 65535 becomes 255. Pixels of 32 bits or floats
+are refused, since files do not say which value is white. CMYK is converted by Pillow's formula, LAB by
+LittleCMS to sRGB; colour profiles (ICC) are ignored.
+
 Images become square, of one size and of one or three channels: converted to grayscale (ITU-R 601 luma) or
 RGB, cropped to the central square, resized with Pillow's bilinear filter, which averages over the area of a
 pixel when it shrinks (antialiasing) and does nothing when the size is right.
 """
 
+import functools
 import io
 import math
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms, UnidentifiedImageError
+
+from gengap.errors import InputError
+
+# Formats that are recognised by their first bytes and decoded by Pillow itself (EPS would run Ghostscript).
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "QOI", "ICO")
+ORIENTATION, BITS, PHOTOMETRIC = 274, 258, 262  # tags of EXIF and TIFF
+TURN = {
+  2: Image.Transpose.FLIP_LEFT_RIGHT,
+  3: Image.Transpose.ROTATE_180,
+  4: Image.Transpose.FLIP_TOP_BOTTOM,
+  5: Image.Transpose.TRANSPOSE,
+  6: Image.Transpose.ROTATE_270,
+  7: Image.Transpose.TRANSVERSE,
+  8: Image.Transpose.ROTATE_90,
+}
+TRANSPARENT = "images with transparency, composited on white"
+TURNED = "images turned by their EXIF orientation"
+DEEP = "images of more than 8 bits a channel, of which the 8 highest are kept"
+FRAMES = "files of several frames or pages, of which the first is kept"
+MAGIC = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*")  # of whole and of cut image files
+UNREADABLE = {  # how files begin (from which byte on) -> why they are not read
+  (0, b"version https://git-lfs"): "is a Git LFS pointer (fetch the image with: git lfs pull)",
+  (4, b"ftypavif"): "is AVIF, which needs Pillow 11.3 or later",
+  **{
+    (4, b"ftyp" + brand): "is HEIC, which Pillow does not read (convert it to PNG or JPEG)"
+    for brand in (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
+  },
+}
+
+
+class UnreadableError(ValueError):
+  """A file is no image, is damaged, or has pixels of no known scale. Says which, after the file's name."""
+
+
+class Picture(NamedTuple):
+  """A decoded image file."""
+
+  image: Image.Image  # mode L or RGB, as a viewer shows it
+  changes: tuple[str, ...]  # what was done to show it so
+  plain: bool  # a PNG or JPEG file whose stored pixels are these
+
+
+@functools.cache
+def formats() -> tuple[str, ...]:
+  """Returns those of FORMATS that this Pillow reads."""
+  Image.init()
+  return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def decode(content: bytes) -> Picture:
+  """Decodes an image file to what a viewer shows.
+
+  Raises:
+    UnreadableError: it is no image, is damaged, or has 32-bit or floating-point pixels.
+  """
+  try:
+    with Image.open(io.BytesIO(content), formats=formats()) as image:
+      return _decode(image, content)
+  except (UnreadableError, InputError):
+    raise
+  except UnidentifiedImageError as error:
+    found = (why for (at, start), why in UNREADABLE.items() if content[at:].startswith(start))
+    other = "is damaged (its header is not whole)" if content.startswith(MAGIC) else "is no image"
+    raise UnreadableError(next(found, other) if content else "is empty") from error
+  except Image.DecompressionBombError as error:
+    most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+    raise UnreadableError(f"is too large (it has more than {most:,} pixels)") from error
+  except Exception as error:  # whatever a decoder makes of a damaged or hostile file
+    raise UnreadableError(f"is damaged ({' '.join(str(error).split()) or 'its decoder fails'})") from error
+
+
+def _decode(image: Image.Image, content: bytes) -> Picture:
+  """Decodes an opened file; whatever is wrong with it raises in its own way."""
+  turned = _orientation(image) in TURN
+  frames = getattr(image, "is_animated", False) and image.format != "MPO"  # a photo with its previews
+  image.load()
+  bits, turn = _bits(image, content), TURN.get(_orientation(image))  # Pillow itself turns TIFF when it loads
+  plain = image.format in ("PNG", "JPEG", "MPO") and image.mode in ("L", "RGB") and bits <= 8
+  opaque, alpha = _split_alpha(image, bits)
+  if transparent := alpha is not None and alpha.getextrema() != (255, 255):
+    background = Image.new(opaque.mode, opaque.size, "white")
+    background.paste(opaque, mask=alpha)
+    opaque = background
+  shown = opaque.transpose(turn) if turn is not None else opaque
+  done = {TRANSPARENT: transparent, TURNED: turned, DEEP: bits > 8, FRAMES: frames}
+  plain = plain and alpha is None and not turned
+  return Picture(shown, tuple(change for change, made in done.items() if made), plain)
+
+
+def _orientation(image: Image.Image) -> int:
+  """Returns the EXIF orientation, 1 where there is none that can be read."""
+  try:
+    return image.getexif().get(ORIENTATION, 1)
+  except InputError:
+    raise
+  except Exception:  # damaged metadata; the pixels may be whole
+    return 1
+
+
+def _bits(image: Image.Image, content: bytes) -> int:
+  """Returns the bits of a channel in the file."""
+  if image.format == "PNG":
+    return content[24]  # of the header
+  tags = getattr(image, "tag_v2", {})
+  if image.format == "TIFF" and BITS in tags:
+    return max(tags[BITS])
+  return 16 if image.mode.startswith("I;16") or (image.mode, image.format) == ("I", "PPM") else 8
+
+
+def _split_alpha(image: Image.Image, bits: int) -> tuple[Image.Image, Image.Image | None]:
+  """Returns the colours, mode L or RGB, and the alpha channel, mode L, where there is one."""
+  if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
+    return _eight_bits(image, bits)
+  if image.mode[0] in "IF":
+    kind = "floating-point" if image.mode[0] == "F" else "32-bit or signed"
+    raise UnreadableError(
+      f"has {kind} pixels, whose white is not known (save it with 8 or 16 bits, unsigned)"
+    )
+  if image.mode == "LAB":
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    return ImageCms.applyTransform(image, ImageCms.buildTransform(lab, srgb, "LAB", "RGB")), None  # pyright: ignore
+  if not image.has_transparency_data:
+    return image.convert("L" if image.mode in ("1", "L") else "RGB"), None
+  key = image.info.get("transparency")
+  if image.format == "PNG" and image.mode == "L" and isinstance(key, int) and bits < 8:
+    image.info["transparency"] = key * 255 // (2**bits - 1)  # Pillow scales the pixels alone
+  if image.format == "PNG" and image.mode == "RGB" and isinstance(key, tuple) and bits == 16:
+    image.info["transparency"] = tuple(value >> 8 for value in key)
+  whole = image.convert("LA").convert("RGBA") if image.mode == "La" else image.convert("RGBA")
+  grey = image.mode in ("1", "L", "LA", "La")
+  return whole.convert("RGB").convert("L") if grey else whole.convert("RGB"), whole.getchannel("A")
+
+
+def _eight_bits(image: Image.Image, bits: int) -> tuple[Image.Image, Image.Image | None]:
+  """Keeps the 8 highest bits of a grey image; returns it, and its alpha channel where there is one."""
+  value = np.asarray(image).astype(np.int32)
+  tags, key = getattr(image, "tag_v2", {}), image.info.get("transparency")
+  grey = (value >> (bits - 8)).clip(0, 255).astype(np.uint8)
+  if tags.get(PHOTOMETRIC) == 0:  # 0 is white, which Pillow knows of 8 bits alone
+    grey = 255 - grey
+  alpha = Image.fromarray(np.where(value == key, 0, 255).astype(np.uint8)) if isinstance(key, int) else None
+  return Image.fromarray(grey), alpha
+
+
+def has_colour(image: Image.Image) -> bool:
+  """Says whether any pixel of an image of mode L or RGB has colour."""
+  pixels = np.asarray(image)
+  return pixels.ndim == 3 and bool((pixels[..., :1] != pixels[..., 1:]).any())
 
 
 def square(encoded: bytes, size: int, channels: int) -> np.ndarray:
-  """Decodes an image file: [size, size, channels] uint8."""
-  image = Image.open(io.BytesIO(encoded))
+  """Decodes an image file: [size, size, channels] uint8.
+
+  Raises:
+    UnreadableError: see `decode`.
+  """
+  image = decode(encoded).image
   mode = "L" if channels == 1 else "RGB"
   if image.mode != mode:
     image = image.convert(mode)

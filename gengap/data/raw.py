@@ -1,4 +1,4 @@
-"""Data sets of small images as their authors publish them: MNIST's IDX files and CIFAR-10's binary files."""
+"""Data sets before they are written, and the IDX files of the MNIST family as its authors publish them."""
 
 import gzip
 import pathlib
@@ -26,21 +26,31 @@ class Raw(NamedTuple):
   shape: tuple[int | None, int | None, int]  # [H, W, C]; None where images differ
   classes: tuple[str, ...]
   splits: dict[str, Split]
+  notes: tuple[str, ...] = ()  # what was left out, changed or cut, as lines to print
 
 
-def _labels(name: str, classes: list[str], label: np.ndarray, file: pathlib.Path) -> list[int]:
-  """Returns checked labels."""
-  if label.size and label.max() >= len(classes):
-    raise InputError(f"{file} holds the label {label.max()}; {name} has only 0 to {len(classes) - 1}")
+def checked_labels(name: str, classes: list[str], label: np.ndarray, file: pathlib.Path) -> list[int]:
+  """Returns labels as numbers.
+
+  Raises:
+    InputError: one of them is no class.
+  """
+  wrong = label[(label < 0) | (label >= len(classes))]
+  if wrong.size:
+    raise InputError(f"{file} holds the label {wrong.max()}; {name} has only 0 to {len(classes) - 1}")
   return label.tolist()
 
 
 def read_mnist(name: str, folder: pathlib.Path) -> Raw:
-  """Reads the four IDX files of the MNIST family (yann.lecun.com/exdb/mnist), packed with gzip or not."""
+  """Reads the four IDX files of the MNIST family (yann.lecun.com/exdb/mnist), packed with gzip or not.
+
+  Some unpackers put each file into a folder of its name; there it is found as well.
+  """
 
   def find(prefix: str, what: str, dims: int) -> pathlib.Path:
     patterns = f"{prefix}*{what}*idx{dims}*", f"{prefix.replace('t10k', 'test')}*{what}*idx{dims}*"
-    found = min((path for pattern in patterns for path in folder.glob(pattern)), default=None)
+    near = (path for pattern in patterns for at in ("", "*/") for path in folder.glob(at + pattern))
+    found = min((path for path in near if path.is_file()), key=lambda p: (len(p.parts), p), default=None)
     if found is None:
       raise InputError(
         f"raw_dir {folder} lacks {prefix}-{what}-idx{dims}-ubyte.gz; put it beside the other files"
@@ -61,7 +71,7 @@ def read_mnist(name: str, folder: pathlib.Path) -> Raw:
       )
     if images.shape[1:] != arrays["train"][0].shape[1:]:
       raise InputError(f"{paths[split][0]} has images of another size than those of training; get both again")
-    splits[split] = Split(_labels(name, classes, label, path), lambda i, images=images: png(images[i]))
+    splits[split] = Split(checked_labels(name, classes, label, path), lambda i, images=images: png(images[i]))
   return Raw((*arrays["train"][0].shape[1:], 1), tuple(classes), splits)
 
 
@@ -82,27 +92,3 @@ def read_idx(path: pathlib.Path, dims: int) -> np.ndarray:
       f"{path} has {len(content)} bytes, and by its header {start + shape.prod()}; get it again"
     )
   return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
-
-
-def read_cifar10(name: str, folder: pathlib.Path) -> Raw:
-  """Reads CIFAR-10's binary version (cs.toronto.edu/~kriz/cifar.html): a label, then red, green, blue."""
-  meta = folder / "batches.meta.txt"
-  classes = meta.read_text().split() if meta.exists() else CLASSES["cifar10"]
-  files = {
-    "train": [folder / f"data_batch_{i}.bin" for i in range(1, 6)],
-    "test": [folder / "test_batch.bin"],
-  }
-  splits = {}
-  for split, paths in files.items():
-    records, label = [], []
-    for path in paths:
-      if not path.exists():
-        raise InputError(f"raw_dir {folder} lacks {path.name}; put it beside the other files")
-      content = np.fromfile(path, np.uint8)
-      if not content.size or content.size % 3073:
-        raise InputError(f"{path} has {content.size} bytes, which is no multiple of 3073; get it again")
-      records.append(content.reshape(-1, 3073))
-      label += _labels(name, classes, records[-1][:, 0], path)
-    images = np.concatenate(records)[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-    splits[split] = Split(label, lambda i, images=images: png(np.ascontiguousarray(images[i])))
-  return Raw((32, 32, 3), tuple(classes), splits)

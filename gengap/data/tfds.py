@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from gengap import paths, processes
 from gengap.data import cache
-from gengap.data.pixels import square
+from gengap.data.pixels import UnreadableError, square
 from gengap.errors import InputError
 
 ALIASES = {"cub200": "caltech_birds2011"}
@@ -31,8 +31,7 @@ CLASSES = {  # where the folder has no label.labels.txt
   ],
 }
 BLOCK = 512  # images decoded by one task
-
-
+DECODER = 2  # counts the definitions of pixels (see pixels): images decoded by another are decoded again
 MOST_CLASSES = 10**6
 
 
@@ -85,26 +84,29 @@ def layout(folder: pathlib.Path) -> Layout:
 def _layout(folder: pathlib.Path) -> Layout:
   """Reads what a data set holds; whatever is wrong with its files raises in its own way."""
   info = json.loads((folder / "dataset_info.json").read_text())
+  if (kept := info.get("fileFormat", "tfrecord")) != "array_record":
+    raise InputError(
+      f"{folder} has its images in files of format {kept!r}, and gengap reads array_record. To convert it "
+      f"needs TensorFlow, and where that is installed: tfds convert_format --dataset_version_dir={folder} "
+      "--out_file_format=array_record --out_dir=NEW_DATA_DIR/NAME/VERSION; or get it anew with: "
+      f"python -m gengap.prepare {info.get('name')} --download --data_dir=NEW_DATA_DIR"
+    )
   features = json.loads((folder / "features.json").read_text())["featuresDict"]["features"]
   splits = {str(s["name"]): sum(map(int, s.get("shardLengths", []))) for s in info["splits"]}
   kind = {str(name): value["pythonClassName"].rpartition(".")[2] for name, value in features.items()}
-  if info.get("fileFormat") != "array_record":
-    kept = info.get("fileFormat", "tfrecord")
-    raise InputError(
-      f"{folder} is stored as {kept}, which needs TensorFlow; delete it and have it as array_record with: "
-      f"python -m gengap.prepare {info.get('name')} --download --data_dir=DIR"
-    )
   image = _pick(kind, "Image", "image")
   dtype = features[image]["image"].get("dtype", "uint8") if image else ""
-  if dtype != "uint8":
+  if not image:
     raise InputError(f"{folder} holds no 8-bit images, only {', '.join(kind)}; name a data set of images")
+  if dtype not in ("uint8", "uint16"):
+    raise InputError(f"{folder} has images of dtype {dtype!r}; name a data set of images of uint8 or uint16")
   shape = features[image]["image"].get("shape", {}).get("dimensions", ["3"])
   label = _pick(kind, "ClassLabel", "label")
   name, version = str(info["name"]), str(info["version"])
   if min(splits.values(), default=0) < 0:
     raise ValueError("a split of a negative number of images")
   classes = _classes(folder, name, label, features[label]["classLabel"]) if label else ("all",)
-  return Layout(folder, name, version, splits, image, 1 if shape[-1] == "1" else 3, label, classes)
+  return Layout(folder, name, version, splits, image, 1 if shape[-1] in ("1", "2") else 3, label, classes)
 
 
 def _pick(kinds: dict[str, str], kind: str, preferred: str) -> str:
@@ -143,7 +145,7 @@ def read(
   files = [(path, path.stat()) for path in sorted(found.folder.iterdir())]
   stamp = repr([(path.name, file.st_size, file.st_mtime_ns) for path, file in files])
   fingerprint = hashlib.sha256(stamp.encode()).hexdigest()[:12]
-  key = f"{found.name}-{found.version}-{split}-{size}x{size}x{channels}-{fingerprint}"
+  key = f"{found.name}-{found.version}-{split}-{size}x{size}x{channels}-{DECODER}-{fingerprint}"
   shape = (found.splits[split], size, size, channels)
   image, label = cache.fetch(key, shape, lambda: _decode(found, split, size, channels))
   if not 0 <= label.min() <= label.max() < len(found.classes):
@@ -159,9 +161,15 @@ def _decode(found: Layout, split: str, size: int, channels: int) -> Iterator[tup
   """Yields a split in blocks of images and labels."""
   import tensorflow_datasets as tfds
 
+  def pixels(number: int, encoded: bytes) -> np.ndarray:
+    try:
+      return square(encoded, size, channels)
+    except UnreadableError as error:
+      raise InputError(f"{found.folder}: image {number} of its {split} split {error}") from error
+
   def block(start: int) -> tuple[np.ndarray, np.ndarray]:
     examples = source.__getitems__(range(start, min(start + BLOCK, total)))
-    images = [square(example[found.image], size, channels) for example in examples]
+    images = [pixels(start + i, example[found.image]) for i, example in enumerate(examples)]
     labels = [example[found.label] if found.label else 0 for example in examples]
     return np.stack(images), np.array(labels, np.int32)
 

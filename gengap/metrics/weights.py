@@ -17,7 +17,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import safetensors.numpy
 
-from gengap import paths
+from gengap import paths, pickles
 from gengap.errors import InputError
 
 MAGIC = 0x1950A86A20F9469CFC6C  # with which torch.save opened its files before version 1.6
@@ -83,14 +83,11 @@ KNOWN: dict[tuple[str, str], Any] = {
 }
 
 
-class Unpickler(pickle._Unpickler):  # pyright: ignore: the one in C makes room for whatever index a file names
-  """Reads a pickle of tensors, and resolves no name but those of KNOWN."""
+class Unpickler(pickles.Unpickler):
+  """Reads a pickle of tensors."""
 
-  def find_class(self, module: str, name: str) -> Any:
-    """Refuses what files of tensors have no need of."""
-    if (module, name) not in KNOWN:
-      raise InputError(f"it asks for {module}.{name}, which no file of weights needs; nothing was executed")
-    return KNOWN[module, name]
+  known = KNOWN
+  kind = "file of weights"
 
   def persistent_load(self, pid: Any) -> Storage:
     """Returns which storage is meant."""

@@ -1,0 +1,117 @@
+"""Data sets in one .npz file, as Keras (mnist.npz) and MedMNIST publish them."""
+
+import pathlib
+import re
+
+import numpy as np
+
+from gengap.data import pixels, splits
+from gengap.data.folders import CUT, NO_TEST, TEST_SHARE
+from gengap.data.raw import Raw, Split, checked_labels
+from gengap.data.tfds import CLASSES
+from gengap.errors import InputError
+
+IMAGES, LABELS = (
+  {"x", "image", "images", "img", "imgs", "data"},
+  {"y", "label", "labels", "target", "targets"},
+)
+
+
+def read_npz(name: str, path: pathlib.Path) -> Raw:
+  """Reads images [N, H, W] or [N, H, W, C] of uint8 and labels [N] or [N, 1] of each split.
+
+  Names of arrays say what they hold: x_train and y_train, train_images and train_labels, images and labels.
+  Without a test or validation split, a stratified tenth is held out for testing. Without labels there is one
+  class.
+
+  Raises:
+    InputError: the file is damaged, or its arrays are others.
+  """
+  try:
+    with np.load(path, allow_pickle=False) as archive:
+      arrays = {key: archive[key] for key in archive.files}
+  except InputError:
+    raise
+  except Exception as error:  # whatever a damaged or hostile file brings about
+    raise InputError(
+      f"{path} is damaged, or holds pickled objects, which are not read; get it again"
+    ) from error
+  named = {key: (split, kind) for key in arrays for split, kind in [_meaning(key)] if kind}
+  images = {
+    split: _images(path, key, arrays[key]) for key, (split, kind) in named.items() if kind == "images"
+  }
+  labels = {split: (key, arrays[key]) for key, (split, kind) in named.items() if kind == "labels"}
+  if "train" not in images:
+    raise InputError(
+      f"{path} holds {', '.join(arrays) or 'nothing'}; gengap reads x_train, y_train, x_test, "
+      "y_test, or train_images, train_labels, ..., of uint8"
+    )
+  found = {
+    split: _labels(path, *labels[split], len(image)) for split, image in images.items() if split in labels
+  }
+  if found and found.keys() != images.keys():
+    raise InputError(
+      f"{path} has labels for {', '.join(found)} and images for {', '.join(images)}; give both"
+    )
+  most = max((int(label.max()) for label in found.values()), default=0)
+  classes = CLASSES.get(name) or [str(i) for i in range(most + 1)] if found else ["all"]
+  colour = any(
+    image.shape[-1] > 1 and bool((image[..., :1] != image[..., 1:]).any()) for image in images.values()
+  )
+  notes, parts = _parts(images, found)
+  made = {
+    split: Split(
+      checked_labels(name, classes, label, path),
+      lambda i, image=image, index=index: pixels.png(image[index[i]] if colour else image[index[i], ..., 0]),
+    )
+    for split, (image, label, index) in parts.items()
+  }
+  return Raw((*images["train"].shape[1:3], 3 if colour else 1), tuple(classes), made, notes)
+
+
+def _meaning(key: str) -> tuple[str, str]:
+  """Returns the split that an array is of, and whether it holds its "images" or "labels", or ""."""
+  words = [word for word in re.split(r"[^a-z0-9]+", key.lower()) if word]
+  split = next((meant for word in words if (meant := splits.meaning(word))), "train")
+  rest = {word for word in words if not splits.meaning(word)}
+  if len(rest) != 1:
+    return split, ""
+  return split, "images" if rest <= IMAGES else "labels" if rest <= LABELS else ""
+
+
+def _images(path: pathlib.Path, key: str, image: np.ndarray) -> np.ndarray:
+  """Returns images as [N, H, W, C]."""
+  if image.ndim == 3:
+    image = image[..., None]
+  if image.ndim != 4 or image.shape[-1] not in (1, 3) or image.dtype != np.uint8 or not image.size:
+    raise InputError(
+      f"{path}: {key} is {image.dtype} {list(image.shape)}; images are uint8 [N, height, width] or "
+      "[N, height, width, 1 or 3]"
+    )
+  return image
+
+
+def _labels(path: pathlib.Path, key: str, label: np.ndarray, count: int) -> np.ndarray:
+  """Returns labels as [N]."""
+  flat = label.reshape(-1)
+  if label.shape not in ((count,), (count, 1)) or label.dtype.kind not in "iu" or flat.min() < 0:
+    raise InputError(
+      f"{path}: {key} is {label.dtype} {list(label.shape)}; labels are whole numbers from 0 on, one for "
+      f"each of {count} images"
+    )
+  return flat.astype(np.int64)
+
+
+def _parts(images: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> tuple[tuple[str, ...], dict]:
+  """Returns what to say of the splits, and of each its images, labels and which of the images are its own."""
+  label = {split: found.get(split, np.zeros(len(image), np.int64)) for split, image in images.items()}
+  parts = {split: (image, label[split], np.arange(len(image))) for split, image in images.items()}
+  if "test" in images:
+    return (), parts
+  if "validation" in images:
+    return (NO_TEST,), parts
+  image, whole = images["train"], label["train"]
+  held = splits.hold_out(whole, TEST_SHARE, np.random.default_rng(0).permutation(len(whole)))
+  for split, index in (("train", np.flatnonzero(~held)), ("test", np.flatnonzero(held))):
+    parts[split] = image, whole[index], index
+  return (CUT.format(held.sum()),), parts

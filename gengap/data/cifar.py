@@ -1,0 +1,157 @@
+"""CIFAR-10 and CIFAR-100 (cs.toronto.edu/~kriz/cifar.html), in the Python or the binary version."""
+
+import math
+import pathlib
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gengap import pickles
+from gengap.data.pixels import png
+from gengap.data.raw import Raw, Split, checked_labels
+from gengap.data.tfds import CLASSES
+from gengap.errors import InputError
+
+PIXELS = 3 * 32 * 32  # of an image: a plane of red, one of green, one of blue
+BATCHES = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
+WHOLE = {"train": ["train"], "test": ["test"]}
+
+
+class Version(NamedTuple):
+  """Where a version of the data sets has its images, labels and names of classes."""
+
+  files: dict[str, list[str]]  # split -> files
+  label: str  # key of the labels (Python version)
+  names: str  # file of the names of classes, and in the Python version their key there
+  key: str
+  classes: int
+  skipped: int  # bytes of a record before its label (binary version)
+
+
+PYTHON = (
+  Version(BATCHES, "labels", "batches.meta", "label_names", 10, 0),
+  Version(WHOLE, "fine_labels", "meta", "fine_label_names", 100, 0),
+)
+BINARY = (
+  Version(
+    {s: [f"{f}.bin" for f in files] for s, files in BATCHES.items()}, "", "batches.meta.txt", "", 10, 0
+  ),
+  Version(
+    {s: [f"{f}.bin" for f in files] for s, files in WHOLE.items()}, "", "fine_label_names.txt", "", 100, 1
+  ),
+)
+
+
+class Dtype:
+  """Stands in for numpy.dtype: of single bytes."""
+
+  def __init__(self, code: str, *_: Any):
+    if code not in ("u1", "|u1"):
+      raise InputError(f"it has an array of dtype {code!r}; the images of CIFAR are bytes (u1)")
+
+  def __setstate__(self, state: Any) -> None:
+    """Does nothing: the state says in which order bytes are, and there is but one."""
+
+
+class Array:
+  """Stands in for numpy.ndarray."""
+
+  value = np.zeros((0, 0), np.uint8)
+
+  def __setstate__(self, state: Any) -> None:
+    """Takes (version, shape, dtype, Fortran order, bytes)."""
+    _, shape, dtype, fortran, raw = state
+    flat = np.frombuffer(raw.encode("latin1") if isinstance(raw, str) else raw, np.uint8)
+    if not isinstance(dtype, Dtype) or math.prod(shape) != flat.size:
+      raise ValueError(f"an array of shape {shape} in {flat.size} bytes")
+    self.value = flat.reshape(shape, order="F" if fortran else "C")
+
+
+class Unpickler(pickles.Unpickler):
+  """Reads a batch of the Python version, pickled by Python 2 or 3."""
+
+  known = {
+    **{(f"numpy.{core}.multiarray", "_reconstruct"): lambda *_: Array() for core in ("core", "_core")},
+    ("numpy", "ndarray"): Array,
+    ("numpy", "dtype"): Dtype,
+    ("_codecs", "encode"): lambda text, _="latin1": text.encode("latin1"),
+  }
+  kind = "file of CIFAR"
+
+
+def unpickled(path: pathlib.Path) -> dict[str, Any]:
+  """Returns the dict that a file of the Python version holds; its keys are str.
+
+  Raises:
+    InputError: the file is damaged, asks for code to be run, or holds something else.
+  """
+  try:
+    with path.open("rb") as file:
+      found = Unpickler(file, encoding="latin1").load()
+    return {key.decode() if isinstance(key, bytes) else str(key): value for key, value in found.items()}
+  except InputError as error:
+    raise InputError(f"{path} is no file of CIFAR: {error}") from error
+  except Exception as error:  # whatever a damaged or hostile file brings about
+    raise InputError(
+      f"{path} is damaged, or no pickle of CIFAR ({type(error).__name__}); get it again"
+    ) from error
+
+
+def read_python(name: str, folder: pathlib.Path) -> Raw:
+  """Reads the Python version: pickled dicts of data [N, 3072] uint8 and labels; no code of them is run."""
+
+  def read(path: pathlib.Path, version: Version) -> tuple[np.ndarray, np.ndarray]:
+    found: dict[str, Any] = unpickled(path)
+    data, label = found.get("data", Array()), found.get(version.label)
+    try:
+      image, number = data.value, np.array(label, np.int64)
+      if image.shape != (len(number), PIXELS) or number.ndim != 1 or not len(number):
+        raise ValueError
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
+      raise InputError(
+        f"{path} does not hold data [N, {PIXELS}] of bytes and as many {version.label}; get it again"
+      ) from error
+    return image, number
+
+  def names(path: pathlib.Path, version: Version) -> list[str]:
+    listed = unpickled(path).get(version.key, [])
+    return [str(n, "utf-8", "replace") if isinstance(n, bytes) else str(n) for n in listed]
+
+  return _read(name, folder, PYTHON, read, names)
+
+
+def read_binary(name: str, folder: pathlib.Path) -> Raw:
+  """Reads the binary version: records of a label (of CIFAR-100 two, the fine one last) and the pixels."""
+
+  def read(path: pathlib.Path, version: Version) -> tuple[np.ndarray, np.ndarray]:
+    content, record = np.fromfile(path, np.uint8), version.skipped + 1 + PIXELS
+    if not content.size or content.size % record:
+      raise InputError(f"{path} has {content.size} bytes, which is no multiple of {record}; get it again")
+    records = content.reshape(-1, record)
+    return records[:, version.skipped + 1 :], records[:, version.skipped].astype(np.int64)
+
+  return _read(name, folder, BINARY, read, lambda path, _: path.read_text(errors="replace").split())
+
+
+def _read(name: str, folder: pathlib.Path, versions: tuple[Version, ...], read: Any, names: Any) -> Raw:
+  """Reads the files of that version which the folder holds."""
+  tens, hundreds = versions
+  version = hundreds if (folder / hundreds.files["train"][0]).is_file() else tens
+  path = folder / version.names
+  listed = names(path, version) if path.is_file() else []
+  known = CLASSES["cifar10"] if version is tens else [str(i) for i in range(version.classes)]
+  classes = listed if len(listed) == version.classes else known
+  splits = {}
+  for split, files in version.files.items():
+    for file in files:
+      if not (folder / file).is_file():
+        raise InputError(f"raw_dir {folder} lacks {file}; put it beside the other files")
+    parts = [read(folder / file, version) for file in files]
+    label = [
+      number
+      for file, (_, part) in zip(files, parts, strict=True)
+      for number in checked_labels(name, classes, part, folder / file)
+    ]
+    images = np.concatenate([image for image, _ in parts]).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    splits[split] = Split(label, lambda i, images=images: png(np.ascontiguousarray(images[i])))
+  return Raw((32, 32, 3), tuple(classes), splits)

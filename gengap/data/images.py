@@ -1,0 +1,142 @@
+"""Data sets of image files: every file is decoded once before anything is written."""
+
+import os
+import pathlib
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from gengap.data import folders, pixels, walk
+from gengap.data.folders import Plan
+from gengap.data.raw import Raw, Split
+from gengap.data.tfds import progress
+from gengap.data.walk import CAMERA, LeftOut, Path
+from gengap.errors import InputError
+
+NAMED = 10  # of bad files, in a message
+
+
+class Seen(NamedTuple):
+  """What an image file turned out to be."""
+
+  bad: str = ""  # what is wrong with it
+  colour: bool = False
+  mode: str = ""  # as decoded: L or RGB
+  plain: bool = False  # see pixels.Picture
+  size: tuple[int, int] = (0, 0)
+  changes: tuple[str, ...] = ()
+
+
+def read_found(folder: pathlib.Path, found: list[Path], left_out: LeftOut, skip_bad: bool = False) -> Raw:
+  """Opens folders of images as `walk.walk` found them; see `folders.arrange` for the layouts.
+
+  Raises:
+    InputError: there are no training images, a class has none, or files are bad.
+  """
+
+  def plan(bad: set[Path]) -> Plan:
+    arranged = folders.arrange(folder, [path for path in found if path not in bad])
+    return arranged._replace(left_out=left_out | arranged.left_out)
+
+  return read_images(folder, plan, skip_bad)
+
+
+def read_images(folder: pathlib.Path, plan: Callable[[set[Path]], Plan], skip_bad: bool = False) -> Raw:
+  """Decodes all files of a data set, and makes it grayscale if no pixel of any of them has colour.
+
+  Args:
+    folder: that the files' paths are relative to.
+    plan: files to leave out -> the data set without them.
+    skip_bad: leave bad files out instead of refusing them.
+
+  Raises:
+    InputError: names the bad files, ten of them at most, and says how many there are.
+  """
+  seen: dict[Path, Seen] = {}
+  while True:
+    bad = {path for path, what in seen.items() if what.bad}
+    planned = plan(bad)
+    used = [path for files in planned.listed.values() for path, _ in files]
+    new = [path for path in used if path not in seen]
+    if not new:
+      break
+    bar = progress(f"reading {folder}", len(new))
+    with bar, ThreadPoolExecutor(os.cpu_count()) as pool:
+      for path, what in zip(new, pool.map(lambda path: see(folder / path), new), strict=True):
+        seen[path] = what
+        bar.update()
+    bad = {path: what.bad for path, what in seen.items() if what.bad}
+    if bad and not skip_bad:
+      raise InputError(_refusal(folder, bad, len(used)))
+  mode = "RGB" if any(seen[path].colour for path in used) else "L"
+
+  def as_split(files: list[tuple[Path, int]]) -> Split:
+    return Split(
+      [label for _, label in files], lambda i: encoded(folder / files[i][0], seen[files[i][0]], mode)
+    )
+
+  left_out = planned.left_out | {"image files that cannot be read": sorted(bad)}
+  notes = (*planned.notes, *walk.told(left_out), *_described([seen[path] for path in used]))
+  return Raw(
+    (None, None, 1 if mode == "L" else 3),
+    planned.classes,
+    {name: as_split(files) for name, files in planned.listed.items()},
+    notes,
+  )
+
+
+def _refusal(folder: pathlib.Path, bad: dict[Path, str], of: int) -> str:
+  """Returns the message about files that cannot be read."""
+  named = "; ".join(f"{folder / path} {why}" for path, why in sorted(bad.items())[:NAMED])
+  more = f"; and {len(bad) - NAMED} more" * (len(bad) > NAMED)
+  count = f"{len(bad)} of {of} image files cannot be used: " * (len(bad) > 1)
+  them = "them" if len(bad) > 1 else "it"
+  return f"{count}{named}{more}; remove or replace {them}, or leave {them} out with --skip_bad"
+
+
+def see(path: pathlib.Path) -> Seen:
+  """Reads and decodes a file."""
+  if path.suffix.lower() in CAMERA:
+    return Seen("is a camera's raw file (convert it to PNG, TIFF or JPEG)")
+  try:
+    picture = pixels.decode(path.read_bytes())
+  except pixels.UnreadableError as error:
+    return Seen(str(error))
+  except OSError as error:
+    return Seen(f"cannot be read ({error.strerror})")
+  image = picture.image
+  return Seen("", pixels.has_colour(image), image.mode, picture.plain, image.size, picture.changes)
+
+
+def encoded(path: pathlib.Path, seen: Seen, mode: str) -> bytes:
+  """Returns an image file as it is if all readers show it so, else as PNG of this mode.
+
+  Raises:
+    InputError: the file has changed since it was seen.
+  """
+  try:
+    content = path.read_bytes()
+    if seen.plain and seen.mode == mode:
+      return content
+    return pixels.png(pixels.decode(content).image.convert(mode))
+  except (OSError, pixels.UnreadableError) as error:
+    raise InputError(f"{path} has changed while it was read ({error}); prepare the data set again") from error
+
+
+def _described(seen: list[Seen]) -> list[str]:
+  """Returns what to say of the images: sizes, and what was changed."""
+  low, high = (tuple(map(f, zip(*(what.size for what in seen), strict=True))) for f in (min, max))
+  size = f"all images have {low[0]}x{low[1]} pixels"
+  if low != high:
+    size = f"images have {low[0]} to {high[0]} pixels in width and {low[1]} to {high[1]} in height"
+  if low != high or low[0] != low[1]:
+    size += ", and are stored so; a run crops the central square and resizes it to config.image_size"
+  count = Counter(change for what in seen for change in what.changes)
+  colours = sum(what.colour for what in seen)
+  grey = [f"grey images, stored with three channels as the others have colour: {len(seen) - colours}"]
+  return [
+    size,
+    *(grey if 0 < colours < len(seen) else []),
+    *(f"{change}: {number}" for change, number in count.items()),
+  ]
