@@ -15,15 +15,15 @@ from scipy import stats
 
 from gengap import cli, report
 from gengap.errors import InputError
-from gengap.gap import answers, compare, draw, groups, page, records, seeds, tables
+from gengap.gap import answers, compare, draw, gaps, groups, page, records, sources, statistics, stored, tables
 from gengap.gap.axes import axis_of
-from gengap.gap.seeds import Cell
+from gengap.gap.statistics import Cell
 
 FRECHET = axis_of("frechet")
 
 
 def comparisons(folder):
-  return groups.comparisons([records.read(f) for f in records.folders([str(folder)])])
+  return groups.comparisons([records.read(f) for f in sources.folders([str(folder)])])
 
 
 def one(folder):
@@ -598,5 +598,5 @@ def test_a_browser_shows_and_sorts_the_page_without_a_complaint(made, tmp_path, 
 
 
 def test_a_folder_stands_for_all_runs_below_it(made):
-  assert len(records.folders([str(made[0])])) == 6
-  assert records.folders([str(made[0] / "vae" / "1")]) == [pathlib.Path(made[0] / "vae" / "1")]
+  assert len(sources.folders([str(made[0])])) == 6
+  assert sources.folders([str(made[0] / "vae" / "1")]) == [pathlib.Path(made[0] / "vae" / "1")]

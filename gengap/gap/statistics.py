@@ -152,6 +152,6 @@ def ratio_interval(a: Sequence[float], b: Sequence[float]) -> Estimate:
   ratio = float(np.mean(a) / np.mean(b))
   if min(len(a), len(b)) < 2 or not varies(a, b):
     return Estimate(ratio)
-  squared, freedom = error(np.divide(a, np.mean(a)), np.divide(b, np.mean(b)))
+  squared, freedom = error(*([x / float(np.mean(values)) for x in values] for values in (a, b)))
   reach = math.exp(float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * math.sqrt(squared))
   return Estimate(ratio, ratio / reach, ratio * reach)
