@@ -92,8 +92,8 @@ def memory(group: Group, cell: Cell, real: float, spread: float) -> str:
     return ""
   return (
     f"Of the samples of {group.name} a share of {bracket(cell.estimate)} is nearer to a training image than "
-    f"to a held-out one, of held-out real images {short(real)}: a hint at copies"
-    + ("." if math.isfinite(spread) else ", though by one draw of images to compare with.")
+    f"to a held-out one, of held-out real images {short(real)}: copies raise this share, and blur does too"
+    + ("." if math.isfinite(spread) else "; it was measured beside one draw of real images.")
   )
 
 
@@ -129,12 +129,13 @@ def certainty(scored: list[Gap]) -> str:
   if not tested:
     return "With one seed for each there is no telling a gap between methods from a gap between two runs."
   same = sum(not math.isfinite(gap.p) and bool(gap.wins) for gap in scored)
-  decided = word(sum(gap.clear for gap in tested))
+  clear = sum(gap.clear for gap in tested)
+  decided = f"{word(clear) if clear else 'none'} differ{'s' if clear < 2 else ''}"
   left = f" {word(same).capitalize()} more cannot be tested: no seed differs from another."
   return (
-    f"Of {count(len(tested), 'number')} that can be tested, {decided} differ by more than chance between "
-    f"seeds does and by more than {TRIFLE:.0%} of the distance from the best value (Welch's t, p below {SURE:g} "
-    "after Holm's correction for all tests of this data set)." + left * bool(same)
+    f"Of {count(len(tested), 'number')} that can be tested, {decided} by more than chance between seeds does "
+    f"and by more than {TRIFLE:.0%} of the distance from the best value (Welch's t, p below {SURE:g} after "
+    f"Holm's correction for all tests of this data set).{left * bool(same)}"
   )
 
 

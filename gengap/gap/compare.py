@@ -236,5 +236,5 @@ def swings(group: Group) -> Cell:
     seen = ([x for name, x in e.items() if name.endswith("/oscillation")] for e in reversed(record.log))
     if last := next(filter(None, ([x for x in line if math.isfinite(x)] for line in seen)), None):
       values[seed] = max(last)
-  missing = "" if len(values) == len(group.records) else "the log has no oscillation of a loss"
+  missing = "" if len(values) == len(group.records) else "no swing of a loss is kept of it"
   return Cell(values, missing, 0)

@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -29,6 +30,21 @@ THROUGH = {
 }
 
 
+SHORTER = (  # what tags of SVG files of figures spend most on
+  (r"(\d\d\.\d)\d+", r"\1"),
+  (r"(\.\d\d)\d+", r"\1"),
+  (r" font-family: [^;\"]*;?", ""),
+  (r' transform="rotate\(-?0 [^)]*\)"', ""),
+  (
+    r' id="(?:text|line2d|[xy]tick|patch|PathCollection|LineCollection|matplotlib|axes|legend|figure)[^"]*"',
+    "",
+  ),
+  (r'(<use .*?) style="stroke: #000000; stroke-width: 0.[68]"', r"\1"),
+  (r"stroke-linecap: square; ?|; stroke-linecap: square", ""),
+)
+FONT = "text{font-family:'DejaVu Sans',sans-serif}"
+
+
 class Drawn(NamedTuple):
   """A figure and what it shows, for those who do not see it."""
 
@@ -37,10 +53,24 @@ class Drawn(NamedTuple):
 
 
 def svg(figure: Figure) -> bytes:
-  """Returns a figure as an SVG file, the same for the same figure."""
+  """Returns a figure as a small SVG file, the same for the same figure."""
   with matplotlib.rc_context({"svg.hashsalt": "gengap", "svg.fonttype": "none"}):
     figure.savefig(file := io.BytesIO(), format="svg", metadata={"Date": None})
-  return file.getvalue()
+  text = re.sub(r"(?s)<metadata>.*?</metadata>", "", file.getvalue().decode())
+  text = re.sub(r"<[^>]*>", shortened, text).replace(
+    '<style type="text/css">', f'<style type="text/css">{FONT}'
+  )
+  text = re.sub(r"<g>\s*(<text[^>]*>[^<]*</text>|<path[^>]*/>|<use[^>]*/>)\s*</g>", r"\1", text)
+  lines = (line.strip() for line in text.splitlines())
+  return "".join(line + ("" if line.endswith(">") else " ") for line in lines).encode()
+
+
+def shortened(tag: re.Match[str]) -> str:
+  """Returns a tag of an SVG file without what does not show."""
+  text = tag[0]
+  for found, shorter in SHORTER:
+    text = re.sub(found, shorter, text)
+  return text
 
 
 def sheet(width: float, height: float, number: int, columns: int) -> tuple[Figure, list[Axes]]:
@@ -150,7 +180,10 @@ def panels(comparison: Comparison, view: View) -> Iterator[Drawn]:
     if math.isfinite(real):
       plot.axvline(real, color="black", linestyle=":", linewidth=1)
     names = [label(group.name) for group in comparison.groups]
-    plot.set_yticks(range(len(names)), names if i % 3 == 0 else [""] * len(names), fontsize=8)
+    if i % 3 == 0:
+      plot.set_yticks(range(len(names)), names, fontsize=8)
+    else:
+      plot.set_yticks([])
     plot.set_ylim(len(comparison.groups) - 0.5, -0.5)
     plot.xaxis.set_major_locator(MaxNLocator(4))
     plot.xaxis.set_major_formatter(lambda x, _: f"{x:.4g}")
@@ -204,7 +237,7 @@ def curves(comparison: Comparison) -> Iterator[Drawn]:
     plot.set_xlabel(budget, fontsize=9)
     plot.set_ylabel(THROUGH[name], fontsize=9)
     log_scale(plot, "log")
-    legend(plot)
+  legend(plots[0])
   titles = answers.listed([THROUGH[name] for name in dict.fromkeys(name for name, _ in measured)])
   yield Drawn(figure, f"{titles} through training, every method of {comparison.title}")
 

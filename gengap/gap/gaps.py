@@ -22,6 +22,7 @@ class Gap(NamedTuple):
   b: Cell
   real: float
   far: tuple[float, float]  # mean distance of a and of b from the best value
+  alone: bool  # whether each method has but one run
   test: Welch  # of those distances, a's less b's
   p: float  # corrected by Holm over all axes of the data set; NaN: not tested
 
@@ -41,8 +42,7 @@ class Gap(NamedTuple):
   @property
   def clear(self) -> bool:
     """Whether the corrected test decides who wins; of methods with one run each, whether anyone does."""
-    alone = len(self.a.values) == len(self.b.values) == 1
-    return bool(self.wins) and (alone or self.p < SURE)
+    return bool(self.wins) and (self.alone or self.p < SURE)
 
 
 def gaps(comparison: Comparison, a: Group, b: Group, view: View) -> list[Gap]:
@@ -54,18 +54,19 @@ def gaps(comparison: Comparison, a: Group, b: Group, view: View) -> list[Gap]:
     if not one.values or not two.values:
       continue
     real = compare.floor(comparison, view, axis)
-    found.append(gap(axis, one, two, real))
+    found.append(gap(axis, one, two, real, len(a.records) == len(b.records) == 1))
   adjusted = statistics.holm([each.test.p for each in found])
   return [each._replace(p=p) for each, p in zip(found, adjusted, strict=True)]
 
 
-def gap(axis: Axis, a: Cell, b: Cell, real: float) -> Gap:
+def gap(axis: Axis, a: Cell, b: Cell, real: float, alone: bool = False) -> Gap:
   """Compares two methods on an axis; p is that of one test alone."""
   if axis.better == REAL and not math.isfinite(real):
     unknown = Welch(Estimate(math.nan), reason="real images were not measured")
-    return Gap(axis, a, b, real, (math.nan, math.nan), unknown, math.nan)
+    return Gap(axis, a, b, real, (math.nan, math.nan), alone, unknown, math.nan)
   far = [compare.badness(axis, list(cell.values.values()), real) for cell in (a, b)]
   test = statistics.welch(*far)
   most = compare.extent(axis, a, real)
   test = test._replace(difference=test.difference.within(-most, most))
-  return Gap(axis, a, b, real, (sum(far[0]) / len(far[0]), sum(far[1]) / len(far[1])), test, test.p)
+  means = sum(far[0]) / len(far[0]), sum(far[1]) / len(far[1])
+  return Gap(axis, a, b, real, means, alone, test, test.p)

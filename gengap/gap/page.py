@@ -3,6 +3,7 @@
 import importlib.resources
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -170,7 +171,7 @@ def render(
     trim_blocks=True,
     lstrip_blocks=True,
   )
-  return environment.get_template("page.html.jinja").render(
+  html = environment.get_template("page.html.jinja").render(
     parts=[part(comparison, i) for i, comparison in enumerate(comparisons)],
     claims=claims,
     made_by=made_by,
@@ -181,3 +182,4 @@ def render(
     style=(HERE / "page.css").read_text(),
     script=(HERE / "page.js").read_text(),
   )
+  return re.sub(r"\n\s+<", "\n<", html)  # a fifth of it is indentation

@@ -91,7 +91,7 @@ def store(comparisons: Iterable[Comparison]) -> str:
   """Returns the runs of a page as JSON.
 
   Returns:
-    An object: "protocols", a list; and "runs", each with the data set's and the method's name on the page, its
+    An object: "protocols", a list; and "runs", each with the names of data set and method on the page, its
     kind, seed, folder, config, run.json, seconds of training, commands, thinned curves (name -> steps,
     values) and scores: step -> axis -> [value, real images' value, index of the protocol,
     reason of a missing value, spread over draws].

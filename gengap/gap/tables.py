@@ -23,6 +23,11 @@ class Shown(NamedTuple):
   order: float | str | None = None  # None: sorted last
   note: int = 0  # of the notes below the table; 0: none
 
+  @property
+  def key(self) -> str | None:
+    """What it is sorted by, as text."""
+    return f"{self.order:.6g}" if isinstance(self.order, int | float) else self.order
+
 
 class Table(NamedTuple):
   """A table: column titles with a hint each, rows of cells whose first names the row, and notes."""
@@ -93,6 +98,7 @@ def compared(gap: Gap, a: Group, b: Group, notes: list[str]) -> list[Shown]:
   known = math.isfinite(test.difference.value)
   return [
     name(gap.axis.title),
+    name(verdict)._replace(note=0 if gap.wins or not known else noted(trifle, notes)),
     *(Shown(short(cell.estimate.value), cell.estimate.value) for cell in (gap.a, gap.b)),
     plain(gap.real, "real images have no such number, or it was not measured", notes),
     name("distance from real" if gap.axis.better == REAL else HINTS[gap.axis.better].split()[0]),
@@ -101,7 +107,6 @@ def compared(gap: Gap, a: Group, b: Group, notes: list[str]) -> list[Shown]:
     plain(test.g, test.reason, notes),
     plain(test.p, test.reason, notes),
     plain(gap.p, test.reason, notes),
-    name(verdict)._replace(note=0 if gap.wins or not known else noted(trifle, notes)),
   ]
 
 
@@ -114,6 +119,7 @@ def differences(comparison: Comparison, view: View) -> Table | None:
   body = [compared(gap, a, b, notes) for gap in gaps.gaps(comparison, a, b, view)]
   columns = (
     ("number", ""),
+    ("better", f"where p by Holm is below {SURE:g}"),
     (a.name, "mean over seeds"),
     (b.name, "mean over seeds"),
     ("real images", ""),
@@ -123,7 +129,6 @@ def differences(comparison: Comparison, view: View) -> Table | None:
     ("Hedges' g", ""),
     ("p", "Welch"),
     ("p", "Holm, over all rows"),
-    ("better", f"where p by Holm is below {SURE:g}"),
   )
   caption = f"The gap between {a.name} and {b.name}"
   return Table(caption, columns, body, notes) if body else None
