@@ -37,24 +37,16 @@ class PathParser(absl_flags.ArgumentParser):
     return str(paths.local(argument, f"--{self.name}"))
 
 
-class PathsParser(absl_flags.ListParser):
-  """Takes local paths with commas between them, or one whose name has commas."""
+class PathsParser(PathParser):
+  """Takes local paths with commas between them; a comma in the name of a path that is there is its own."""
 
-  def __init__(self, name: str):
-    super().__init__()
-    self.name = name
-
-  def parse(self, argument: str | list[str]) -> list[str]:
+  def parse(self, argument: str) -> list[str]:
     """Returns the paths.
 
     Raises:
       InputError: one is a URL.
     """
-    if isinstance(argument, list):
-      return argument
-    one = argument and paths.local(argument, f"--{self.name}").exists()
-    given = [argument] if one else super().parse(argument)
-    return [str(paths.local(path, f"--{self.name}")) for path in given if path]
+    return [super(PathsParser, self).parse(path) for path in paths.split(argument)]
 
 
 def define_path(name: str, about: str, own: absl_flags.FlagValues) -> absl_flags.FlagHolder:
@@ -63,8 +55,9 @@ def define_path(name: str, about: str, own: absl_flags.FlagValues) -> absl_flags
 
 
 def define_paths(name: str, about: str, own: absl_flags.FlagValues) -> absl_flags.FlagHolder:
-  """Adds to a command's flags one that takes several paths; [] where it is not given."""
-  return absl_flags.DEFINE(PathsParser(name), name, [], about, own, absl_flags.CsvListSerializer(","))
+  """Adds to a command's flags one that takes paths, may be repeated, and has a list of lists."""
+  serializer = absl_flags.CsvListSerializer(",")
+  return absl_flags.DEFINE_multi(PathsParser(name), serializer, name, [], about, own)
 
 
 def parse(flags: absl_flags.FlagValues, argv: Sequence[str]) -> list[str]:

@@ -74,6 +74,18 @@ def instead(scheme: str, url: str) -> str:
   return "download it, and name the copy"
 
 
+def split(value: str) -> list[str]:
+  """Returns the paths in a list; neighbours that are a path with the comma between them are one."""
+  pieces, found = value.split(","), []
+  while pieces:
+    ends = range(len(pieces), 0, -1) if not os.path.exists(os.path.expanduser(pieces[0])) else (1,)
+    joined = ((end, ",".join(pieces[:end])) for end in ends)
+    end = next((end for end, path in joined if os.path.exists(os.path.expanduser(path))), 1)
+    found.append(",".join(pieces[:end]).strip() if end == 1 else ",".join(pieces[:end]))
+    pieces = pieces[end:]
+  return list(filter(None, found))  # of a list that ends in a comma
+
+
 def from_environment(variable: str) -> pathlib.Path | None:
   """Returns the path in an environment variable; None where it is not set or empty.
 

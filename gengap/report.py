@@ -2,26 +2,29 @@
 
   python -m gengap.report --workdirs=DIR,DIR,... --out=DIR [--claims=FILE.json]
 
-A folder stands for all runs below it. Runs of one data set that differ in their seed alone are one method;
-what stands beside each other was taken by one protocol, or is refused. Reads what `gengap.main`,
-`gengap.evaluate` and `gengap.probe` wrote, and writes OUT/index.html, which needs nothing else, and
-OUT/scores.json.
+A folder stands for all runs below it. Runs of one data set that differ in their seed alone are one method.
+A column holds numbers of one protocol; what was taken by another one is a dash with its reason. A folder with
+a comma in its name is taken as it is; so is each --workdirs, which may be given several times. Reads what
+`gengap.main`, `gengap.evaluate` and `gengap.probe` wrote, and writes OUT/index.html, which needs nothing
+else; and OUT/scores.json and OUT/samples/, from which `--workdirs=OUT/scores.json` makes the page again.
 """
 
 import contextlib
 import json
 import pathlib
 from collections.abc import Iterator
-from typing import Any
 
 from gengap import cli, log, paths
 from gengap.errors import InputError
-from gengap.gap import groups, page, records
-from gengap.gap.axes import AXES
+from gengap.gap import groups, page, pictures, sources, stored
 from gengap.gap.records import Json
 
 FLAGS = cli.flags()
-WORKDIRS = cli.define_paths("workdirs", "Folders of runs, or folders with runs below them.", FLAGS)
+WORKDIRS = cli.define_paths(
+  "workdirs",
+  "Folders of runs, folders with runs below them, or scores.json of reports; with commas, or the flag again.",
+  FLAGS,
+)
 OUT = cli.define_path("out", "Folder of the page; made where missing.", FLAGS)
 CLAIMS = cli.define_path("claims", "JSON list of claims and what was measured of each.", FLAGS)
 
@@ -54,23 +57,6 @@ def claims(path: pathlib.Path) -> list[Json]:
   return found
 
 
-def scores(comparisons: list[groups.Comparison]) -> list[dict[str, Any]]:
-  """Returns every number of every run: data set, method, seed, step, axis, value, floor and protocol."""
-  named = {axis.name for axis in AXES}
-  return [
-    {"data": comparison.title, "method": group.name, "seed": seed, "step": step, "axis": name}
-    | {"value": score.value if score.value == score.value else None}
-    | {"floor": score.floor if score.floor == score.floor else None}
-    | {"protocol": json.loads(score.protocol)}
-    for comparison in comparisons
-    for group in comparison.groups
-    for seed, record in sorted(group.records.items())
-    for step, found in sorted(record.scores.items())
-    for name, score in found.items()
-    if name in named
-  ]
-
-
 @contextlib.contextmanager
 def writing(out: pathlib.Path) -> Iterator[None]:
   """Tells of a folder that cannot be written."""
@@ -86,24 +72,32 @@ def main(rest: list[str]) -> None:
   out = pathlib.Path(str(OUT.value))
   paths.check_writable(out, "--out")
   listed = claims(pathlib.Path(CLAIMS.value)) if CLAIMS.value else []
-  read = [records.read(folder) for folder in records.folders(WORKDIRS.value)]
+  read, faults = sources.gather(sources.folders(path for named in WORKDIRS.value for path in named))
   comparisons = groups.comparisons(read)
   if not any(record.scores for record in read):
     raise InputError(
       "--workdirs: none of these runs was evaluated; first, of each: python -m gengap.evaluate --workdir=DIR"
+      + "".join(f"; left out: {fault}" for fault in faults[:1])
     )
+  for fault in faults:
+    log.say(f"left out: {fault}")
   with writing(out):
     out.mkdir(parents=True, exist_ok=True)  # before the page is drawn, which takes a while
-  html = page.render(comparisons, listed, cli.command())
+  html = page.render(comparisons, listed, cli.command(), faults)
   with writing(out):
-    for name, content in (
-      ("scores.json", json.dumps(scores(comparisons), indent=1) + "\n"),
-      ("index.html", html),
-    ):
-      scratch = out / f"{name}.tmp"
-      scratch.write_bytes(content.encode("utf-8", "replace"))
-      scratch.replace(out / name)
+    for name, content in pictures.kept(comparisons):
+      write(out / name, content)
+    write(out / "scores.json", stored.store(comparisons).encode())
+    write(out / "index.html", html.encode("utf-8", "replace"))
   log.say(f"written: {out / 'index.html'} ({len(html) / 1e6:.1f} MB)")
+
+
+def write(path: pathlib.Path, content: bytes) -> None:
+  """Writes a file that is whole or not there."""
+  path.parent.mkdir(parents=True, exist_ok=True)
+  scratch = path.with_name(f"{path.name}.tmp")
+  scratch.write_bytes(content)
+  scratch.replace(path)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,9 @@ def run(folder, method="vae", seed=0, scores=None, steps=STEPS, protocol=PROTOCO
       "commands": [f"python -m gengap.evaluate --step={step}"],
       "protocol": {"images": 10},
     }
-    evaluation |= {"samples": {"protocol": protocol, "scores": seen}} | more.get("measures", {})
+    drawn = "generator output" if adversarial else "decoder means"
+    evaluation |= {"samples": {"protocol": protocol, "subject": {"drawn": drawn}, "scores": seen}}
+    evaluation |= more.get("measures", {})
     write(folder / "eval" / f"{step}.json", evaluation)
   grid = np.full((16, 16, 3), 255 * (seed % 2), np.uint8)
   (folder / "samples").mkdir()

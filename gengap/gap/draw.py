@@ -1,7 +1,8 @@
-"""The report's figures, one panel each: fidelity against coverage, every axis, curves over training."""
+"""The report's figures: fidelity against coverage, every axis, curves over training."""
 
 import io
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -11,19 +12,37 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from gengap.gap import compare
+from gengap.gap import answers, compare
 from gengap.gap.axes import AXES, HINTS, axis_of
 from gengap.gap.compare import View
 from gengap.gap.groups import Comparison, Group
 from gengap.gap.records import Record
-from gengap.probes.figure import COLOURS
+from gengap.gap.statistics import Cell
+from gengap.probes.figure import COLOURS, readable
 
 PLANES = (("recall", "precision"), ("coverage", "density"))
 MARKS = "osD^vPX<"
+NAME = 28  # characters of a method's name in a figure
+POINTS = 100  # of a line of losses
 THROUGH = {
   compare.ENERGY: "energy distance to held-out images",
-  "frechet": "Frechet distance to test images",
+  "frechet": "squared Frechet distance to test images",
 }
+
+
+SHORTER = (  # what tags of SVG files of figures spend most on
+  (r"(\d\d\.\d)\d+", r"\1"),
+  (r"(\.\d\d)\d+", r"\1"),
+  (r" font-family: [^;\"]*;?", ""),
+  (r' transform="rotate\(-?0 [^)]*\)"', ""),
+  (
+    r' id="(?:text|line2d|[xy]tick|patch|PathCollection|LineCollection|matplotlib|axes|legend|figure)[^"]*"',
+    "",
+  ),
+  (r'(<use .*?) style="stroke: #000000; stroke-width: 0.[68]"', r"\1"),
+  (r"stroke-linecap: square; ?|; stroke-linecap: square", ""),
+)
+FONT = "text{font-family:'DejaVu Sans',sans-serif}"
 
 
 class Drawn(NamedTuple):
@@ -34,19 +53,43 @@ class Drawn(NamedTuple):
 
 
 def svg(figure: Figure) -> bytes:
-  """Returns a figure as an SVG file, the same for the same figure."""
+  """Returns a figure as a small SVG file, the same for the same figure."""
   with matplotlib.rc_context({"svg.hashsalt": "gengap", "svg.fonttype": "none"}):
     figure.savefig(file := io.BytesIO(), format="svg", metadata={"Date": None})
-  return file.getvalue()
+  text = re.sub(r"(?s)<metadata>.*?</metadata>", "", file.getvalue().decode())
+  text = re.sub(r"<[^>]*>", shortened, text).replace(
+    '<style type="text/css">', f'<style type="text/css">{FONT}'
+  )
+  text = re.sub(r"<g>\s*(<text[^>]*>[^<]*</text>|<path[^>]*/>|<use[^>]*/>)\s*</g>", r"\1", text)
+  lines = (line.strip() for line in text.splitlines())
+  return "".join(line + ("" if line.endswith(">") else " ") for line in lines).encode()
 
 
-def panel(width: float, height: float) -> tuple[Figure, Axes]:
-  """Returns a figure of one plot, in inches."""
-  figure = Figure(figsize=(width, height), layout="constrained")
-  plot = figure.add_subplot()
-  plot.tick_params(which="both", labelsize=8)
-  plot.spines[["top", "right"]].set_visible(False)
-  return figure, plot
+def shortened(tag: re.Match[str]) -> str:
+  """Returns a tag of an SVG file without what does not show."""
+  text = tag[0]
+  for found, shorter in SHORTER:
+    text = re.sub(found, shorter, text)
+  return text
+
+
+def sheet(width: float, height: float, number: int, columns: int) -> tuple[Figure, list[Axes]]:
+  """Returns a figure of plots in rows, each of a width and height in inches."""
+  rows = -(-number // columns)
+  columns = min(columns, number)
+  figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+  plots = list(figure.subplots(rows, columns, squeeze=False).flat)
+  for plot in plots[number:]:
+    plot.remove()
+  for plot in plots[:number]:
+    plot.tick_params(which="both", labelsize=8)
+    plot.spines[["top", "right"]].set_visible(False)
+  return figure, plots[:number]
+
+
+def label(name: str) -> str:
+  """Returns a method's name as a figure shows it."""
+  return readable(name, NAME)
 
 
 def log_scale(plot: Axes, scale: str, **settings: Any) -> None:
@@ -82,59 +125,83 @@ def legend(plot: Axes) -> None:
 
 def planes(comparison: Comparison, view: View) -> Iterator[Drawn]:
   """Draws fidelity against coverage: a small mark a run, a large one their mean with its intervals."""
+  shown = []
   for across, up in PLANES:
-    rows = [compare.row(comparison, view, axis_of(name)) for name in (across, up)]
-    figure, plot = panel(4.6, 4.2)
+    x, y = (compare.row(comparison, view, axis_of(name)) for name in (across, up))
+    if any(set(x[name].values) & set(y[name].values) for name in x):
+      shown.append((across, up, x, y))
+  if not shown:
+    return
+  figure, plots = sheet(4.6, 4.2, len(shown), 2)
+  for plot, (across, up, xs, ys) in zip(plots, shown, strict=True):
     for name, style in styles(comparison).items():
-      x, y = (row[name] for row in rows)
+      x, y = xs[name], ys[name]
       if seeds := sorted(set(x.values) & set(y.values)):
         plot.scatter(
           [x.values[s] for s in seeds], [y.values[s] for s in seeds], s=14, alpha=0.5, lw=0, **style
         )
-        bars = [np.nan_to_num(cell.estimate.high - cell.estimate.value) for cell in (x, y)]
         mean = x.estimate.value, y.estimate.value
-        plot.errorbar(*mean, xerr=bars[0], yerr=bars[1], ms=8, lw=1, ls="", label=name, **style)
-    if plot.get_legend_handles_labels()[1]:
-      real = [compare.floor(comparison, view, axis_of(name)) for name in (across, up)]
+        plot.errorbar(*mean, xerr=bars(x), yerr=bars(y), ms=8, lw=1, ls="", label=label(name), **style)
+    plot.set_xlim(0, 1.08 * plot.dataLim.x1)
+    plot.set_ylim(0, 1.08 * plot.dataLim.y1)
+    real = [compare.floor(comparison, view, axis_of(name)) for name in (across, up)]
+    if all(map(math.isfinite, real)):
       plot.plot(*real, "*", color="black", ms=11, label="real images")
-      plot.set_xlabel(f"{across} (is everything there?)", fontsize=9)
-      plot.set_ylabel(f"{up} (do samples look real?)", fontsize=9)
-      plot.set_xlim(0, 1.08 * plot.dataLim.x1)
-      plot.set_ylim(0, 1.08 * plot.dataLim.y1)
-      legend(plot)
-      yield Drawn(figure, f"{up} against {across}, every method of {comparison.title}")
+      plot.set_xlim(0, max(plot.get_xlim()[1], 1.08 * real[0]))
+      plot.set_ylim(0, max(plot.get_ylim()[1], 1.08 * real[1]))
+    plot.set_xlabel(f"{across} (is everything there?)", fontsize=9)
+    plot.set_ylabel(f"{up} (do samples look real?)", fontsize=9)
+    legend(plot)
+  pairs = answers.listed([f"{up} against {across}" for across, up, *_ in shown])
+  yield Drawn(figure, f"{pairs}, every method of {comparison.title}")
+
+
+def bars(cell: Cell) -> list[list[float]] | None:
+  """Returns how far an interval reaches to both sides of its mean; None where there is none."""
+  mean = cell.estimate
+  return [[mean.value - mean.low], [mean.high - mean.value]] if math.isfinite(mean.low) else None
 
 
 def panels(comparison: Comparison, view: View) -> Iterator[Drawn]:
   """Draws every axis that is measured: a mark a method with its interval, small marks its runs."""
-  for axis in AXES:
-    row = compare.row(comparison, view, axis)
-    if not any(cell.values for cell in row.values()):
-      continue
-    figure, plot = panel(3.2, 0.9 + 0.25 * len(comparison.groups))
-    for i, (name, style) in enumerate(styles(comparison).items()):
-      values, mean = list(row[name].values.values()), row[name].estimate
-      plot.scatter(values, [i] * len(values), s=10, alpha=0.4, lw=0, **style)
+  rows = {axis: compare.row(comparison, view, axis) for axis in AXES}
+  measured = [axis for axis in AXES if any(cell.values for cell in rows[axis].values())]
+  if not measured:
+    return
+  figure, plots = sheet(3.2, 0.9 + 0.22 * len(comparison.groups), len(measured), 3)
+  for i, (plot, axis) in enumerate(zip(plots, measured, strict=True)):
+    for at, (name, style) in enumerate(styles(comparison).items()):
+      cell = rows[axis][name]
+      values = list(cell.values.values())
+      plot.scatter(values, [at] * len(values), s=10, alpha=0.4, lw=0, **style)
       if values:
-        bars = [[mean.value - mean.low], [mean.high - mean.value]] if math.isfinite(mean.low) else None
-        plot.errorbar(mean.value, i, xerr=bars, ms=6, lw=1.2, **style)
+        plot.errorbar(cell.estimate.value, at, xerr=bars(cell), ms=6, lw=1.2, **style)
     real = compare.floor(comparison, view, axis)
     if math.isfinite(real):
       plot.axvline(real, color="black", linestyle=":", linewidth=1)
-    plot.set_yticks(range(len(comparison.groups)), [group.name for group in comparison.groups], fontsize=8)
+    names = [label(group.name) for group in comparison.groups]
+    if i % 3 == 0:
+      plot.set_yticks(range(len(names)), names, fontsize=8)
+    else:
+      plot.set_yticks([])
     plot.set_ylim(len(comparison.groups) - 0.5, -0.5)
     plot.xaxis.set_major_locator(MaxNLocator(4))
     plot.xaxis.set_major_formatter(lambda x, _: f"{x:.4g}")
-    plot.set_title(axis.title, fontsize=9, loc="left")
+    plot.set_title(readable(axis.title), fontsize=9, loc="left")
     plot.set_xlabel(HINTS[axis.better], fontsize=7, color="dimgray")
-    yield Drawn(figure, f"{axis.title} of every method of {comparison.title}")
+  yield Drawn(figure, f"Every number of every method of {comparison.title}, with intervals")
 
 
-def line(plot: Axes, group: Group, x: Callable[[Record, int], float], y: str, style: dict[str, Any]) -> None:
-  """Draws a number through training: a thin line a run, a thick one their mean where all are as long."""
+def line(
+  plot: Axes, group: Group, x: Callable[[Record, int], float], y: str, protocol: str, style: dict[str, Any]
+) -> bool:
+  """Draws a number through training: a thin line a run, a thick one their mean where all are as long.
+
+  Returns whether there was anything to draw.
+  """
   curves = []
   for record in group.records.values():
-    points = [(x(record, step), value) for step, value in record.curve(y)]
+    points = [(x(record, step), value) for step, value in record.curve(y, protocol)]
     if points := [point for point in points if math.isfinite(point[0])]:
       curves.append(points)
       plot.plot(*np.array(curves[-1]).T, color=style["color"], linewidth=0.7, alpha=0.5)
@@ -142,7 +209,8 @@ def line(plot: Axes, group: Group, x: Callable[[Record, int], float], y: str, st
     alike = all([at for at, _ in curve] == [at for at, _ in curves[0]] for curve in curves)
     mean = np.mean(curves, 0) if alike else np.array(curves[0])
     every = max(1, len(mean) // 6)
-    plot.plot(*mean.T, lw=1.8 if alike else 0.7, markevery=every, ms=5, label=group.name, **style)
+    plot.plot(*mean.T, lw=1.8 if alike else 0.7, markevery=every, ms=5, label=label(group.name), **style)
+  return bool(curves)
 
 
 def curves(comparison: Comparison) -> Iterator[Drawn]:
@@ -152,35 +220,47 @@ def curves(comparison: Comparison) -> Iterator[Drawn]:
     "operations of training": lambda record, step: record.flops(step),
   }
   records = [record for group in comparison.groups for record in group.records.values()]
-  for name, title in THROUGH.items():
-    if not any(len(record.curve(name)) > 1 for record in records):
-      continue
-    for budget, x in budgets.items():
-      figure, plot = panel(4.6, 3.6)
-      for group in comparison.groups:
-        line(plot, group, x, name, styles(comparison)[group.name])
-      if not plot.lines:
-        continue
-      plot.set_xlabel(budget, fontsize=9)
-      plot.set_ylabel(title, fontsize=9)
-      log_scale(plot, "log")
-      legend(plot)
-      yield Drawn(figure, f"{title} through training, by {budget}, every method of {comparison.title}")
+  counted = any(math.isfinite(record.flops(1)) for record in records)
+  measured = [
+    (name, budget)
+    for name in THROUGH
+    if any(len(record.curve(name)) > 1 for record in records)
+    for budget in list(budgets)[: 1 + counted]
+  ]
+  if not measured:
+    return
+  figure, plots = sheet(4.6, 3.6, len(measured), 2)
+  for plot, (name, budget) in zip(plots, measured, strict=True):
+    protocol = compare.through(comparison, name)
+    for group in comparison.groups:
+      line(plot, group, budgets[budget], name, protocol, styles(comparison)[group.name])
+    plot.set_xlabel(budget, fontsize=9)
+    plot.set_ylabel(THROUGH[name], fontsize=9)
+    log_scale(plot, "log")
+  legend(plots[0])
+  titles = answers.listed([THROUGH[name] for name in dict.fromkeys(name for name, _ in measured)])
+  yield Drawn(figure, f"{titles} through training, every method of {comparison.title}")
 
 
 def losses(comparison: Comparison) -> Iterator[Drawn]:
   """Draws the losses of every player through training, a panel a method, a line a run."""
+  shown = []
   for group in comparison.groups:
-    record = group.first
-    players = [name for name in dict.fromkeys(k for e in record.log for k in e) if name.endswith("/loss")]
-    figure, plot = panel(3.2, 2.6)
-    for i, name in enumerate(name for name in players if not name.startswith("valid/")):
-      for run in group.records.values():
-        label = name.removesuffix("/loss") if run is record else None
-        plot.plot(*np.array(run.curve(name)).T, color=COLOURS(i % 10), linewidth=0.7, alpha=0.7, label=label)
-    if players:
-      log_scale(plot, "symlog", linthresh=1)
-      plot.set_xlabel("generator updates", fontsize=8)
-      plot.set_ylabel(f"losses of {group.name}", fontsize=8)
-      legend(plot)
-      yield Drawn(figure, f"Losses of {group.name} on {comparison.title} through training")
+    names = dict.fromkeys(k for record in group.records.values() for e in record.log for k in e)
+    players = [name for name in names if name.endswith("/loss") and not name.startswith("valid/")]
+    if players := [name for name in players if any(r.curve(name) for r in group.records.values())]:
+      shown.append((group, players))
+  if not shown:
+    return
+  figure, plots = sheet(3.2, 2.6, len(shown), 3)
+  for plot, (group, players) in zip(plots, shown, strict=True):
+    for i, name in enumerate(players):
+      style = {"color": COLOURS(i % 10), "linewidth": 0.7, "alpha": 0.7}
+      for run in filter(None, (record.curve(name) for record in group.records.values())):
+        plot.plot(*np.array(run[:: 1 + len(run) // POINTS]).T, **style)
+      plot.plot([], [], label=readable(name.removesuffix("/loss"), NAME), **style)
+    log_scale(plot, "symlog", linthresh=1)
+    plot.set_xlabel("generator updates", fontsize=8)
+    plot.set_ylabel(f"losses of {label(group.name)}", fontsize=8)
+    legend(plot)
+  yield Drawn(figure, f"Losses of every method on {comparison.title} through training")

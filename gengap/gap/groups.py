@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from gengap.config import flatten
 from gengap.errors import InputError
-from gengap.gap.axes import AXES
 from gengap.gap.records import Record
 
 DATA = ("dataset", "image_size", "channels", "dataset_args", "validation_share")  # what must be alike
@@ -48,6 +47,12 @@ class Group(NamedTuple):
     """VAE, GAN, both or autoencoder."""
     made = self.first.made
     return KINDS[bool(made.get("adversarial")), bool(made.get("variational"))]
+
+  @property
+  def drawn(self) -> str:
+    """How samples were drawn, as their evaluations say."""
+    said = dict.fromkeys(record.drawn for record in self.records.values() if record.drawn)
+    return " or ".join(said) or "not recorded how they are drawn"
 
 
 class Comparison(NamedTuple):
@@ -103,7 +108,7 @@ def comparisons(records: Iterable[Record]) -> list[Comparison]:
   """Sorts runs by data set and method.
 
   Raises:
-    InputError: two are of one method and seed, none makes or encodes images, or their protocols differ.
+    InputError: two are of one method and seed, or none makes or encodes images.
   """
   useful = [r for r in records if r.made.get("generates") or r.made.get("encodes")]
   if not useful:
@@ -132,31 +137,15 @@ def comparisons(records: Iterable[Record]) -> list[Comparison]:
     groups = [Group(n, seeds, text) for (n, text), seeds in zip(called, by_method.values(), strict=True)]
     order = {"VAE": 0, "autoencoder": 1, "VAE and GAN": 2, "GAN": 3}
     groups.sort(key=lambda group: (order[group.kind], group.name))
-    check_protocols(groups)
     found.append(Comparison(name, tuple(groups)))
   return found
 
 
-def check_protocols(groups: Sequence[Group]) -> None:
-  """Raises InputError where numbers of one axis were taken by different protocols."""
-  for axis in AXES:
-    seen: dict[str, Record] = {}
-    for record in (r for group in groups for r in group.records.values()):
-      for scores in record.scores.values():
-        if axis.name in scores and axis.refuses:
-          seen.setdefault(scores[axis.name].protocol, record)
-    if len(seen) > 1:
-      (one, a), (two, b) = list(seen.items())[:2]
-      raise InputError(
-        f"{axis.name} of {a.workdir} and of {b.workdir} was taken by different protocols "
-        f"({differing(one, two)}); evaluate and probe all runs of a data set alike"
-      )
-
-
-def differing(one: str, two: str) -> str:
-  """Names the first field in which two protocols differ."""
-  a, b = (flatten(json.loads(protocol) or {}, "protocol") for protocol in (one, two))
+def differing(own: str, other: str) -> str:
+  """Names the first field in which a protocol differs from another one, as text."""
+  a, b = (flatten(json.loads(protocol) or {}, "protocol") for protocol in (own, other))
   for name in sorted(a.keys() | b.keys()):
     if a.get(name) != b.get(name):
-      return f"{name.removeprefix('protocol.')} is {a.get(name)!r} and {b.get(name)!r}"
+      one, two = (str(each.get(name))[:LONGEST] for each in (a, b))
+      return f"{name.removeprefix('protocol.')} is {one}, in this column {two}"
   return "one has none"

@@ -1,17 +1,17 @@
 """One self-contained HTML page of comparisons."""
 
-import base64
 import importlib.resources
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jinja2
-import matplotlib
 
 import gengap
-from gengap.gap import answers, compare, draw, tables
+from gengap import cli
+from gengap.gap import answers, compare, draw, gaps, pictures, tables
 from gengap.gap.axes import AXES, THEMES
 from gengap.gap.compare import View
 from gengap.gap.draw import Drawn
@@ -40,41 +40,42 @@ class Part(NamedTuple):
   panels: list[Picture]
   tables: list[Table]
   scores: list[tuple[str, list[Table]]]  # of each way of comparing
+  uncounted: str  # methods without which operations cannot be equal
   samples: list[Picture]
+  missing: list[str]  # why there are no more of them
   curves: list[Picture]
   losses: list[Picture]
   budgets: Table
+  drawn: list[str]
   protocols: list[tuple[str, str]]
   commands: list[tuple[str, list[str]]]
 
 
-def embed(data: bytes, kind: str) -> str:
-  """Returns a picture as a data URI."""
-  return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
-
-
-def pictures(drawn: Iterable[Drawn]) -> list[Picture]:
+def figures(drawn: Iterable[Drawn]) -> list[Picture]:
   """Returns figures for the page."""
-  with matplotlib.rc_context({"text.parse_math": False}):  # names are text, dollars and all
-    return [Picture(embed(draw.svg(figure), "svg+xml"), alt) for figure, alt in drawn]
+  return [Picture(pictures.uri(draw.svg(figure), "svg+xml"), alt) for figure, alt in drawn]
 
 
-def grids(comparison: Comparison) -> list[Picture]:
-  """Returns the last sample grid of every method's first run, beside real images."""
-  found = []
+def grids(comparison: Comparison) -> tuple[list[Picture], list[str]]:
+  """Returns the grids of samples, and why others are not there."""
+  found, missing = [], []
+  for grid in pictures.grids(comparison):
+    try:
+      source = pictures.uri(pictures.small(grid), "webp")
+      found.append(Picture(source, f"Grid of {grid.title}: {grid.caption}", grid.caption))
+    except (OSError, ValueError) as error:
+      missing.append(f"{grid.path} cannot be shown ({cli.one_line(error)[:120]}).")
+  if names := pictures.without(comparison):
+    missing.append(f"No grids of samples were kept of {answers.listed(names)}.")
+  return found, missing
+
+
+def drawn(comparison: Comparison) -> list[str]:
+  """Returns how the samples of each method were drawn, a string a way."""
+  by: dict[str, list[str]] = {}
   for group in comparison.groups:
-    record = group.first
-    pictures = {int(p.stem): p for p in record.workdir.glob("samples/*.png") if p.stem.isdigit()}
-    if pictures:
-      step = max(pictures)
-      seed, latent = record.config["seed"], record.config.get("method_args", {}).get("latent_dim")
-      detail = f"step {step:,}, seed {seed}" + (f", {latent} latents" if latent else "")
-      source = embed(pictures[step].read_bytes(), "png")
-      found.append(Picture(source, f"Grid of samples of {group.name} at {detail}", f"{group.name}: {detail}"))
-  real = comparison.groups[0].first.workdir / "samples" / "real.png"
-  if real.exists():
-    found.append(Picture(embed(real.read_bytes(), "png"), "Grid of real images", "real images"))
-  return found
+    by.setdefault(answers.manner(group), []).append(group.name)
+  return [f"{answers.listed(names)}: {how}." for how, names in by.items()]
 
 
 def protocols(comparison: Comparison) -> list[tuple[str, str]]:
@@ -131,30 +132,37 @@ def part(comparison: Comparison, index: int) -> Part:
   for name, seen in views(comparison):
     found = (tables.scores(comparison, seen, axes, theme) for theme, axes in themed)
     scores.append((f"{name[0].upper()}{name[1:]}", [table for table in found if table]))
+  samples, missing = grids(comparison)
   return Part(
-    f"data-{index}",
-    comparison.title,
-    answers.sentences(comparison),
-    pictures(draw.planes(comparison, view)),
-    pictures(draw.panels(comparison, view)),
-    [table for table in (tables.differences(comparison, told), tables.stability(comparison)) if table],
-    scores,
-    grids(comparison),
-    pictures(draw.curves(comparison)),
-    pictures(draw.losses(comparison)),
-    tables.budgets(comparison),
-    protocols(comparison),
-    commands(comparison),
+    anchor=f"data-{index}",
+    title=comparison.title,
+    answer=answers.sentences(comparison),
+    planes=figures(draw.planes(comparison, view)),
+    panels=figures(draw.panels(comparison, view)),
+    tables=[table for table in (tables.differences(comparison, told), tables.stability(comparison)) if table],
+    scores=scores,
+    uncounted=answers.listed(compare.uncounted(comparison.groups)),
+    samples=samples,
+    missing=missing,
+    curves=figures(draw.curves(comparison)),
+    losses=figures(draw.losses(comparison)),
+    budgets=tables.budgets(comparison),
+    drawn=drawn(comparison),
+    protocols=protocols(comparison),
+    commands=commands(comparison),
   )
 
 
-def render(comparisons: Sequence[Comparison], claims: Sequence[Json], made_by: str) -> str:
+def render(
+  comparisons: Sequence[Comparison], claims: Sequence[Json], made_by: str, faults: Sequence[str] = ()
+) -> str:
   """Returns the page.
 
   Args:
     comparisons: a data set each.
     claims: rows of the table of claims: id, claim, measured, n, budget, verdict, where.
     made_by: the command that makes it.
+    faults: why runs, or files of theirs, are left out.
   """
   environment = jinja2.Environment(
     loader=jinja2.FunctionLoader(lambda name: (HERE / name).read_text()),
@@ -163,11 +171,15 @@ def render(comparisons: Sequence[Comparison], claims: Sequence[Json], made_by: s
     trim_blocks=True,
     lstrip_blocks=True,
   )
-  return environment.get_template("page.html.jinja").render(
+  html = environment.get_template("page.html.jinja").render(
     parts=[part(comparison, i) for i, comparison in enumerate(comparisons)],
     claims=claims,
     made_by=made_by,
+    faults=faults,
+    trifle=f"{gaps.TRIFLE:.0%}",
+    sure=gaps.SURE,
     version=gengap.__version__,
     style=(HERE / "page.css").read_text(),
     script=(HERE / "page.js").read_text(),
   )
+  return re.sub(r"\n\s+<", "\n<", html)  # a fifth of it is indentation

@@ -4,13 +4,16 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gengap.gap import answers, compare
-from gengap.gap.answers import short
-from gengap.gap.axes import HINTS, Axis
+from gengap.gap import compare, gaps
+from gengap.gap.answers import bracket, short
+from gengap.gap.axes import HINTS, REAL, Axis, hint
 from gengap.gap.compare import View
-from gengap.gap.groups import Comparison
-from gengap.gap.seeds import Cell
+from gengap.gap.gaps import SURE, TRIFLE, Gap
+from gengap.gap.groups import Comparison, Group
+from gengap.gap.statistics import Cell
 from gengap.probes.dynamics import COLLAPSED
+
+DASH = "\u2013"
 
 
 class Shown(NamedTuple):
@@ -19,6 +22,11 @@ class Shown(NamedTuple):
   text: str
   order: float | str | None = None  # None: sorted last
   note: int = 0  # of the notes below the table; 0: none
+
+  @property
+  def key(self) -> str | None:
+    """What it is sorted by, as text."""
+    return f"{self.order:.6g}" if isinstance(self.order, int | float) else self.order
 
 
 class Table(NamedTuple):
@@ -30,24 +38,33 @@ class Table(NamedTuple):
   notes: list[str]
 
 
+def noted(reason: str, notes: list[str]) -> int:
+  """Returns the number of a note, which is added where it is new; 0 for none."""
+  if reason and reason not in notes:
+    notes.append(reason)
+  return notes.index(reason) + 1 if reason else 0
+
+
+def name(text: str) -> Shown:
+  """Shows text, sorted by itself."""
+  return Shown(text, text)
+
+
 def number(cell: Cell, notes: list[str]) -> Shown:
-  """Shows a mean, its interval and the number of seeds; a dash with a note where there is none."""
-  note = 0
-  if cell.reason:
-    if cell.reason not in notes:
-      notes.append(cell.reason)
-    note = notes.index(cell.reason) + 1
+  """Shows a mean and its interval over seeds; what seeds without a number lack is a note."""
+  note = noted(cell.reason, notes)
   if not cell.values:
-    return Shown("\u2013", None, note)
-  mean = cell.estimate
-  interval = f" [{short(mean.low)}, {short(mean.high)}]" if math.isfinite(mean.low) else ""
-  return Shown(f"{short(mean.value)}{interval}", mean.value, note)
+    return Shown(DASH, None, note)
+  mean, n = cell.estimate, len(cell.values)
+  same = f" (equal in all {n})" if n > 1 and not math.isfinite(mean.low) else ""
+  return Shown(f"{bracket(mean)}{same}", mean.value, note)
 
 
-def plain(value: float | None) -> Shown:
-  """Shows a number that has no interval."""
-  known = value is not None and math.isfinite(value)
-  return Shown(short(value), value) if known and value is not None else Shown("\u2013")
+def plain(value: float | None, missing: str, notes: list[str]) -> Shown:
+  """Shows a number that has no interval; a dash with a note where it is missing."""
+  if value is not None and math.isfinite(value):
+    return Shown(short(value), value)
+  return Shown(DASH, None, noted(missing, notes))
 
 
 def scores(comparison: Comparison, view: View, axes: Sequence[Axis], caption: str) -> Table | None:
@@ -58,15 +75,39 @@ def scores(comparison: Comparison, view: View, axes: Sequence[Axis], caption: st
     return None
   notes: list[str] = []
   body = [
-    [Shown(group.name, group.name), Shown(str(len(group.records)), len(group.records))]
+    [name(group.name), Shown(str(len(group.records)), len(group.records))]
     + [number(rows[axis][group.name], notes) for axis in measured]
     for group in comparison.groups
   ]
   real = [compare.floor(comparison, view, axis) for axis in measured]
   if any(map(math.isfinite, real)):
-    body.append([Shown("real images"), Shown("")] + [plain(x) for x in real])
-  columns = [("method", ""), ("seeds", "")] + [(axis.title, HINTS[axis.better]) for axis in measured]
+    missing = "real images have no such number, or it was not measured"
+    body.append([name("real images"), Shown("")] + [plain(x, missing, notes) for x in real])
+  columns = [("method", ""), ("seeds", "")] + [(axis.title, hint(axis)) for axis in measured]
   return Table(caption, tuple(columns), body, notes)
+
+
+def compared(gap: Gap, a: Group, b: Group, notes: list[str]) -> list[Shown]:
+  """Returns the cells of the gap between two methods on one axis."""
+  test, better = gap.test, {1: a.name, -1: b.name, 0: DASH}[gap.wins]
+  if math.isfinite(gap.p):
+    verdict = better if gap.clear or not gap.wins else "undecided"
+  else:
+    verdict = f"{better} (not tested)" if gap.wins else DASH
+  trifle = f"differ by less than {TRIFLE:.0%} of the distance from the best value"
+  known = math.isfinite(test.difference.value)
+  return [
+    name(gap.axis.title),
+    name(verdict)._replace(note=0 if gap.wins or not known else noted(trifle, notes)),
+    *(Shown(short(cell.estimate.value), cell.estimate.value) for cell in (gap.a, gap.b)),
+    plain(gap.real, "real images have no such number, or it was not measured", notes),
+    name("distance from real" if gap.axis.better == REAL else HINTS[gap.axis.better].split()[0]),
+    Shown(bracket(test.difference), test.difference.value) if known else plain(None, test.reason, notes),
+    Shown(f"{gap.share:.0%}", gap.share) if known else plain(None, test.reason, notes),
+    plain(test.g, test.reason, notes),
+    plain(test.p, test.reason, notes),
+    plain(gap.p, test.reason, notes),
+  ]
 
 
 def differences(comparison: Comparison, view: View) -> Table | None:
@@ -74,27 +115,23 @@ def differences(comparison: Comparison, view: View) -> Table | None:
   if not (pair := compare.rivals(comparison)):
     return None
   a, b = pair
-  body = []
-  for gap in answers.gaps(comparison, a, b, view):
-    less = gap.less
-    interval = f" [{short(less.mean.low)}, {short(less.mean.high)}]" if less.n > 1 else ""
-    better = {1: a.name, -1: b.name, 0: "\u2013"}[gap.wins]
-    verdict = (better if gap.clear else "undecided") + " (one seed)" * (less.n < 2)
-    verdict = verdict if gap.wins else "\u2013"
-    body.append(
-      [
-        Shown(gap.axis.title, gap.axis.title),
-        plain(gap.a.estimate.value),
-        plain(gap.b.estimate.value),
-        plain(gap.real),
-        Shown(f"{short(less.mean.value)}{interval}", less.mean.value),
-        plain(gap.worse.p),
-        Shown(verdict, verdict),
-      ]
-    )
-  columns = ("number", a.name, b.name, "real images", f"{a.name} less {b.name}", "p, paired", "better")
-  caption = f"The gap between {a.name} and {b.name}, seed by seed"
-  return Table(caption, tuple((c, "") for c in columns), body, []) if body else None
+  notes: list[str] = []
+  body = [compared(gap, a, b, notes) for gap in gaps.gaps(comparison, a, b, view)]
+  columns = (
+    ("number", ""),
+    ("better", f"where p by Holm is below {SURE:g}"),
+    (a.name, "mean over seeds"),
+    (b.name, "mean over seeds"),
+    ("real images", ""),
+    ("what is tested", "the smaller of both is better, but where it says higher"),
+    (f"{a.name} less {b.name}", "of what is tested, with its 95 % interval"),
+    ("share", "of the larger distance from the best value"),
+    ("Hedges' g", ""),
+    ("p", "Welch"),
+    ("p", "Holm, over all rows"),
+  )
+  caption = f"The gap between {a.name} and {b.name}"
+  return Table(caption, columns, body, notes) if body else None
 
 
 def stability(comparison: Comparison) -> Table:
@@ -108,13 +145,8 @@ def stability(comparison: Comparison) -> Table:
     fell = number(shares, notes)
     if shares.values:
       fell = fell._replace(text=f"{sum(shares.values.values()):.0f} of {len(shares.values)}")
-    cells = [Shown(group.name, group.name), Shown(f"{done} of {len(runs)}", done / len(runs)), fell]
-    swings = {
-      seed: max(x for name, x in last.items() if name.endswith("/oscillation") and x is not None)
-      for seed, record in group.records.items()
-      if (last := next((e for e in reversed(record.log) if any("/oscillation" in k for k in e)), None))
-    }
-    body.append([*cells, number(Cell(swings), notes)])
+    cells = [name(group.name), Shown(f"{done} of {len(runs)}", done / len(runs)), fell]
+    body.append([*cells, number(compare.swings(group), notes)])
   columns = (
     ("method", ""),
     ("runs that reached their last step", ""),
@@ -124,28 +156,40 @@ def stability(comparison: Comparison) -> Table:
   return Table("Stability of training", columns, body, notes)
 
 
+def total(counts: dict[str, float], factor: float, what: str, notes: list[str]) -> Shown:
+  """Shows numbers by player, times a factor; a dash with a note where there are none."""
+  if not counts:
+    return plain(None, f"run.json has no {what}", notes)
+  return Shown(", ".join(f"{key} {short(n * factor)}" for key, n in counts.items()), sum(counts.values()))
+
+
+def mean(values: Sequence[float]) -> float:
+  """Returns the mean of numbers; NaN where one is not known."""
+  return math.nan if any(math.isnan(x) for x in values) else sum(values) / len(values)
+
+
 def budgets(comparison: Comparison) -> Table:
   """Returns what every method was given and needs, and what the letters in names stand for."""
-  body = []
+  body, notes = [], []
   lettered = any(group.differs for group in comparison.groups)
   for group in comparison.groups:
     made = group.first.made
     runs = list(group.records.values())
-    steps, seconds = (sum(x) / len(x) for x in ([r.last for r in runs], [r.seconds(r.last) for r in runs]))
-    others = {k: v * steps for k, v in made.get("updates_per_step", {}).items()}
-    devices = ", ".join(dict.fromkeys(str(r.made.get("device", "")) for r in runs))
+    steps = mean([run.last for run in runs])
+    drawn = made.get("images_per_step")
+    devices = ", ".join(dict.fromkeys(str(r.made["device"]) for r in runs if r.made.get("device")))
     body.append(
       [
-        Shown(group.name, group.name),
-        plain(steps),
-        Shown(", ".join(f"{player} {short(n)}" for player, n in others.items()), sum(others.values())),
-        plain(made.get("images_per_step", math.nan) * steps),
-        plain(group.first.flops(1) * steps),
-        plain(seconds / 60),
-        Shown(devices, devices),
-        *([Shown(group.differs, group.differs)] if lettered else []),
-        plain(sum(made.get("parameters", {}).values())),
-        plain(made.get("sampling_parameters")),
+        name(group.name),
+        Shown(short(steps), steps),
+        total(made.get("updates_per_step") or {}, steps, "updates_per_step", notes),
+        plain(drawn and drawn * steps, "run.json has no images_per_step", notes),
+        plain(mean([run.flops(run.last) for run in runs]), compare.UNCOUNTED, notes),
+        plain(mean([r.seconds(r.last) for r in runs]) / 60, "no step of it was timed in the log", notes),
+        name(devices) if devices else plain(None, "run.json has no device", notes),
+        *([name(group.differs)] if lettered else []),
+        plain(sum(made.get("parameters", {}).values()) or None, "run.json has no parameters", notes),
+        plain(made.get("sampling_parameters"), "run.json has no sampling_parameters", notes),
       ]
     )
   columns = (
@@ -160,9 +204,5 @@ def budgets(comparison: Comparison) -> Table:
     "parameters",
     "parameters from latent to image",
   )
-  return Table(
-    "What each run was given, in the mean over seeds, and what it needs",
-    tuple((c, "") for c in columns),
-    body,
-    [],
-  )
+  caption = "What each run was given, in the mean over seeds, and what it needs"
+  return Table(caption, tuple((c, "") for c in columns), body, notes)
