@@ -36,7 +36,6 @@ And of everything that makes images (`budget`):
 """
 
 import math
-import os
 import pathlib
 from collections.abc import Callable, Mapping
 
@@ -45,7 +44,7 @@ import numpy as np
 from absl import flags
 
 import gengap
-from gengap import budget, cli, diagnose, evaluations, eyes, log, processes, score
+from gengap import budget, cli, diagnose, evaluations, eyes, log, paths, processes, score
 from gengap.comparisons import METRICS as SCORES
 from gengap.data import Dataset, pixels
 from gengap.diagnose import Numbers
@@ -56,7 +55,7 @@ from gengap.run import Run, load, steps
 
 FLAGS = cli.flags()
 processes.define_flags(FLAGS)
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", flag_values=FLAGS)
+WORKDIR = cli.define_path("workdir", "Folder of the run.", FLAGS)
 STEP = flags.DEFINE_string(
   "step", "last", "Checkpoint: last, best, all that are there, or a number.", flag_values=FLAGS
 )
@@ -284,6 +283,7 @@ def main(rest: list[str]) -> None:
   check()
   workdir = str(WORKDIR.value)
   wanted, ready, failed = steps(workdir, STEP.value), None, {}
+  paths.check_writable(pathlib.Path(workdir) / "eval", "--workdir")
   for step in wanted:
     try:
       run = load(workdir, step)
@@ -293,7 +293,7 @@ def main(rest: list[str]) -> None:
       failed[f"step {step}"] = str(error)
       continue
     judge, names, images = ready = ready or prepared(run)
-    path = pathlib.Path(os.path.expanduser(workdir)) / "eval" / f"{run.step}.json"
+    path = pathlib.Path(workdir) / "eval" / f"{run.step}.json"
     missing = judge_step(run, judge, names, images, path)
     if METRICS.value or not set(names) - set(missing) - {"sampling"}:
       failed |= {f"step {step}: {name}": reason for name, reason in missing.items()}

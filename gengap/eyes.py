@@ -4,7 +4,6 @@ import contextlib
 import functools
 import hashlib
 import json
-import os
 import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
@@ -13,7 +12,7 @@ import jax
 import numpy as np
 from absl import flags
 
-from gengap import metrics, processes
+from gengap import arguments, metrics, paths, processes
 from gengap.data import Dataset, blobs, cache
 from gengap.errors import InputError
 from gengap.log import say
@@ -60,7 +59,7 @@ def pixels(images: Any) -> Any:
   return images.astype("float32") / 127.5 - 1 if images.dtype == "uint8" else images
 
 
-def inception_eye(path: str, resize: str = "clean") -> Eye:
+def inception_eye(path: str | pathlib.Path, resize: str = "clean") -> Eye:
   """Returns the Inception network of a file of weights.
 
   Raises:
@@ -165,15 +164,11 @@ def define_flags(own: flags.FlagValues) -> Sight:
     flags.DEFINE_enum(
       "features", None, KINDS, "Whose; by default Inception's of colour images.", flag_values=own
     ),
-    flags.DEFINE_string(
-      "inception", None, "File of Inception's weights; else $GENGAP_INCEPTION.", flag_values=own
-    ),
+    arguments.define_path("inception", "File of Inception's weights; else $GENGAP_INCEPTION.", own),
     flags.DEFINE_enum(
       "resize", "clean", list(PROTOCOLS), "How images are resized for Inception.", flag_values=own
     ),
-    flags.DEFINE_string(
-      "classifier", None, "Workdir of a classifier of the run's data set.", flag_values=own
-    ),
+    arguments.define_path("classifier", "Workdir of a classifier of the run's data set.", own),
   )
 
 
@@ -207,9 +202,9 @@ def kind(sight: Sight, run: Run) -> str:
   return sight.features.value or ("inception" if colour(run) else "classifier")
 
 
-def weights_file(sight: Sight) -> str:
+def weights_file(sight: Sight) -> str | pathlib.Path:
   """Returns the file of Inception's weights that a flag or the environment names; "" where none does."""
-  return sight.inception.value or os.environ.get("GENGAP_INCEPTION") or ""
+  return sight.inception.value or paths.from_environment("GENGAP_INCEPTION") or ""
 
 
 def unnamed(sight: Sight, run: Run) -> str:

@@ -269,7 +269,7 @@ def subject(run: Run, seeds: list[int]) -> Numbers:
     "step": run.step,
     "weights": "ema" if run.config.ema else "last",
     "drawn": "decoder means" if run.method.density else "generator output",
-    "labels": getattr(run, "label_frequencies", None),
+    "labels": run.label_frequencies,
     "seeds": seeds,
   }
 

@@ -55,7 +55,8 @@ def run_of(pixels):
     return pixels[np.asarray(chosen)].astype(np.float32) / 127.5 - 1
 
   method = types.SimpleNamespace(density=None)
-  return types.SimpleNamespace(step=7, sample=sample, method=method, config=types.SimpleNamespace(ema=0))
+  config = types.SimpleNamespace(ema=0)
+  return types.SimpleNamespace(step=7, sample=sample, method=method, config=config, label_frequencies=None)
 
 
 @pytest.fixture(scope="module")
