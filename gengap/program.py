@@ -65,13 +65,20 @@ def load_data(config: Config, split: str) -> data.Dataset:
   )
 
 
-def compile_program(config: Config, dataset: data.Dataset) -> Program:
+def compile_program(
+  config: Config, dataset: data.Dataset, ready: Callable[[], None] = lambda: None
+) -> Program:
   """Builds the method and compiles its training program.
+
+  Args:
+    config: of the run.
+    dataset: its training images.
+    ready: called once everything is checked, before the minutes of compiling.
 
   Raises:
     InputError: a method argument that does not suit the data.
   """
-  return compile_method(methods.build(config, spec_of(config, dataset)), config, dataset)
+  return compile_method(methods.build(config, spec_of(config, dataset)), config, dataset, ready)
 
 
 def spec_of(config: Config, dataset: data.Dataset) -> Spec:
@@ -80,8 +87,12 @@ def spec_of(config: Config, dataset: data.Dataset) -> Spec:
   return Spec(dataset.image.shape[1:], len(dataset.classes), config.dtype, tuple(counts.tolist()))
 
 
-def compile_method(method: Method, config: Config, dataset: data.Dataset) -> Program:
+def compile_method(
+  method: Method, config: Config, dataset: data.Dataset, ready: Callable[[], None] = lambda: None
+) -> Program:
   """Compiles the training program of any method, whichever the config names.
+
+  See `compile_program` for the arguments.
 
   Raises:
     InputError: the run would draw too many images.
@@ -92,6 +103,7 @@ def compile_method(method: Method, config: Config, dataset: data.Dataset) -> Pro
     raise InputError(f"config.steps is {config.steps}: the run would draw {images} images, 2^32 at most")
   example = Batch(jnp.zeros((1, *spec.shape)), jnp.zeros(1, jnp.int32))
   shapes = jax.eval_shape(functools.partial(step.init, method, config.seed, ema=config.ema), example)
+  ready()
   slots, place = devices()
   # The CPU has nothing to gain from several steps in one program: launching it is cheap, and XLA needs its
   # loops unrolled there (see step.loop), which would make the program as many times longer to compile.

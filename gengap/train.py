@@ -26,6 +26,7 @@ from gengap.method import Array, Config, Metrics, Nets, State
 from gengap.program import Program, compile_program, load_data, resume, source, start
 from gengap.validate import GRID, Validation, whole_batches
 
+COMPILING = "compiling the training program (minutes, if it is large and not yet in the cache)"
 SLOW = 10  # seconds of compiling above which they are printed
 SIGNS = ("loss", "gradient_norm")  # numbers of every turn that must be finite
 
@@ -174,9 +175,8 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
   dataset, held_out = load_data(config, "train"), load_data(config, "validation")
   whole_batches(config, held_out)
   with on_sigterm() as asked_to_stop:
-    say("compiling the training program (minutes, if it is large and not yet in the cache)")
     before = time.perf_counter()
-    program = compile_program(config, dataset)
+    program = compile_program(config, dataset, lambda: say(COMPILING))
     if (taken := time.perf_counter() - before) > SLOW:
       say(f"compiled in {taken:.0f} s")
     validation = Validation(program, config, held_out)
