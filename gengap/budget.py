@@ -18,7 +18,7 @@ import gengap
 from gengap import cli, step
 from gengap.errors import InputError
 from gengap.method import Config, Method, Nets, draw_labels
-from gengap.program import NOT_COUNTED, Program, count_flops
+from gengap.program import Program, abstract, count_flops, cpu, not_counted
 from gengap.run import Run
 
 CRITIC = "critic"  # the player that makes a method adversarial
@@ -119,17 +119,20 @@ def sampling(run: Run) -> dict[str, Any]:
   """Measures how fast a run makes images, from latents on the device to images on it.
 
   Returns:
-    images_per_second, the median of a few batches of 256; flops_per_image, as XLA counts those of the
-    compiled program, or None, and flops_reason says why; batch and device.
+    images_per_second, the median of a few batches of 256; flops_per_image, as XLA counts them before it
+    optimises, or None, and flops_reason says why; batch and device.
   """
   z = jax.random.normal(jax.random.key(0), (BATCH, run.method.latent_dim))
   label = jnp.asarray(draw_labels(np.arange(BATCH) / BATCH, run.class_counts))
   compiled = jax.jit(run.generator()).lower(run.nets, z, label).compile()
   times = seconds(lambda: compiled(run.nets, z, label), REPEATS)
-  flops = count_flops(compiled)
+  flops = None
+  if on := cpu():  # see program.count_on_cpu
+    with jax.default_device(on):
+      flops = count_flops(jax.jit(run.generator()).lower(*abstract((run.nets, z, label))))
   return {
     "images_per_second": BATCH / float(np.median(times)),
-    **counted("flops_per_image", flops and flops / BATCH, NOT_COUNTED),
+    **counted("flops_per_image", flops and flops / BATCH, not_counted()),
     "batch": BATCH,
     "device": device(),
   }

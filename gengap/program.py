@@ -17,8 +17,6 @@ from gengap.errors import InputError
 from gengap.method import AXIS, Array, Batch, Config, Method, Metrics, Spec, State, Turn
 from gengap.networks import convolution
 
-NOT_COUNTED = "XLA counts no operations of this program"
-
 
 class Program(NamedTuple):
   """A method, compiled for a data set and the devices."""
@@ -121,9 +119,9 @@ def compile_method(
   )
   lowered = build(method, steps=steps).lower(slots.aval, shapes, arrays)
   if step.unrolled():
-    flops, reason = count_flops(lowered), NOT_COUNTED
+    flops = count_flops(lowered)
   else:
-    flops, reason = count_on_cpu(method, config, shapes, dataset, len(slots))
+    flops = count_on_cpu(method, config, shapes, abstract((dataset.image, dataset.label)), len(slots))
   compiled = lowered.compile(convolution.compiler_options())
   return Program(
     method,
@@ -135,9 +133,14 @@ def compile_method(
     place,
     shapes,
     None if flops is None else flops * len(slots),
-    reason if flops is None else "",
+    not_counted() if flops is None else "",
     share,
   )
+
+
+def abstract(tree: Any) -> Any:
+  """Returns the shapes and types of a tree of arrays."""
+  return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
 
 
 def count_flops(program: jax.stages.Lowered | jax.stages.Compiled) -> float | None:
@@ -146,20 +149,33 @@ def count_flops(program: jax.stages.Lowered | jax.stages.Compiled) -> float | No
   return float(flops) if math.isfinite(flops) else None
 
 
-def count_on_cpu(
-  method: Method, config: Config, shapes: State, dataset: data.Dataset, devices: int
-) -> tuple[float | None, str]:
-  """Counts one device's floating-point operations in a step, whatever the backend; or says why it cannot.
+def cpu() -> Any | None:
+  """Returns the device for which programs are lowered to be counted; None if JAX_PLATFORMS excludes it."""
+  try:
+    return jax.local_devices(backend="cpu")[0]
+  except RuntimeError:
+    return None
 
-  JAX counts a program that is not yet compiled on its CPU backend alone, and XLA counts the body of a loop
+
+def not_counted() -> str:
+  """Returns why operations are not counted."""
+  if cpu():
+    return "XLA counts no operations of this program"
+  return f"operations are counted on JAX's CPU backend; set JAX_PLATFORMS={jax.default_backend()},cpu"
+
+
+def count_on_cpu(
+  method: Method, config: Config, shapes: State, arrays: tuple[Any, Any], devices: int
+) -> float | None:
+  """Counts one device's floating-point operations in a step, whatever the backend; None: it cannot.
+
+  JAX counts a program before it is compiled on its CPU backend alone; a program that was compiled for a GPU
+  lacks its convolutions and products, which are calls of cuDNN and cuBLAS. And XLA counts the body of a loop
   once. So the step without turns and every turn by itself, taken once, are lowered for the CPU, which takes a
   second each; nothing is compiled.
   """
-  try:
-    cpu = jax.local_devices(backend="cpu")[:1]
-  except RuntimeError:
-    return None, f"operations are counted on JAX's CPU backend; set JAX_PLATFORMS={jax.default_backend()},cpu"
-  arrays = tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (dataset.image, dataset.label))
+  if not (device := cpu()):
+    return None
   slots = jax.ShapeDtypeStruct((1,), jnp.int32)
 
   def count(*turns: Turn) -> float:
@@ -168,14 +184,14 @@ def count_on_cpu(
       seed=config.seed,
       batch_size=config.batch_size // devices,
       ema=config.ema,
-      devices=cpu,
+      devices=[device],
     )
     found = count_flops(run.lower(slots, shapes, arrays))
     return math.nan if found is None else found
 
   rest = count()
   flops = rest + sum(turn.repeats * (count(turn._replace(repeats=1)) - rest) for turn in method.turns)
-  return (flops, "") if math.isfinite(flops) else (None, NOT_COUNTED)
+  return flops if math.isfinite(flops) else None
 
 
 def devices() -> tuple[Array, jax.sharding.NamedSharding]:
