@@ -113,7 +113,7 @@ class DataSet(NamedTuple):
     if min(off) < 0 < max(off):
       raise ValueError(f"{axis} of {a} and {b} lie on both sides of the best value: use `nearer`")
     far = nearer(self.data, a, b)[axis]
-    value, low, high = far.difference
+    value, low, high = far.difference[:3]
     difference = Estimate(-value, -high, -low) if min(off) < 0 else far.difference
     return far._replace(difference=difference, expected=expected)
 

@@ -90,7 +90,7 @@ class Test(NamedTuple):
     return int(np.sign(self.difference.value)) * self.expected if p < ALPHA else 0
 
   def __str__(self) -> str:
-    value, low, high = self.difference
+    value, low, high = self.difference[:3]
     return text(value) + (f" [{text(low)}, {text(high)}]" if math.isfinite(low) else "")
 
 
