@@ -9,7 +9,6 @@ Pictures of what is not there are left as they are.
 import argparse
 import json
 import pathlib
-import shutil
 
 import jax
 import matplotlib
@@ -21,6 +20,7 @@ from matplotlib import pyplot as plt
 import gengap
 from gengap import diagnose
 from gengap.data import pixels
+from results import pictures
 from results.autoencoders import runs
 from results.trainings import numbers
 
@@ -30,7 +30,7 @@ ROW = 10  # images beside each other
 
 def save(figure, name: str) -> None:
   """Writes a figure into this folder."""
-  figure.savefig(HERE / f"{name}.png", dpi=110, bbox_inches="tight")
+  pictures.save(HERE / f"{name}.png", figure, dpi=110, bbox_inches="tight")
   plt.close(figure)
 
 
@@ -87,7 +87,7 @@ def levels(folder: pathlib.Path, scores: dict) -> None:
   axis.legend(fontsize=8)
   save(figure, "levels")
   run = gengap.load(workdir)
-  shutil.copy(workdir / "samples" / f"{run.step}.png", HERE / "hierarchical.png")
+  pictures.save(HERE / "hierarchical.png", workdir / "samples" / f"{run.step}.png")
 
 
 def sharpness(folder: pathlib.Path, scores: dict) -> None:

@@ -1,7 +1,7 @@
 """Draws the curves of a run: every number of metrics.jsonl that is named, training beside held-out.
 
 pip install matplotlib
-python results/foundation/curves.py --workdir=DIR --out=FILE.png NAME [NAME ...]
+python -m results.foundation.curves --workdir=DIR --out=FILE.png NAME [NAME ...]
 """
 
 import argparse
@@ -12,6 +12,8 @@ import matplotlib
 
 matplotlib.use("agg")
 from matplotlib import pyplot as plt
+
+from results import pictures
 
 
 def series(lines: list[dict], name: str) -> tuple[list[int], list[float]]:
@@ -38,7 +40,7 @@ def main() -> None:
     if len(axis.lines) > 1:
       axis.legend()
   figure.tight_layout()
-  figure.savefig(args.out, dpi=110)
+  pictures.save(args.out, figure, dpi=110)
 
 
 if __name__ == "__main__":

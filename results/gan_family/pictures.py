@@ -8,7 +8,6 @@ Pictures of runs that the folder lacks are left as they are.
 
 import argparse
 import pathlib
-import shutil
 from collections.abc import Iterable
 
 import jax
@@ -20,8 +19,8 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 import gengap
-from gengap import log
 from gengap.data import pixels
+from results import pictures
 from results.trainings import numbers
 
 HERE = pathlib.Path(__file__).parent
@@ -66,14 +65,14 @@ def through_training(runs: pathlib.Path, name: str) -> None:
     axis.imshow(first_row(workdir, step), cmap="gray", vmin=0, vmax=255)
     axis.text(-6, SIDE / 2, f"{step}", ha="right", va="center")
   figure.suptitle(f"{name}: eight latents by generator updates", fontsize=10)
-  figure.savefig(HERE / f"{name}_through_training.png", dpi=100, bbox_inches="tight")
+  pictures.save(HERE / f"{name}_through_training.png", figure, dpi=100, bbox_inches="tight")
   plt.close(figure)
 
 
 def grid(runs: pathlib.Path, name: str) -> None:
   """Copies the last samples of the first seed."""
   workdir = seeds(runs, name)[0]
-  shutil.copy(workdir / "samples" / f"{steps(workdir)[-1]}.png", HERE / f"{name}.png")
+  pictures.save(HERE / f"{name}.png", workdir / "samples" / f"{steps(workdir)[-1]}.png")
 
 
 def classes(runs: pathlib.Path, name: str) -> None:
@@ -81,7 +80,8 @@ def classes(runs: pathlib.Path, name: str) -> None:
   run = gengap.load(seeds(runs, name)[0])
   z = jax.random.normal(jax.random.key(0), (10, run.method.latent_dim))
   images = [run.generate(z, label=digit) for digit in range(10)]
-  log.save_png(HERE / f"{name}.png", pixels.tile(np.concatenate(images)))
+  grid = pixels.tile(np.concatenate(images)).repeat(2, axis=0).repeat(2, axis=1)
+  pictures.save(HERE / f"{name}.png", Image.fromarray(grid))
 
 
 def dynamics(runs: pathlib.Path) -> None:
@@ -105,7 +105,7 @@ def dynamics(runs: pathlib.Path) -> None:
       axis.set_yscale("log")
   axes[0, 0].legend(fontsize=7)
   figure.tight_layout()
-  figure.savefig(HERE / "dynamics.png", dpi=90)
+  pictures.save(HERE / "dynamics.png", figure, dpi=90)
 
 
 def vanishing(runs: pathlib.Path) -> None:
@@ -119,7 +119,7 @@ def vanishing(runs: pathlib.Path) -> None:
   axes[0].set_yscale("log")
   axes[0].legend(fontsize=8)
   figure.tight_layout()
-  figure.savefig(HERE / "vanishing.png", dpi=100)
+  pictures.save(HERE / "vanishing.png", figure, dpi=100)
 
 
 def overfitting(runs: pathlib.Path) -> None:
@@ -132,7 +132,7 @@ def overfitting(runs: pathlib.Path) -> None:
     axis.grid(alpha=0.3)
     axis.legend(fontsize=8)
   figure.tight_layout()
-  figure.savefig(HERE / "wasserstein.png", dpi=90)
+  pictures.save(HERE / "wasserstein.png", figure, dpi=90)
 
 
 def collapse(runs: pathlib.Path) -> None:
@@ -161,7 +161,7 @@ def collapse(runs: pathlib.Path) -> None:
     axis.set(title=f"{title}: eight latents, seed 0", xticks=[], ylabel="generator updates")
     axis.set_yticks([SIDE * (i + 0.5) for i in range(len(shown))], [str(s) for s in shown])
   figure.tight_layout()
-  figure.savefig(HERE / "collapse.png", dpi=90)
+  pictures.save(HERE / "collapse.png", figure, dpi=90)
 
 
 def main() -> None:

@@ -1,10 +1,11 @@
 """Gathers the last numbers of the runs of runs.py, and names the classes that the conditional GANs draw.
 
-python results/gan_family/scores.py --runs=runs/gan_family [--out=results/gan_family/scores.json]
+python -m results.gan_family.scores --runs=runs/gan_family [--out=results/gan_family/scores.json]
 
 Runs that the folder lacks keep the numbers that the file has of them.
-Means and standard deviations are over training seeds, of the last line of each seed's log. Classes are named
-by the classifier of the same folder, on 10,000 samples of each conditional run, 1,000 of every digit.
+Means and standard deviations are over training seeds, of the last line of each seed's log. The gradient
+that reaches a frozen generator is kept through training, of every seed. Classes are named by the classifier
+of the same folder, on 10,000 samples of each conditional run, 1,000 of every digit.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import numpy as np
 
 import gengap
 from gengap import data
+from results.trainings import numbers
 
 HERE = pathlib.Path(__file__).parent
 
@@ -33,6 +35,12 @@ def last(workdir: pathlib.Path) -> dict[str, float]:
 def summary(values: list[float]) -> dict[str, float]:
   """Mean and, of several, standard deviation."""
   return {"mean": statistics.fmean(values)} | ({"std": statistics.stdev(values)} if len(values) > 1 else {})
+
+
+def reaching(workdirs: list[pathlib.Path]) -> dict[str, list]:
+  """Returns the gradient at an image through training, of every seed."""
+  curves = [numbers(workdir, "generator/image_gradient") for workdir in workdirs]
+  return {"steps": curves[0][0].tolist(), "each": [[float(f"{x:.6g}") for x in y] for _, y in curves]}
 
 
 def right(run: gengap.Run, classifier: gengap.Run) -> float:
@@ -56,11 +64,14 @@ def main() -> None:
   args = parser.parse_args()
   found = json.loads(args.out.read_text()) if args.out.is_file() else {}
   for folder in sorted(p for p in args.runs.iterdir() if p.is_dir()):
-    logs = [last(w) for w in sorted(folder.iterdir()) if (w / "checkpoints").is_dir()]
+    workdirs = [w for w in sorted(folder.iterdir()) if (w / "checkpoints").is_dir()]
+    logs = [last(w) for w in workdirs]
     steps = {log.pop("step") for log in logs}
     keys = [k for k in logs[0] if all(k in log for log in logs)]
     found[folder.name] = {"seeds": len(logs), "steps": sorted(steps)}
     found[folder.name] |= {k: summary([log[k] for log in logs]) for k in keys}
+    if folder.name.startswith("frozen_"):
+      found[folder.name]["reaching"] = reaching(workdirs)
   named = [folder for name in ("cgan", "cgan_projection") if (folder := args.runs / name).is_dir()]
   if named or (args.runs / "classifier").is_dir():
     classifier = gengap.load(args.runs / "classifier" / "0")

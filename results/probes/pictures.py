@@ -7,12 +7,12 @@ import argparse
 import pathlib
 
 import numpy as np
-from PIL import Image
 from scipy.stats import norm
 
 import gengap
 from gengap.probes import figure, traversal
 from gengap.run import steps
+from results import pictures
 
 HERE = pathlib.Path(__file__).parent
 SHOWN = {  # run -> probes
@@ -40,7 +40,7 @@ def maps(workdir: pathlib.Path, pair: tuple[int, int]) -> None:
     )
     figure.show(axis, picture)
     axis.set_title(f"step {step}", fontsize=8)
-  sheet.savefig(HERE / "vae_10_maps.png")
+  pictures.save(HERE / "vae_10_maps.png", sheet)
 
 
 if __name__ == "__main__":
@@ -50,6 +50,5 @@ if __name__ == "__main__":
   for name, probes in SHOWN.items():
     last = max((runs / name / "0" / "probes").iterdir(), key=lambda path: int(path.name))
     for probe in probes:
-      picture = Image.open(last / f"{probe}.png").convert("RGB").quantize(method=Image.Quantize.FASTOCTREE)
-      picture.save(HERE / f"{name}_{probe}.png", optimize=True)
+      pictures.save(HERE / f"{name}_{probe}.png", last / f"{probe}.png")
   maps(runs / "vae_10" / "0", (0, 1))

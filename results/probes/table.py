@@ -14,6 +14,7 @@ from results.probes.runs import RUNS
 
 HERE = pathlib.Path(__file__).parent
 RENAMED = {"path_length": "squared_speed"}  # numbers that earlier versions wrote by other names
+BY_ENCODER = ("interpolation", "inversion", "latents")  # a VAE's own and a fitted one are not to be compared
 LEFT_OUT = ("radius_", "step ")  # rows that the pictures show
 
 
@@ -49,7 +50,7 @@ def page(dataset: str, found: dict[str, dict[str, Any]]) -> str:
   lines = [
     f"# {dataset}: what every probe found",
     "",
-    "Values with intervals of 95 %; README.md says of what.",
+    "Values with intervals of 95 %; README.md says of what. Probes of codes name the encoder first.",
   ]
   for probe in next(iter(found.values())):
     seen = {name: probes[probe] for name, probes in found.items() if probe in probes}
@@ -60,6 +61,8 @@ def page(dataset: str, found: dict[str, dict[str, Any]]) -> str:
       x["numbers"] = {renamed(row): number for row, number in x["numbers"].items()}
     rows = dict.fromkeys(row for x in seen.values() for row in x["numbers"] if not row.startswith(LEFT_OUT))
     lines += ["", f"| {probe} | " + " | ".join(seen) + " |", "| --- |" + " --- |" * len(seen)]
+    if probe in BY_ENCODER:
+      lines.append("| encoder | " + " | ".join(x["protocol"]["encoder"] for x in seen.values()) + " |")
     for row in rows:
       cells = (cell(x["numbers"].get(row)) for x in seen.values())
       lines.append(f"| {row} | " + " | ".join(cells) + " |")
@@ -75,6 +78,6 @@ if __name__ == "__main__":
   scores: dict[str, dict[str, Any]] = {}
   for name, (config, *_) in RUNS.items():
     scores.setdefault(config.partition(":")[2], {})[name] = read(folder / name / "0")
-  (HERE / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
+  (HERE / "scores.json").write_text(json.dumps(scores, separators=(",", ":")) + "\n")
   for dataset, found in scores.items():
     (HERE / f"{dataset}.md").write_text(page(dataset, found))

@@ -1,0 +1,50 @@
+"""Every claim of the source reports, what was measured of it, and the verdict that follows from the tests.
+
+A claim is a template: its numbers are looked up in the committed scores, none is typed. Numbers of the
+reports themselves stand in the claim, or in `reported(...)`. `python -m results.claims` writes claims.json,
+which `gengap.report --claims` reads, and claims.md.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from results.claims.numbers import Test, outcomes, probability
+
+DEPENDS = "depends"  # on what no test answers; or one training seed, which decides nothing about a method
+NOT_TESTED = "not tested"
+IDENTITY = "supported"  # a property of the code that holds exactly, and a test that holds it
+
+
+class Claim(NamedTuple):
+  """A claim, what was measured of it, and what its verdict rests on."""
+
+  id: str
+  claim: str  # what the report says
+  measured: str
+  n: str  # training seeds
+  budget: str
+  because: str  # what the verdict adds to its word
+  where: str = ""  # folder of results
+  tests: Sequence[Test] = ()
+  status: str = ""  # a verdict that rests on no test
+
+  @property
+  def word(self) -> str:
+    """The verdict: "supported" where all tests are decided as claimed, "not supported" where all against."""
+    if self.status:
+      return self.status
+    found = {outcome for outcome, _ in outcomes(self.tests)}
+    return {(1,): "supported", (-1,): "not supported"}.get(tuple(found), "depends")
+
+  def row(self) -> dict[str, str]:
+    """Returns the claim as `gengap.report --claims` reads it."""
+    ps = ", ".join(probability(p) if p == p else "not tested" for _, p in outcomes(self.tests))
+    return {
+      "id": self.id,
+      "claim": self.claim,
+      "measured": self.measured + (f" Tests: {ps}." if ps else ""),
+      "n": self.n,
+      "budget": self.budget,
+      "verdict": f"{self.word}: {self.because}",
+      "where": f"results/{self.where}" if self.where else "",
+    }

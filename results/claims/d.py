@@ -1,0 +1,150 @@
+"""Report D: autoencoders, VAEs with flows, a dense GAN."""
+
+from collections.abc import Iterable
+
+from results.autoencoders import runs
+from results.claims import DEPENDS, NOT_TESTED, Claim
+from results.claims.numbers import Test, by_seed, find, less, summary, text, updates
+
+WIDTH = runs.NARROW["method_args.width"]
+AT = f"{runs.SHORT['steps']:,} updates, CIFAR-10, width {WIDTH}"
+STRONG = f"beta_{runs.STRONG:g}"
+FLOWS = {"planar": "flow_planar", "RealNVP": "flow_realnvp", "IAF": "flow_iaf"}
+BITS = f"{find('autoencoders/scores.json', 'flows', 'flow_none', '0', 'steps'):,} updates, binarised MNIST"
+LEVELS = find("autoencoders/scores.json", "levels", "hierarchical", "0")
+CRITIC = summary("dense", "critic/diversity")
+
+
+def ae(name: str, number: str) -> str:
+  """Returns a number of a run of one seed."""
+  return text(by_seed("collapse", name, number).mean)
+
+
+def flow(name: str, number: str) -> str:
+  """Returns the mean of a number over seeds, with two decimals."""
+  return f"{by_seed('flows', name, number).mean:.2f}"
+
+
+def gains(number: str, expected: int, names: Iterable[str]) -> list[Test]:
+  """Returns what flows gain over the Gaussian posterior."""
+  return [less(by_seed("flows", x, number), by_seed("flows", "flow_none", number), expected) for x in names]
+
+
+PLANAR = [*gains("elbo", +1, ["flow_planar"]), *gains("nll", -1, ["flow_planar"])]
+ELBO, NLL = gains("elbo", +1, FLOWS.values()), gains("nll", -1, FLOWS.values())
+
+CLAIMS = (
+  Claim(
+    "D1",
+    claim="An autoencoder of two small convolutions reconstructs.",
+    measured="configs/small_ae.py trains it; no number is claimed.",
+    n="0",
+    budget="",
+    because="nothing is claimed that a number could answer",
+    status=NOT_TESTED,
+  ),
+  Claim(
+    "D2",
+    claim="A VAE of 64, 128 or 256 latents.",
+    measured="configs/small_vae.py trains it; no number is claimed.",
+    n="0",
+    budget="",
+    because="nothing is claimed that a number could answer",
+    status=NOT_TESTED,
+  ),
+  Claim(
+    "D3",
+    claim="Four planar flows in the posterior.",
+    measured=f"ELBO {flow('flow_planar', 'elbo')} instead of {flow('flow_none', 'elbo')}: {PLANAR[0]}; NLL "
+    f"{flow('flow_planar', 'nll')} instead of {flow('flow_none', 'nll')}: {PLANAR[-1]}.",
+    n=f"{by_seed('flows', 'flow_none', 'elbo').seeds} each",
+    budget=BITS,
+    because="they raise the ELBO and lower the NLL",
+    where="autoencoders",
+    tests=PLANAR,
+  ),
+  Claim(
+    "D4",
+    claim="A dense GAN trains with dropout, smoothed labels and two rates.",
+    measured=f"Pixel diversity over that of real images {CRITIC}; the critic still ranks "
+    f"{summary('dense', 'critic/ranking')} of pairs right; held-out energy distance "
+    f"{summary('dense', 'valid/energy_distance')}, of a convolutional GAN "
+    f"{summary('non_saturating', 'valid/energy_distance')}.",
+    n=CRITIC.seeds,
+    budget=f"{updates('dense')}, Fashion-MNIST",
+    because="it neither collapses nor diverges; that its samples are clothes is seen by eye",
+    where="gan_family",
+    status=DEPENDS,
+  ),
+  Claim(
+    "D5",
+    claim="Train until the validation loss stabilises.",
+    measured="--config.patience does it, and keeps the best checkpoint; no run here used it.",
+    n="0",
+    budget="",
+    because="a procedure, of which nothing is claimed; tests/test_train.py tests the option",
+    status=NOT_TESTED,
+  ),
+  Claim(
+    "D6",
+    claim="KL annealing from 0 to 1 over 10,000 steps.",
+    measured="Not run: configs/annealed_vae.py has the schedule, and A4 one that rises to "
+    f"{text(runs.STRONG)} over {runs.ANNEALED:,} steps.",
+    n="0",
+    budget="",
+    because="this schedule was never run",
+    where="autoencoders",
+    status=NOT_TESTED,
+  ),
+  Claim(
+    "D7",
+    claim="Free bits: at least 0.5 nats a latent.",
+    measured=f"At beta {text(runs.STRONG)}: {ae('free_bits', 'active_units')} active units and KL "
+    f"{ae('free_bits', 'kl')}, where {ae(STRONG, 'active_units')} were and {ae(STRONG, 'kl')}. Of test "
+    "images that is "
+    f"{by_seed('collapse', 'free_bits', 'kl').mean / runs.NARROW['method_args.latent_dim']:.2f} nats a "
+    "latent.",
+    n="1 seed",
+    budget=AT,
+    because="one seed; all latents stay active, with less than was asked for: free nats are not charged, "
+    "and need not be used",
+    where="autoencoders",
+    status=DEPENDS,
+  ),
+  Claim(
+    "D8",
+    claim="Cyclical annealing.",
+    measured=f"At beta {text(runs.STRONG)}: KL {ae('cyclical', 'kl')} and {ae('cyclical', 'active_units')} "
+    f"active units, {ae(STRONG, 'kl')} and {ae(STRONG, 'active_units')} without.",
+    n="1 seed",
+    budget=AT,
+    because="one seed and one beta, where it does not help",
+    where="autoencoders",
+    status=DEPENDS,
+  ),
+  Claim(
+    "D9",
+    claim="Flows make the latent more expressive.",
+    measured="ELBO over the Gaussian posterior: "
+    + ", ".join(f"{name} {test}" for name, test in zip(FLOWS, ELBO, strict=True))
+    + "; NLL "
+    + ", ".join(f"{name} {test}" for name, test in zip(FLOWS, NLL, strict=True))
+    + ".",
+    n=f"{by_seed('flows', 'flow_none', 'elbo').seeds} each",
+    budget=BITS,
+    because="all three raise the ELBO and lower the NLL",
+    where="autoencoders",
+    tests=[*ELBO, *NLL],
+  ),
+  Claim(
+    "D10",
+    claim="Wished for: a quality metric, a hierarchy, RealNVP, IAF, VAE-GAN, attention.",
+    measured=f"All are there. The hierarchy has an NLL of {LEVELS['nll']:.2f}, with a standard error of "
+    f"{LEVELS['nll_error']:.2f} over test images of one run; for RealNVP and IAF see D9.",
+    n="1 seed",
+    budget=f"{LEVELS['steps']:,} updates, binarised MNIST",
+    because="a wish, not a claim",
+    where="autoencoders",
+    status=NOT_TESTED,
+  ),
+)

@@ -1,0 +1,46 @@
+"""Small PNG files for the folders of results, which git keeps for ever.
+
+python -m results.pictures FILE.png ...     # makes files that are there small, in place
+"""
+
+import io
+import pathlib
+import sys
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+COLOURS = 256  # of a palette
+
+
+def small(image: Image.Image) -> Image.Image:
+  """Returns a picture without alpha, grey where it has no colour, and else with a palette of 256 colours."""
+  if image.mode in ("L", "P"):
+    return image
+  image = image.convert("RGB")
+  red, green, blue = np.moveaxis(np.asarray(image), -1, 0)
+  if (red == green).all() and (green == blue).all():
+    return image.convert("L")
+  return image.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+
+
+def save(path: pathlib.Path, picture: Any, **options: Any) -> None:
+  """Writes a picture as a small PNG.
+
+  Args:
+    path: the file to write.
+    picture: a PIL image, the path of one, or a matplotlib figure.
+    **options: of the figure's `savefig`.
+  """
+  if hasattr(picture, "savefig"):
+    picture.savefig(file := io.BytesIO(), format="png", **options)
+    picture = Image.open(file)
+  elif isinstance(picture, pathlib.Path):
+    picture = Image.open(picture)
+  small(picture).save(path, "PNG", optimize=True)
+
+
+if __name__ == "__main__":
+  for name in sys.argv[1:]:
+    save(pathlib.Path(name), pathlib.Path(name))
