@@ -227,6 +227,20 @@ def test_the_gradient_through_a_normalised_kernel_is_the_papers():
     np.testing.assert_allclose(found[i, j], (ends[0] - ends[1]) / 2e-5, atol=2e-3)
 
 
+def test_no_gradient_flows_into_the_power_iteration():
+  """Not even before it has converged, where the singular value does depend on its vectors."""
+  w, weight = jax.random.normal(jax.random.key(0), (2, 6, 4))
+  start = spectral.init(jax.random.key(1), {"kernel": w})
+  after = spectral.advance({"params": {"kernel": w}, "spectral": start})["spectral"]
+
+  def f(w, vectors, advance):
+    found = spectral.normalised(advance({"params": {"kernel": w}, "spectral": vectors}))
+    return jnp.sum(weight * found["params"]["kernel"])
+
+  found, want = jax.grad(f)(w, start, spectral.advance), jax.grad(f)(w, after, lambda variables: variables)
+  np.testing.assert_allclose(found, want, atol=1e-5)
+
+
 @pytest.mark.parametrize("family", NETWORKS)
 def test_inference_treats_every_example_alone(family):
   decoder = NETWORKS[family].decoder(shape=SMALL, width=8)
