@@ -2,14 +2,15 @@
 
   python tests/mutants.py [TEXT] [--jobs=2]
 
-Each mutant in mutants.toml replaces one passage of one file, in a copy of the checkout, and names the tests that should
-fail then. First those tests run without any mutant and must pass. TEXT restricts the run to the mutants whose
-file or passages contain it. The exit status is 1 if a mutant survives. `tests/test_structure.py` checks that
-every passage still occurs in its file exactly once.
+Each mutant in mutants.toml replaces one passage of one file, in a copy of the checkout, and names the tests
+that should fail then. First those tests run without any mutant, and must pass. TEXT restricts the run to the
+mutants whose file or passages contain it. The exit status is 1 if a mutant survives. `test_structure.py`
+checks that every passage still occurs in its file exactly once.
 """
 
 import argparse
 import concurrent.futures
+import gc
 import multiprocessing
 import os
 import pathlib
@@ -24,8 +25,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 COPIED = ("gengap", "configs", "launch", "tests", "pyproject.toml", "README.md")
 LINKED = ("results",)
 LONGEST = 600  # seconds for the tests of one mutant; a mutant that hangs is killed
-PRELOADED = ["pytest", "scipy.stats", "sklearn.ensemble", "matplotlib.figure", "tensorflow_datasets", "flax.linen"]
-PRELOADED += ["optax", "orbax.checkpoint"]  # all but gengap, so that a process starts in no time
+OPTIONS = ["-x", "-n", "0", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--assert=plain"]
+PRELOADED = ["pytest", "scipy.stats", "sklearn.ensemble", "matplotlib.figure", "tensorflow_datasets"]
+PRELOADED += ["flax.linen", "optax", "orbax.checkpoint", "grain", "tensorboardX"]  # a process starts fast
+PASSED, FAILED = 100, 101  # exit statuses: of pytest, plus 100, which no error of another kind ends with
 
 
 class Mutant(NamedTuple):
@@ -41,7 +44,7 @@ class Mutant(NamedTuple):
 
   def broken(self, root: pathlib.Path) -> str:
     """Returns the file's text with the fault."""
-    return (root / self.file).read_text().replace(self.old, self.new)
+    return (root / self.file).read_text().replace(self.old, self.new, 1)
 
 
 def read() -> list[Mutant]:
@@ -54,25 +57,29 @@ def read() -> list[Mutant]:
   ]
 
 
-def pytest_there(folder: str, tests: tuple[str, ...]) -> None:
-  """Runs tests in a copy of the checkout, in a new process; what they print goes to the file `said` there."""
+def run_pytest(folder: str, tests: tuple[str, ...]) -> None:
+  """Runs tests in a copy of the checkout, and ends the process with PASSED, FAILED or another status.
+
+  What they print goes to the file `output` in the copy.
+  """
   os.chdir(folder)
   os.environ |= {"GENGAP_CACHE": f"{folder}/cache", "PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
   sys.dont_write_bytecode = True
   sys.path[:0] = [folder]
-  with open("said", "w") as file:
+  with open("output", "w") as file:
     for stream in (sys.stdout, sys.stderr):
       os.dup2(file.fileno(), stream.fileno())
+  gc.freeze()  # what is preloaded stays, so that no collection has to go through it
   import pytest
 
-  sys.exit(pytest.main(["-x", "-p", "no:cacheprovider", "-n", "0", *tests]))
+  sys.exit(PASSED + pytest.main([*OPTIONS, *tests]))
 
 
 def passes(tests: tuple[str, ...], mutant: Mutant | None = None) -> bool:
   """Returns whether tests pass with a fault, or without any.
 
   Raises:
-    SystemExit: the tests did not run, so they say nothing.
+    SystemExit: the tests did not run, so they tell nothing; or they fail without a fault.
   """
   with tempfile.TemporaryDirectory() as folder:
     for name in COPIED:
@@ -82,16 +89,16 @@ def passes(tests: tuple[str, ...], mutant: Mutant | None = None) -> bool:
       (pathlib.Path(folder) / name).symlink_to(ROOT / name)
     if mutant:
       (pathlib.Path(folder) / mutant.file).write_text(mutant.broken(ROOT))
-    process = multiprocessing.get_context("forkserver").Process(target=pytest_there, args=(folder, tests))
+    process = multiprocessing.get_context("forkserver").Process(target=run_pytest, args=(folder, tests))
     process.start()
     process.join(LONGEST if mutant else None)
     if process.exitcode is None:
       process.kill()
       return False
-    if process.exitcode not in ((0, 1) if mutant else (0,)):
-      said = (pathlib.Path(folder) / "said").read_text()
-      raise SystemExit(f"{said}\n{mutant or 'without a mutant'}: pytest ended with {process.exitcode}")
-    return process.exitcode == 0
+    if process.exitcode not in ((PASSED, FAILED) if mutant else (PASSED,)):
+      output = (pathlib.Path(folder) / "output").read_text()
+      raise SystemExit(f"{output}\n{mutant or 'without a mutant'}: status {process.exitcode}")
+    return process.exitcode == PASSED
 
 
 def main() -> None:

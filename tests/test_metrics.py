@@ -195,9 +195,10 @@ def test_copies_are_known_and_strangers_are_not():
 
 def test_memorisation_by_hand():
   """Squared distances to training images 0.25, 1, 36, and to those held out 0.25, 16, 4."""
-  train, held_out, fake = (np.array(x)[:, None] for x in ([0.0, 4.0], [1.0, 12.0], [0.5, 5.0, 10.0]))
-  found = metrics.memorisation(train, held_out, fake)
-  assert found == {"nearer_train": 0.5, "distance_ratio": 0.5, "authentic": pytest.approx(1 / 3)}
+  sets = ([0.0, 4.0, 70.0, 90.0], [1.0, 12.0, 60.0, 80.0], [0.5, 5.0, 10.0])
+  found = metrics.memorisation(*(np.array(x)[:, None] for x in sets))
+  wanted = {"nearer_train": 0.5, "distance_ratio": 0.5, "authentic": 1 / 3}
+  assert {name: found[name] for name in wanted} == pytest.approx(wanted)
 
 
 def test_diversity_is_the_distance_between_two():
