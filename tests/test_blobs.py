@@ -81,6 +81,11 @@ def test_blobs_at_the_border_are_counted_and_not_measured():
     assert seen["count"] == 1 and not seen["streak"] and np.isnan(seen["radius"])
 
 
+def test_a_centre_is_that_of_a_pixel_in_shares_of_the_side():
+  seen = measures.describe(render((20, 15)))
+  np.testing.assert_allclose(seen["centre"], [[15.5 / 32, 20.5 / 32]])
+
+
 @pytest.mark.parametrize("size", [16, 64])
 def test_measures_scale_with_the_image(size):
   seen = measures.describe(render((size / 3, size / 2), sigma=size / 16, size=size))
@@ -128,6 +133,12 @@ STREAKS = {
 @pytest.mark.parametrize("name", STREAKS)
 def test_a_bar_is_a_streak(name, noise):
   assert measures.streaks(noisy(STREAKS[name], noise))
+
+
+def test_a_streak_is_not_one_blob():
+  seen = measures.describe(STREAKS["short"])
+  assert seen["count"] == 1
+  assert (measures.summary(seen)["one_blob"], measures.summary(seen)["streaks"]) == (0, 1)
 
 
 @pytest.mark.parametrize("image", [bar((10, 20), (10, 20)), bar((0, 32), (0, 32)), bar((8, 14), (8, 18))])

@@ -40,6 +40,11 @@ def test_the_log_determinant_is_that_of_the_jacobian(name, dim):
   assert np.abs(np.asarray(log_det)).max() > 0.1
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_flow_has_the_number_of_layers_that_is_asked_for(name):
+  assert len(posteriors.find({"flow": name, "layers": 3})(2).layers) == 3
+
+
 @pytest.mark.parametrize(("name", "dim"), CASES)
 def test_inverses_invert(name, dim):
   flow, weights, z, context = build(name, dim)

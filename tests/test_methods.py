@@ -1,5 +1,6 @@
 """What all methods share: optimisers, and arithmetic in few bits."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,8 +8,9 @@ import optax
 import pytest
 import tiny
 
-from gengap.method import Batch
-from gengap.methods import METHODS, parts
+from gengap.method import AXIS, Batch
+from gengap.methods import METHODS, inverse, parts
+from gengap.networks import NETWORKS, Family
 
 
 def batch(value, n=4):
@@ -63,3 +65,32 @@ def test_bfloat16_computes_near_float32_and_keeps_float32_parameters(name):
   a, b = (np.asarray(m.generate(nets, z, jnp.zeros(4, jnp.int32))) for m in (exact, fast))
   assert b.dtype == np.float32
   assert 0 < np.abs(a - b).max() < 0.1
+
+
+class First(nn.Module):
+  """An encoder to the first pixels."""
+
+  outputs: int
+  width: int = 1
+  dtype: str = "float32"
+
+  @nn.compact
+  def __call__(self, x, train, keys=None):
+    return self.param("scale", nn.initializers.ones, ()) * x.reshape(len(x), -1)[:, : self.outputs]
+
+
+def test_an_encoder_that_inverts_the_generator_loses_nothing(monkeypatch):
+  """The generator writes the latent into the first pixels, and real images are of that kind."""
+  monkeypatch.setattr(parts, "NETWORKS", NETWORKS | {"first": Family(tiny.Grey, First)})
+
+  def generate(nets, z, label):
+    return jnp.pad(z, [(0, 0), (0, 60)]).reshape(-1, *tiny.SPEC.shape)
+
+  m = tiny.method("wgan_gp")._replace(generate=generate)
+  method = inverse.build(tiny.SPEC, m, {}, network="first")
+  real = Batch(generate({}, jax.random.normal(jax.random.key(0), (8, 4)), None), jnp.zeros(8, jnp.int32))
+  nets, keys = method.init(jax.random.key(1), real), jax.random.split(jax.random.key(2), (1, 8))
+  one_device = jax.vmap(
+    lambda keys: method.turns[0].loss(nets[inverse.PLAYER]["params"], nets, real, keys, 0)[0], axis_name=AXIS
+  )
+  assert float(one_device(keys)[0]) == pytest.approx(0, abs=1e-6)

@@ -193,6 +193,14 @@ def test_copies_are_known_and_strangers_are_not():
   assert metrics.memorisation(train, held_out, more + 100)["authentic"] == 1
 
 
+def test_memorisation_by_hand():
+  """Squared distances to training images 0.25, 1, 36, and to those held out 0.25, 16, 4."""
+  sets = ([0.0, 4.0, 70.0, 90.0], [1.0, 12.0, 60.0, 80.0], [0.5, 5.0, 10.0])
+  found = metrics.memorisation(*(np.array(x)[:, None] for x in sets))
+  wanted = {"nearer_train": 0.5, "distance_ratio": 0.5, "authentic": 1 / 3}
+  assert {name: found[name] for name in wanted} == pytest.approx(wanted)
+
+
 def test_diversity_is_the_distance_between_two():
   x = rng(0).normal(size=(30, 4))
   assert frechet.moments(x).diversity == pytest.approx(np.sqrt(np.mean(scipy.spatial.distance.pdist(x) ** 2)))
@@ -208,6 +216,7 @@ def test_classes_that_are_dropped():
   assert got["unsure"] == 0
   few = metrics.class_coverage(10 * np.eye(2)[[0] * 19 + [1]], [1, 1])  # 5 %, of 50: errors may be as many
   assert (few["classes"], few["least"]) == (1, pytest.approx(0.1))
+  assert metrics.class_coverage(10 * np.eye(2)[[0] * 7 + [1]], [1, 1])["classes"] == 2  # 1/4 of 1/2: enough
   like = metrics.class_coverage(logits, [25, 75, 1e-12, 1e-12])
   assert like["kl"] == pytest.approx(0, abs=1e-9)
   assert metrics.class_coverage(np.zeros((3, 4)), np.ones(4))["unsure"] == 1

@@ -227,6 +227,26 @@ def test_the_gradient_through_a_normalised_kernel_is_the_papers():
     np.testing.assert_allclose(found[i, j], (ends[0] - ends[1]) / 2e-5, atol=2e-3)
 
 
+def test_a_kernel_counts_as_a_matrix_from_all_inputs_to_outputs():
+  kernel = np.arange(3 * 3 * 2 * 5).reshape(3, 3, 2, 5)
+  (found,) = spectral.kernels({"layer": {"kernel": kernel, "bias": np.zeros(5)}}).values()
+  np.testing.assert_array_equal(found, kernel.reshape(18, 5))
+
+
+def test_no_gradient_flows_into_the_power_iteration():
+  """Not even before it has converged, where the singular value does depend on its vectors."""
+  w, weight = jax.random.normal(jax.random.key(0), (2, 6, 4))
+  start = spectral.init(jax.random.key(1), {"kernel": w})
+  after = spectral.advance({"params": {"kernel": w}, "spectral": start})["spectral"]
+
+  def f(w, vectors, advance):
+    found = spectral.normalised(advance({"params": {"kernel": w}, "spectral": vectors}))
+    return jnp.sum(weight * found["params"]["kernel"])
+
+  found, want = jax.grad(f)(w, start, spectral.advance), jax.grad(f)(w, after, lambda variables: variables)
+  np.testing.assert_allclose(found, want, atol=1e-5)
+
+
 @pytest.mark.parametrize("family", NETWORKS)
 def test_inference_treats_every_example_alone(family):
   decoder = NETWORKS[family].decoder(shape=SMALL, width=8)

@@ -115,6 +115,13 @@ def test_corners_of_intervals():
   assert np.isnan(estimate.jackknife(np.mean, np.arange(3.0)).low)
 
 
+def test_an_interval_of_95_percent_is_as_wide_as_that():
+  """Of a mean of 2,000 numbers it reaches 1.96 standard errors either way."""
+  x = np.random.default_rng(3).standard_normal(2000)
+  seen = estimate.bootstrap(np.mean, x, resamples=4000)
+  assert seen.high - seen.low == pytest.approx(2 * 1.96 * x.std() / math.sqrt(2000), rel=0.06)
+
+
 def test_an_interval_holds_its_own_value():
   """The largest number of a sample: no resample exceeds it, and most fall below."""
   x = np.random.default_rng(2).standard_normal(50)
@@ -376,6 +383,13 @@ def test_facts_that_latents_tell_in_part():
   z = rng.standard_normal((4000, 2))
   found, _ = disentangle.probe(z, (z[:, 0] + rng.standard_normal(4000))[:, None], 0)
   assert linear_in(0.5, found["linear_r2"])
+
+
+def test_the_gap_of_mutual_information_is_that_to_the_second_best():
+  """Two latents tell the fact alike and the third nothing: no gap, whatever the third tells."""
+  z = np.random.default_rng(6).standard_normal((2000, 2))
+  assert disentangle.mig(z[:, [0, 0, 1]], z[:, :1]) == pytest.approx(0, abs=1e-9)
+  assert disentangle.mig(z, z[:, :1]) > 0.8
 
 
 def test_few_images_with_facts_are_said_to_be_few():

@@ -114,6 +114,27 @@ def test_average_forgets_the_initial_weights():
   for t in range(50):
     ema = step.average(ema, nets, 0.999, jnp.int32(t))
   assert ema["g"]["params"] > 0.99  # without the warm-up it would be 0.05
+  late = step.average({"g": jnp.zeros(())}, {"g": jnp.ones(())}, 0.9, jnp.int32(10**6))
+  assert float(late["g"]) == pytest.approx(0.1)
+
+
+def test_every_purpose_and_seed_has_a_stream_of_its_own():
+  roots = [step.stream(seed, purpose) for seed in (0, 1) for purpose in step.PURPOSES]
+  assert len({tuple(np.asarray(jax.random.key_data(root))) for root in roots}) == len(roots)
+
+
+def test_devices_divide_a_batch_and_every_image_has_noise_of_its_own():
+  """Two batches of 8 images on four devices."""
+
+  def one(number, slot):
+    position = step.positions(number, 8, slot)
+    _, keys = step.deal(lambda number, position: position, step.stream(0, "train"), number, position)
+    return position, jax.random.key_data(keys)
+
+  on_devices = jax.vmap(jax.vmap(one, (None, 0), axis_name=AXIS), (0, None))
+  position, keys = on_devices(jnp.arange(2, dtype=jnp.uint32), jnp.arange(4))
+  np.testing.assert_array_equal(position.ravel(), np.arange(16))
+  assert len(np.unique(np.asarray(keys).reshape(16, -1), axis=0)) == 16
 
 
 def test_batch_statistics_of_the_losing_turn_are_not_kept():

@@ -4,6 +4,7 @@ import ast
 import pathlib
 import subprocess
 
+import mutants
 import pytest
 
 from gengap.errors import InputError
@@ -131,3 +132,15 @@ def test_an_error_that_says_what_to_do_is_not_swallowed(folder):
       if isinstance(node, ast.Try) and any(map(broad, node.handlers)) and may_raise(node.body, own):
         first = node.handlers[0]
         assert passes_on(first), f"{path}:{first.lineno} swallows an InputError"
+
+
+def test_every_mutant_is_one_fault_in_one_place_and_names_tests_that_there_are():
+  table = mutants.read()
+  assert len(set(map(str, table))) == len(table) > 40
+  for mutant in table:
+    text = (ROOT / mutant.file).read_text()
+    assert text.count(mutant.old) == 1, mutant
+    assert ast.dump(ast.parse(mutant.broken(ROOT))) != ast.dump(ast.parse(text)), mutant
+    assert mutant.tests, mutant
+    for path, _, name in (test.partition("::") for test in mutant.tests):
+      assert f"\ndef {name.partition('[')[0]}(" in (ROOT / path).read_text(), mutant

@@ -360,6 +360,18 @@ def test_numbers_that_are_not_finite_are_null_and_end_nothing(tmp_path):
   assert all(math.isfinite(value) for value in told.values())
 
 
+def test_the_newest_checkpoint_is_the_last_and_the_smallest_score_the_best(tmp_path):
+  """Two are kept, and the best beside them; a run goes on from the newest."""
+  with contextlib.closing(checkpoint.Checkpoints(tmp_path, keep=2, best="loss")) as kept:
+    for step, loss in enumerate((0.5, 0.1, 0.3, 0.4, 0.2), start=1):
+      kept.save(State(jnp.int32(step), {"g": {"w": jnp.full(2, step)}}, {}, {}), {"spec": {}}, {"loss": loss})
+      kept.wait()
+    assert kept.steps() == [5, 4, 2]
+    assert (kept.find("last"), kept.find("best"), kept.find("4")) == (5, 2, 4)
+    state = kept.resume(State(jnp.int32(0), {"g": {"w": jnp.zeros(2, int)}}, {}, {}), print)
+  assert (int(state.step), state.nets["g"]["w"].tolist()) == (5, [5, 5])
+
+
 def test_a_checkpoint_in_which_a_bit_has_changed_is_not_believed(whole, tmp_path, capfd):
   """Wherever it is: not every format that lies below notices."""
   shutil.copytree(whole["vae"][0], tmp_path / "run")
