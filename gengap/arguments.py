@@ -37,8 +37,14 @@ class PathParser(absl_flags.ArgumentParser):
     return str(paths.local(argument, f"--{self.name}"))
 
 
-class PathsParser(PathParser):
+class PathsParser(absl_flags.ArgumentParser):
   """Takes local paths with commas between them; a comma in the name of a path that is there is its own."""
+
+  syntactic_help = "paths, with commas between them"
+
+  def __init__(self, name: str):
+    super().__init__()
+    self.name = name
 
   def parse(self, argument: str) -> list[str]:
     """Returns the paths.
@@ -46,7 +52,7 @@ class PathsParser(PathParser):
     Raises:
       InputError: one is a URL.
     """
-    return [super(PathsParser, self).parse(path) for path in paths.split(argument)]
+    return [str(paths.local(path, f"--{self.name}")) for path in paths.split(argument)]
 
 
 def define_path(name: str, about: str, own: absl_flags.FlagValues) -> absl_flags.FlagHolder:

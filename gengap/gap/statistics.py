@@ -13,6 +13,7 @@ from scipy import special, stats
 
 from gengap.probes.estimate import LEVEL, Estimate
 
+LARGEST = 700.0  # exponent of which a float has no overflow
 ROUNDING = 1e-9  # relative spread of values that differ by the order of summation alone
 
 
@@ -69,15 +70,15 @@ def interval(values: Sequence[float], low: float = -math.inf, high: float = math
   if not low < mean < high or (math.isinf(low) and math.isinf(high)):
     return Estimate(mean, mean - half, mean + half).within(low, high)
   if math.isinf(low):
-    reach = math.exp(half / (high - mean))
+    reach = math.exp(min(half / (high - mean), LARGEST))
     return Estimate(mean, high - (high - mean) * reach, high - (high - mean) / reach)
   if math.isinf(high):
-    reach = math.exp(half / (mean - low))
+    reach = math.exp(min(half / (mean - low), LARGEST))
     return Estimate(mean, low + (mean - low) / reach, low + (mean - low) * reach)
   width = high - low
   share = (mean - low) / width
   ends = special.expit(special.logit(share) + np.array([-1, 1]) * half / width / (share * (1 - share)))
-  return Estimate(mean, *(float(low + width * end) for end in ends))
+  return Estimate(mean, float(low + width * ends[0]), float(low + width * ends[1]))
 
 
 def error(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
@@ -153,5 +154,6 @@ def ratio_interval(a: Sequence[float], b: Sequence[float]) -> Estimate:
   if min(len(a), len(b)) < 2 or not varies(a, b):
     return Estimate(ratio)
   squared, freedom = error(*([x / float(np.mean(values)) for x in values] for values in (a, b)))
-  reach = math.exp(float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * math.sqrt(squared))
+  half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * math.sqrt(squared)
+  reach = math.exp(min(half, LARGEST))
   return Estimate(ratio, ratio / reach, ratio * reach)
