@@ -75,7 +75,7 @@ def test_a_home_is_expanded_wherever_a_path_is_given(monkeypatch, tmp_path):
   monkeypatch.setenv("HOME", str(tmp_path))
   assert paths.local("~/a/") == tmp_path / "a"
   cli.parse(own := flags("report"), ["report", "--workdirs=~/a,~/b", "--out", "~/c"])
-  assert (own.workdirs, own.out) == ([str(tmp_path / "a"), str(tmp_path / "b")], str(tmp_path / "c"))
+  assert (own.workdirs, own.out) == ([[str(tmp_path / "a"), str(tmp_path / "b")]], str(tmp_path / "c"))
   for name in ("GENGAP_CACHE", "TFDS_DATA_DIR"):
     monkeypatch.setenv(name, "~/d")
   assert cache.root() == gengap.data.tfds.default_dir() == tmp_path / "d"
@@ -90,7 +90,7 @@ def test_a_home_is_expanded_wherever_a_path_is_given(monkeypatch, tmp_path):
 def test_a_folder_whose_name_has_commas_is_one(tmp_path):
   (folder := tmp_path / "a,b").mkdir()
   cli.parse(own := flags("report"), ["report", f"--workdirs={folder}"])
-  assert own.workdirs == [str(folder)]
+  assert own.workdirs == [[str(folder)]]
 
 
 @pytest.mark.parametrize("url", ["gs://b/run", pathlib.Path("gs://b/run")])
