@@ -112,7 +112,7 @@ def test_a_ratio_has_an_interval():
     _, low, high, _ = statistics.ratio_interval(a, b)
     held += low <= 2 <= high
   assert 0.92 < held / 500 < 0.99
-  ratio, low, high = statistics.ratio_interval(a, b)
+  ratio, low, high, _ = statistics.ratio_interval(a, b)
   assert (1 / ratio, 1 / high, 1 / low) == pytest.approx(tuple(statistics.ratio_interval(b, a)))
 
 
