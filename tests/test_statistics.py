@@ -113,7 +113,7 @@ def test_a_ratio_has_an_interval():
     held += low <= 2 <= high
   assert 0.92 < held / 500 < 0.99
   ratio, low, high, _ = statistics.ratio_interval(a, b)
-  assert (1 / ratio, 1 / high, 1 / low) == pytest.approx(tuple(statistics.ratio_interval(b, a)))
+  assert (1 / ratio, 1 / high, 1 / low) == pytest.approx(tuple(statistics.ratio_interval(b, a)[:3]))
 
 
 def test_a_ratio_without_variance_has_no_interval_and_one_of_nothing_is_none():
