@@ -23,7 +23,7 @@ from gengap.probes.figure import COLOURS, readable
 PLANES = (("recall", "precision"), ("coverage", "density"))
 MARKS = "osD^vPX<"
 NAME = 28  # characters of a method's name in a figure
-POINTS = 100  # of a line of losses
+POINTS = 40  # of a line of losses, at most
 THROUGH = {
   compare.ENERGY: "energy distance to held-out images",
   "frechet": "squared Frechet distance to test images",
@@ -257,7 +257,7 @@ def losses(comparison: Comparison) -> Iterator[Drawn]:
     for i, name in enumerate(players):
       style = {"color": COLOURS(i % 10), "linewidth": 0.7, "alpha": 0.7}
       for run in filter(None, (record.curve(name) for record in group.records.values())):
-        plot.plot(*np.array(run[:: 1 + len(run) // POINTS]).T, **style)
+        plot.plot(*np.array(run[:: -(1 + len(run) // POINTS)]).T, **style)  # with the last one
       plot.plot([], [], label=readable(name.removesuffix("/loss"), NAME), **style)
     log_scale(plot, "symlog", linthresh=1)
     plot.set_xlabel("generator updates", fontsize=8)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from gengap.gap import compare, gaps
 from gengap.gap.answers import bracket, short
-from gengap.gap.axes import HINTS, REAL, Axis, hint
+from gengap.gap.axes import LOW, REAL, Axis, hint
 from gengap.gap.compare import View
 from gengap.gap.gaps import SURE, TRIFLE, Gap
 from gengap.gap.groups import Comparison, Group
@@ -87,6 +87,15 @@ def scores(comparison: Comparison, view: View, axes: Sequence[Axis], caption: st
   return Table(caption, tuple(columns), body, notes)
 
 
+def tested(axis: Axis) -> str:
+  """Returns in words what `compare.badness` is of an axis."""
+  if axis.better == REAL:
+    return "distance from real"
+  if axis.better == LOW:
+    return "the value"
+  return f"distance from {axis.high:g}" if math.isfinite(axis.high) else "minus the value"
+
+
 def compared(gap: Gap, a: Group, b: Group, notes: list[str]) -> list[Shown]:
   """Returns the cells of the gap between two methods on one axis."""
   test, better = gap.test, {1: a.name, -1: b.name, 0: DASH}[gap.wins]
@@ -101,7 +110,7 @@ def compared(gap: Gap, a: Group, b: Group, notes: list[str]) -> list[Shown]:
     name(verdict)._replace(note=0 if gap.wins or not known else noted(trifle, notes)),
     *(Shown(short(cell.estimate.value), cell.estimate.value) for cell in (gap.a, gap.b)),
     plain(gap.real, "real images have no such number, or it was not measured", notes),
-    name("distance from real" if gap.axis.better == REAL else HINTS[gap.axis.better].split()[0]),
+    name(tested(gap.axis)),
     Shown(bracket(test.difference), test.difference.value) if known else plain(None, test.reason, notes),
     Shown(f"{gap.share:.0%}", gap.share) if known else plain(None, test.reason, notes),
     plain(test.g, test.reason, notes),
@@ -123,7 +132,7 @@ def differences(comparison: Comparison, view: View) -> Table | None:
     (a.name, "mean over seeds"),
     (b.name, "mean over seeds"),
     ("real images", ""),
-    ("what is tested", "the smaller of both is better, but where it says higher"),
+    ("what is tested", "the smaller is better"),
     (f"{a.name} less {b.name}", "of what is tested, with its 95 % interval"),
     ("share", "of the larger distance from the best value"),
     ("Hedges' g", ""),
