@@ -201,10 +201,10 @@ def fault(path: pathlib.Path) -> str:
     return f"it is {what}"
   size, form = path.stat().st_size, form_of(path)
   if form == "zip":
-    return f"it is a zip archive of {', '.join(zipfile.ZipFile(path).namelist()[:3])}; unpack it"
+    return f"it is a zip archive of {', '.join(members(path)[:3]) or 'nothing'}; unpack it"
   if form in READERS and READERS[form] != READERS[path.suffix]:
     return f"it is a {form} file; give it that suffix"
-  if form and not zipfile.is_zipfile(path):
+  if form and not members(path):
     return f"it is cut off, or damaged: {size} bytes are there; copy or download it again"
   return "" if form else f"it is damaged, or no {path.suffix} file"
 
@@ -219,12 +219,19 @@ def form_of(path: pathlib.Path) -> str:
     return ".pth"
   if not start.startswith(b"PK"):
     return ""
-  if not zipfile.is_zipfile(path):
+  if not (names := members(path)):
     return "cut zip"
-  names = zipfile.ZipFile(path).namelist()
   if any(name.endswith("/data.pkl") for name in names):
     return ".pth"
-  return ".npz" if names and all(name.endswith(".npy") for name in names) else "zip"
+  return ".npz" if all(name.endswith(".npy") for name in names) else "zip"
+
+
+def members(path: pathlib.Path) -> list[str]:
+  """Returns the names of the files in a zip archive; none of what is no archive, or a damaged one."""
+  try:
+    return zipfile.ZipFile(path).namelist()
+  except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+    return []
 
 
 def write(path: pathlib.Path, arrays: Mapping[str, np.ndarray]) -> None:
