@@ -162,6 +162,13 @@ def test_as_many_tests_as_there_are_axes_are_corrected_for(tmp_path):
   assert max(gap.p / p for gap, p in zip(several, alone, strict=True)) == pytest.approx(len(several))
 
 
+def test_what_is_decided_is_decided_by_the_corrected_p():
+  gap = told("precision", [0.40, 0.41, 0.42], [0.1, 0.11, 0.12])
+  assert gap.test.p < gaps.SURE
+  assert gap._replace(p=gaps.SURE / 2).clear
+  assert not gap._replace(p=2 * gaps.SURE).clear
+
+
 def test_half_a_last_line_is_left_out(tmp_path):
   folder = written.run(tmp_path / "a", "vae", 0)
   with (folder / "metrics.jsonl").open("a") as file:
