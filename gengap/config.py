@@ -66,7 +66,7 @@ def base(method: str, dataset: str = "", **method_args: Any) -> ConfigDict:
       eval_images=1024,  # held-out and generated images in one evaluation
       checkpoint_every=1000,
       keep_checkpoints=3,  # the latest; the best is always kept
-      best="valid/energy_distance",  # the number whose smallest value marks the best checkpoint
+      best="valid/energy_distance",  # the number whose smallest finite value marks the best checkpoint
       patience=0,  # evaluations in a row without a better `best` after which training stops; 0 never stops it
     )
   )

@@ -5,6 +5,7 @@ next one has been sent.
 """
 
 import contextlib
+import math
 import pathlib
 import signal
 import threading
@@ -209,6 +210,13 @@ def done_early(log: Log | Silence, config: Config) -> bool:
   return bool(config.patience) and processes.told(stale(log.values(config.best), config.patience))
 
 
+def stopped_early(log: Log | Silence, config: Config) -> str:
+  """Returns why a run has ended before config.steps, and whether it has a best checkpoint."""
+  finite = any(map(math.isfinite, log.values(config.best)))
+  best = "the best checkpoint is kept" if finite else "it was never finite, so no checkpoint is the best"
+  return f"{config.best} has not fallen in {config.patience} evaluations; {best}"
+
+
 def loop(config, program, state, dataset, validation, checkpoints, log, asked_to_stop) -> State:
   """Runs dispatches to config.steps or until asked to stop, doing between them what is due."""
   meta = {"config": settings.plain(config), "spec": program.spec._asdict()}
@@ -242,7 +250,7 @@ def loop(config, program, state, dataset, validation, checkpoints, log, asked_to
     checkpoints.save(state, meta, {})
   checkpoints.wait()
   if last and step < config.steps:
-    say(f"done at step {step}: {config.best} has not fallen in {config.patience} evaluations; best is kept")
+    say(f"done at step {step}: {stopped_early(log, config)}")
   else:
     say(f"{'done' if last else 'stopped'} at step {step} of {config.steps}")
   return state

@@ -1,18 +1,36 @@
-"""Trains on one device and on eight, same global batch; fails if the parameters part. Run by test_step."""
+"""Trains on one device and on eight, same global batch; fails if weights or numbers part. For test_step."""
 
 import os
 
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import tiny
+from test_step import squared_mmd
 from test_train import config
 
 from gengap import program, step
+from gengap.method import Method, Turn, whole_batch
 from gengap.metrics import features
 
 assert jax.device_count() == 8
+
+
+def moment_matching():
+  """A linear generator, whose loss is no mean over examples: a squared MMD and a ratio of variances."""
+
+  def loss(params, nets, batch, keys, step):
+    z = jax.vmap(lambda key: jax.random.normal(key, (8,)))(keys)
+    made, real = whole_batch((z @ params["w"], batch.image.reshape(len(z), -1)))
+    ratio = jnp.var(made) / jnp.var(real)
+    return squared_mmd(made, real) + 0.1 * ratio, ({}, {"ratio": ratio})
+
+  nets = {"generator": {"params": {"w": 0.1 * jax.random.normal(jax.random.key(0), (8, 64))}}}
+  return Method(8, lambda *_: nets, (Turn("generator", loss, optax.adam(0.01)),), None, {})
+
 
 # BatchNorm in the generators and in the decoder: its statistics must be those of the global batch.
 CASES = {
@@ -21,10 +39,11 @@ CASES = {
   "vae_gan": {"network": "dense"},
   "cgan": {"network": "dcgan", "dropout": 0.3, "spectral_norm": "both", "condition": "projection"},
 }
-for name, args in CASES.items():
-  m = tiny.method(name, **args)
-  one, _ = tiny.run(m, 20, devices=1, batch_size=16, ema=0.9)
-  eight, _ = tiny.run(m, 20, devices=8, batch_size=16, ema=0.9)
+METHODS = {name: tiny.method(name, **args) for name, args in CASES.items()} | {"mmd": moment_matching()}
+for name, m in METHODS.items():
+  one, seen = tiny.run(m, 20, devices=1, batch_size=16, ema=0.9)
+  eight, seen_by_eight = tiny.run(m, 20, devices=8, batch_size=16, ema=0.9)
+  tiny.assert_same_numbers(seen[0], seen_by_eight[0])
   worst = max(tiny.differences(one.nets, eight.nets).items(), key=lambda item: item[1])
   print(f"{name}: largest relative difference after 20 steps {worst[1]:.2g} in {worst[0]}")
   assert worst[1] < 1e-4, worst

@@ -108,3 +108,13 @@ def test_a_vae_with_a_flow_trains(name):
   assert seen[0]["vae/kl"] == seen[0]["vae/kl_sample"]
   moved = tiny.differences(tiny.state(m).nets["vae"]["params"]["flow"], state.nets["vae"]["params"]["flow"])
   assert min(moved.values()) > 0
+
+
+def test_an_autoregressive_flow_starts_near_the_identity():
+  """Numbers of 0 scale by sigmoid(1), so that a new flow keeps most of z."""
+  flow = flows.Autoregressive(3)
+  z, context = jnp.ones((2, 3)), jnp.zeros((2, 5))
+  zeros = jax.tree.map(jnp.zeros_like, flow.init(jax.random.key(0), z, context))
+  y, log_det = flow.apply(zeros, z, context)
+  np.testing.assert_allclose(y, np.full((2, 3), 1 / (1 + np.exp(-1))), rtol=1e-6)
+  np.testing.assert_allclose(log_det, np.full(2, -3 * np.log1p(np.exp(-1))), rtol=1e-6)

@@ -270,6 +270,20 @@ def test_clipped_weights_stay_in_the_box():
   assert np.abs(weights).min() < 0.03  # and not all of them at its walls
 
 
+def test_the_gradient_goes_through_the_kernel_and_not_through_the_iteration():
+  """The vector that has just advanced is a constant, although it was computed from the kernel."""
+  w = {"layer": {"kernel": jax.random.normal(jax.random.key(0), (4, 3))}}
+  before = {"params": w, "spectral": spectral.init(jax.random.key(1), w)}
+  ahead = spectral.advance(before)["spectral"]
+
+  def norm(variables):
+    return sum(jnp.sum(x[0] ** 2) for x in jax.tree.leaves(spectral.normalised(variables)["params"]))
+
+  found = jax.grad(lambda w: norm(spectral.advance({**before, "params": w})))(w)
+  want = jax.grad(lambda w: norm({"params": w, "spectral": ahead}))(w)
+  np.testing.assert_allclose(found["layer"]["kernel"], want["layer"]["kernel"], rtol=1e-5)
+
+
 @pytest.mark.parametrize("players", ["critic", "both"])
 def test_after_training_the_largest_singular_values_are_one(players):
   m = METHODS["hinge"](tiny.SPEC, **tiny.ARGS["hinge"], spectral_norm=players)

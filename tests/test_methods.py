@@ -8,6 +8,7 @@ import optax
 import pytest
 import tiny
 
+from gengap import step
 from gengap.method import AXIS, Batch
 from gengap.methods import METHODS, inverse, parts
 from gengap.networks import NETWORKS, Family
@@ -94,3 +95,35 @@ def test_an_encoder_that_inverts_the_generator_loses_nothing(monkeypatch):
     lambda keys: method.turns[0].loss(nets[inverse.PLAYER]["params"], nets, real, keys, 0)[0], axis_name=AXIS
   )
   assert float(one_device(keys)[0]) == pytest.approx(0, abs=1e-6)
+
+
+VARIANTS = [
+  *((name, {}) for name in tiny.ARGS),
+  ("vae", {"flow": "planar"}),
+  ("vae", {"free_bits": 0.1, "likelihood": "discretised_logistic"}),
+  ("vae", {"beta": {"schedule": "capacity", "steps": 10, "stop": 5.0, "start": 1.0}}),
+  ("hierarchical_vae", {"free_bits": 0.1}),
+  ("gan", {"spectral_norm": "both", "dropout": 0.3}),
+  ("cgan", {"condition": "projection"}),
+]
+
+
+@pytest.mark.parametrize(("name", "args"), VARIANTS)
+def test_every_logged_number_is_that_of_the_whole_batch(name, args):
+  """Of four devices as of one; a map over AXIS stands for the devices."""
+  m, (images, labels) = tiny.method(name, **args), tiny.data(8)
+  nets, keys = tiny.state(m).nets, jax.random.split(jax.random.key(1), 8)
+  whole = Batch(images / 127.5 - 1, labels), keys
+
+  def numbers(devices):
+    def one(batch, keys):
+      seen = {}
+      for turn in m.turns:
+        value, (_, more) = turn.loss(nets[turn.player]["params"], nets, batch, keys, jnp.int32(0))
+        seen |= {f"{turn.player}/{k}": v for k, v in ({"loss": value} | more).items()}
+      return step.mean_over_devices(seen)
+
+    slices = jax.tree.map(lambda x: x.reshape(devices, -1, *x.shape[1:]), whole)
+    return jax.tree.map(lambda x: x[0], jax.jit(jax.vmap(one, axis_name=AXIS))(*slices))
+
+  tiny.assert_same_numbers(numbers(1), numbers(4))

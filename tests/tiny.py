@@ -83,3 +83,10 @@ def differences(a, b):
 def assert_identical(a, b):
   """Asserts that two trees are the same, bit for bit."""
   jax.tree.map(np.testing.assert_array_equal, jax.device_get(a), jax.device_get(b))
+
+
+def assert_same_numbers(a, b):
+  """Asserts that logged numbers are the same up to rounding."""
+  assert a.keys() == b.keys()
+  for name, value in a.items():
+    np.testing.assert_allclose(b[name], value, rtol=1e-6, atol=2e-7, err_msg=name)

@@ -92,6 +92,7 @@ class Level(nn.Module):
     drawn = draw(noise, said)
     prior = Conv(2 * self.channels, (1, 1), dtype=self.dtype, name="prior")(nn.relu(h))
     mean, log_std = jnp.split(prior.astype(jnp.float32), 2, -1)
+    # Any other positive function of log_std gives the same family of models, in other weights.
     z = mean + jnp.exp(log_std) * drawn.u
     return h + Conv(self.width, (1, 1), dtype=self.dtype, name="told")(z), drawn
 
