@@ -41,6 +41,8 @@ SHORTER = (  # what tags of SVG files of figures spend most on
   ),
   (r'(<use .*?) style="stroke: #000000; stroke-width: 0.[68]"', r"\1"),
   (r"stroke-linecap: square; ?|; stroke-linecap: square", ""),
+  (r"(?<=[a-z]): (?=[\w#])", ":"),
+  (r"; (?=[a-z-]+:)", ";"),
 )
 FONT = "text{font-family:'DejaVu Sans',sans-serif}"
 
