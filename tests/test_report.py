@@ -74,6 +74,7 @@ def made(tmp_path_factory):
     ("diversity", 0.75, 0.25, 0),
     ("frechet", 0.8, 0.4, -1),
     ("latents/linear_probe", 0.8, 0.4, 1),
+    ("sampling/images_per_second", 0.8, 0.4, 1),
     ("posterior/active_units", 0.8, 0.4, 0),
     ("nearer_train", 0.1, 0.5, 0),
     ("precision", 0.8, math.nan, 0),
