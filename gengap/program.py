@@ -4,7 +4,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,8 @@ from gengap.data import feed
 from gengap.errors import InputError
 from gengap.method import AXIS, Array, Batch, Config, Method, Metrics, Spec, State, Turn
 from gengap.networks import convolution
+
+Ready: TypeAlias = Callable[[Method, State], None]
 
 
 class Program(NamedTuple):
@@ -64,14 +66,14 @@ def load_data(config: Config, split: str) -> data.Dataset:
 
 
 def compile_program(
-  config: Config, dataset: data.Dataset, ready: Callable[[], None] = lambda: None
+  config: Config, dataset: data.Dataset, ready: Ready = lambda method, shapes: None
 ) -> Program:
   """Builds the method and compiles its training program.
 
   Args:
     config: of the run.
     dataset: its training images.
-    ready: called once everything is checked, before the minutes of compiling.
+    ready: called with the method and the shapes of its state, before the minutes of compiling.
 
   Raises:
     InputError: a method argument that does not suit the data.
@@ -86,7 +88,7 @@ def spec_of(config: Config, dataset: data.Dataset) -> Spec:
 
 
 def compile_method(
-  method: Method, config: Config, dataset: data.Dataset, ready: Callable[[], None] = lambda: None
+  method: Method, config: Config, dataset: data.Dataset, ready: Ready = lambda method, shapes: None
 ) -> Program:
   """Compiles the training program of any method, whichever the config names.
 
@@ -101,7 +103,7 @@ def compile_method(
     raise InputError(f"config.steps is {config.steps}: the run would draw {images} images, 2^32 at most")
   example = Batch(jnp.zeros((1, *spec.shape)), jnp.zeros(1, jnp.int32))
   shapes = jax.eval_shape(functools.partial(step.init, method, config.seed, ema=config.ema), example)
-  ready()
+  ready(method, shapes)
   slots, place = devices()
   # The CPU has nothing to gain from several steps in one program: launching it is cheap, and XLA needs its
   # loops unrolled there (see step.loop), which would make the program as many times longer to compile.

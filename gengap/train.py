@@ -23,9 +23,9 @@ from gengap.checkpoint import Checkpoints, finite_or_infinity
 from gengap.errors import NonFiniteError
 from gengap.health import Watch, oscillation
 from gengap.log import Log, Silence, say
-from gengap.method import Array, Config, Metrics, Nets, State
+from gengap.method import Array, Config, Method, Metrics, Nets, State
 from gengap.program import Program, compile_program, load_data, resume, source, start
-from gengap.validate import GRID, Validation, whole_batches
+from gengap.validate import GRID, Validation, check_best, whole_batches
 
 COMPILING = "compiling the training program (minutes, if it is large and not yet in the cache)"
 SLOW = 10  # seconds of compiling above which they are printed
@@ -177,7 +177,12 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
   whole_batches(config, held_out)
   with on_sigterm() as asked_to_stop:
     before = time.perf_counter()
-    program = compile_program(config, dataset, lambda: say(COMPILING))
+
+    def ready(method: Method, shapes: State) -> None:
+      check_best(config, held_out, method, shapes)
+      say(COMPILING)
+
+    program = compile_program(config, dataset, ready)
     if (taken := time.perf_counter() - before) > SLOW:
       say(f"compiled in {taken:.0f} s")
     validation = Validation(program, config, held_out)

@@ -9,9 +9,9 @@ import numpy as np
 
 from gengap import data, metrics, step
 from gengap.errors import InputError, suggest
-from gengap.method import Array, Config, State, draw_labels
+from gengap.method import Array, Config, Method, State, draw_labels
 from gengap.networks import convolution
-from gengap.program import Program, put
+from gengap.program import Program, abstract, devices, put
 
 GRID = 64  # images in a sample grid
 ENERGY = "valid/energy_distance"
@@ -36,6 +36,22 @@ def whole_batches(config: Config, held_out: data.Dataset) -> int:
   return batches
 
 
+def check_best(config: Config, held_out: data.Dataset, method: Method, shapes: State) -> None:
+  """Checks that config.best is a number that is measured of held-out images; compiles nothing.
+
+  Raises:
+    InputError: it is not.
+  """
+  examine = step.examine(method, seed=config.seed, batch_size=config.batch_size)
+  arrays = abstract((held_out.image, held_out.label))
+  seen = jax.eval_shape(examine, devices()[0].aval, shapes, arrays, np.uint32(0))
+  names = [f"valid/{name}" for name in seen] + [ENERGY] * bool(method.generate)
+  if config.best not in names:
+    raise InputError(
+      f"config.best is {config.best!r}; it must be one of {', '.join(names)}{suggest(config.best, names)}"
+    )
+
+
 class Validation:
   """What never changes while a run is looked at: held-out images, latents, programs."""
 
@@ -43,7 +59,7 @@ class Validation:
     """Compiles nothing yet.
 
     Raises:
-      InputError: too few held-out images, or config.best is no number that is measured here.
+      InputError: too few held-out images.
     """
     method, seed = program.method, config.seed
     self.batches = whole_batches(config, held_out)
@@ -61,11 +77,6 @@ class Validation:
     uniform = jax.random.uniform(step.stream(seed, "sample labels"), (len(self.z),))
     self.label = jnp.asarray(draw_labels(uniform, program.spec.class_counts))
     self.grid_label = jnp.arange(GRID) % program.spec.num_classes  # a picture shows every class alike
-    names = [f"valid/{name}" for name in self.lowered.out_info] + [ENERGY] * bool(self.generate)
-    if config.best not in names:
-      raise InputError(
-        f"config.best is {config.best!r}; it must be one of {', '.join(names)}{suggest(config.best, names)}"
-      )
 
   @functools.cached_property
   def examine(self) -> jax.stages.Compiled:

