@@ -1,6 +1,7 @@
 """No claim is left out, its numbers are those of the scores, and its verdict follows from its tests."""
 
 import ast
+import html
 import json
 import pathlib
 import re
@@ -8,8 +9,10 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import stats
 
 from gengap import report
+from gengap.gap import answers, compare, gaps, groups, stored, tables
 from gengap.probes.estimate import Estimate
 from results import claims, pictures
 from results.claims import gap, numbers, pages
@@ -105,37 +108,74 @@ def test_several_tests_are_corrected_together():
   one = numbers.Test(Estimate(1.0), 0.03, +1)
   assert verdict(one) == "supported" and verdict(one, one) == "depends"
   assert verdict(one._replace(adjusted=True), one._replace(adjusted=True)) == "supported"
+  assert verdict(one._replace(negligible=True)) == "depends"
 
 
-def test_welch_and_holm_of_the_gap_are_those_of_scipy():
-  from scipy import stats
+def fresh(part: gap.DataSet, a: str, b: str) -> list[gaps.Gap]:
+  """Returns the gap between two methods, by the report alone."""
+  comparisons = groups.comparisons(stored.load(RESULTS / "gap" / "scores.json"))
+  comparison = next(found for found in comparisons if found.title == part.data)
+  methods = {group.name: group for group in comparison.groups}
+  view = compare.at_step(compare.equal_updates(comparison.groups))
+  return gaps.gaps(comparison, methods[a], methods[b], view)
 
-  part = gap.DataSet("mnist 28x28")
-  vae, gan = part("vae", "kl").values, part("gan", "kl").values
-  raw = stats.ttest_ind(vae, gan, equal_var=False)
-  test = part.less("vae", "gan", "kl", -1)
-  assert test.difference[:3] == pytest.approx((np.mean(vae) - np.mean(gan), *raw.confidence_interval()))
-  family = gap.nearer("mnist 28x28", "vae", "gan")
-  smaller = sum(x.p < test.p for x in family.values())
-  assert test.p == pytest.approx(raw.pvalue * (len(family) - smaller))
+
+@pytest.mark.parametrize(
+  "part, a, b",
+  [(readme.DIGITS, "vae", "gan"), (readme.CLOTHES, "gan", "cgan"), (readme.TEN, "vae", "wgan_gp")],
+)
+def test_claims_quote_the_reports_difference_p_and_winner(part, a, b):
+  found = fresh(part, a, b)
+  assert list(gap.tested(part.data, a, b)) == [x.axis.name for x in found] and len(found) > 10
+  for x in found:
+    test = part.less(a, b, x.axis.name, -1)
+    assert test.difference is x.test.difference or str(test) == answers.bracket(x.test.difference)
+    assert test.p == pytest.approx(x.p, rel=1e-12, nan_ok=True)
+    assert test.outcome(test.p) == (x.wins if x.clear else 0), x.axis.name
+    assert str(part(a, x.axis.name)).startswith(answers.bracket(x.a.estimate))
+    assert part.real(x.axis.name) == pytest.approx(x.real, nan_ok=True)
+
+
+def test_a_tests_p_in_claims_md_is_the_reports():
+  ps = {x.axis.name: x.p for x in fresh(readme.CIFAR, "gan", "vae")}
+  measured = next(row["measured"] for row in ROWS if row["id"] == "A7")
+  assert measured.endswith(
+    f"Tests: {', '.join(numbers.probability(ps[axis]) for axis in ('kl', 'classes'))}."
+  )
+
+
+def test_the_page_shows_what_claims_quote():
+  page = html.unescape((RESULTS / "gap" / "index.html").read_text())
+  for comparison in gap.comparisons().values():
+    view = compare.at_step(compare.equal_updates(comparison.groups))
+    table = tables.differences(comparison, view)
+    section = re.sub(r"<[^>]*>", "\n", page[page.index(table.caption) :]) if table else ""
+    for row in table.rows if table else ():
+      said = [cell.text for cell in row if cell.text]
+      place = re.search(r"\s+(?:\d+\s+)?".join(map(re.escape, said)), section)
+      assert place, (comparison.title, said)
+
+
+def test_what_is_below_a_trifle_is_not_decided_whatever_its_p():
+  test = readme.DIGITS.less("vae", "gan", "coverage", +1)
+  assert test.p < numbers.ALPHA and test.negligible and test.outcome(test.p) == 0
+  assert test.said(test.p).endswith("for a difference below 5%")
+  assert test._replace(negligible=False).outcome(test.p) == 1
 
 
 def test_more_than_real_images_have_is_no_gain():
-  nearer = gap.nearer("fashion_mnist 28x28", "gan", "cgan")["sharpness"]
-  part = gap.DataSet("fashion_mnist 28x28")
+  part = readme.CLOTHES
+  nearer = part.less("gan", "cgan", "sharpness", -1)
   assert part("cgan", "sharpness").mean > part.real("sharpness") and nearer.difference.value < 0
-  assert gap.nearer("fashion_mnist 28x28", "vae", "gan")["sharpness"].difference.value > 0
-  with pytest.raises(ValueError, match="both sides"):
-    part.less("gan", "cgan", "sharpness", +1)
+  assert part.less("vae", "gan", "sharpness", -1).difference.value > 0
 
 
-def test_scores_are_read_as_rows_and_as_runs():
-  run = {"data": "d", "method": "vae", "seed": 1}
-  row = {"step": 5, "axis": "kl", "value": 0.5, "floor": None}
-  kept = {"scores": {"5": {"kl": [0.5, None, 0], "recall": [None, None, 0, "why"]}}}
-  rows = list(gap.stored([run | row, run | row | {"value": None}]))
-  runs = list(gap.stored({"runs": [run | kept]}))
-  assert [x[:-1] for x in rows] == [x[:-1] for x in runs] == [("d", "vae", "kl", 1, 5, 0.5)]
+def test_the_change_of_a_run_is_tested_run_by_run():
+  part, step = readme.CIFAR, readme.CIFAR.evaluated[0]
+  first, last = part("vae", "frechet", step).values, part("vae", "frechet").values
+  test, paired = part.falls("vae", "frechet"), stats.ttest_rel(last, first)
+  assert test.difference.value == pytest.approx(np.mean(np.subtract(last, first)))
+  assert test.p == pytest.approx(paired.pvalue)
 
 
 def test_grey_pictures_lose_nothing_and_coloured_ones_little(tmp_path):

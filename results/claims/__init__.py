@@ -8,7 +8,7 @@ which `gengap.report --claims` reads, and claims.md.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from results.claims.numbers import Test, outcomes, probability
+from results.claims.numbers import Test, outcomes
 
 DEPENDS = "depends"  # on what no test answers; or one training seed, which decides nothing about a method
 NOT_TESTED = "not tested"
@@ -38,7 +38,7 @@ class Claim(NamedTuple):
 
   def row(self) -> dict[str, str]:
     """Returns the claim as `gengap.report --claims` reads it."""
-    ps = ", ".join(probability(p) if p == p else "not tested" for _, p in outcomes(self.tests))
+    ps = ", ".join(test.said(p) for test, (_, p) in zip(self.tests, outcomes(self.tests), strict=True))
     return {
       "id": self.id,
       "claim": self.claim,

@@ -1,7 +1,8 @@
 """Numbers of the committed scores, and tests between them: what a claim quotes and what its verdict rests on.
 
 A test is a difference of means over training seeds by Welch's t-test (Welch 1947), or the distance of a mean
-from a constant by Student's. `gengap.gap.statistics` has the formulas.
+from a constant by Student's. `gengap.gap.statistics` has the formulas; two methods of `results/gap` are
+compared by the report itself (`results.claims.gap`).
 """
 
 import functools
@@ -14,13 +15,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from gengap.gap.statistics import holm, interval, welch
+from gengap.gap.answers import bracket, short
+from gengap.gap.gaps import SURE, TRIFLE
+from gengap.gap.statistics import holm, interval, varies, welch
 from gengap.probes.estimate import Estimate
 
 RESULTS = pathlib.Path(__file__).parents[1]
 HALF = 0.5
 FAMILY = "gan_family/scores.json"
-ALPHA = 0.05  # a test is decided where its adjusted p value is smaller
+ALPHA = SURE  # a test is decided where its adjusted p value is smaller
+text = short  # a number as the page writes it
 REPORTED = {  # what report C has at its last epoch: reconstruction and KL
   "vae_0.8": (125.861, 70.373),
   "vae_1.0": (136.563, 60.671),
@@ -41,11 +45,6 @@ def find(name: str, *path: str) -> Any:
   for key in path:
     found = found[key]
   return found
-
-
-def text(value: float) -> str:
-  """Returns a number with three significant digits, or whole from 1,000 on."""
-  return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def probability(p: float) -> str:
@@ -73,7 +72,7 @@ class Sample(NamedTuple):
   def __str__(self) -> str:
     found = interval(self.values, self.low, self.high)
     if math.isfinite(found.low):
-      return f"{text(found.value)} [{text(found.low)}, {text(found.high)}]"
+      return bracket(found)
     return text(found.value) + (f" in all {len(self.values)} seeds" if len(self.values) > 1 else "")
 
 
@@ -84,14 +83,20 @@ class Test(NamedTuple):
   p: float  # NaN: not tested
   expected: int  # sign
   adjusted: bool = False  # whether p is corrected for the other tests of its family already
+  negligible: bool = False  # whether the difference is too small to be told, whatever its p value is
 
   def outcome(self, p: float) -> int:
     """Returns 1: decided as expected, -1: decided against it, 0: not decided."""
-    return int(np.sign(self.difference.value)) * self.expected if p < ALPHA else 0
+    decided = p < ALPHA and not self.negligible
+    return int(np.sign(self.difference.value)) * self.expected if decided else 0
+
+  def said(self, p: float) -> str:
+    """Returns the adjusted p value in words, and whether the difference is too small to be told."""
+    found = probability(p) if math.isfinite(p) else "not tested"
+    return found + (f" for a difference below {TRIFLE:.0%}" if self.negligible and p < ALPHA else "")
 
   def __str__(self) -> str:
-    value, low, high = self.difference[:3]
-    return text(value) + (f" [{text(low)}, {text(high)}]" if math.isfinite(low) else "")
+    return bracket(self.difference)
 
 
 def summary(*path: str) -> Sample:
@@ -162,7 +167,7 @@ def less(a: Sample, b: Sample, expected: int) -> Test:
 def beside(a: Sample, constant: float, expected: int) -> Test:
   """Returns a sample's distance from a constant."""
   found = Estimate(a.mean - constant)
-  if np.ptp(a.values) == 0:
+  if not varies(a.values):
     return Test(found, math.nan, expected)
   ends = interval([value - constant for value in a.values])
   return Test(ends, float(stats.ttest_1samp(a.values, constant).pvalue), expected)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from results.claims import a, b, c, d, e
-from results.claims.numbers import ALPHA, RESULTS
+from results.claims.numbers import ALPHA, RESULTS, TRIFLE
 
 INTRODUCTION = f"""# Claims
 
@@ -19,11 +19,14 @@ seeds, and at which budget. A verdict holds at that budget.
   that a test of the code holds. **not supported**: every one is decided against it. **depends**: they
   differ, or some are not decided, or there is one training seed. **not tested**: no measurement answers
   it.
-- A test is a difference over training seeds by Welch's t-test, a distance from real images or a constant
-  by Student's, or an order by Kendall's tau. It is decided where its adjusted p is below {ALPHA}.
-  Differences of two methods in `gap` are adjusted for all ranked axes that both have on that data set,
-  other tests for those of the same claim (Holm 1979). "Tests" lists the adjusted p values in the order in
-  which they are named.
+- A test is a difference over training seeds by Welch's t-test, a mean beside real images or a constant, or
+  the change of each run, by Student's, or an order by Kendall's tau. It is decided where its adjusted p is
+  below {ALPHA}. p is adjusted for the tests of the same claim (Holm 1979).
+- Two methods in `gap` are compared as [the report](gap/index.html) does it: by their distances from the best
+  value, which is that of real images or the end of the range, so that the smaller one is better. p is
+  adjusted for all ranked axes that both have on that data set, and a difference below {TRIFLE:.0%} of the
+  larger distance is not told as decided, whatever its p.
+- "Tests" lists the adjusted p values in the order in which they are named.
 - Samples of VAEs are decoder means.
 
 This page is written by `python -m results.claims`, with [`claims.json`](claims.json), which the report takes

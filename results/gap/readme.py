@@ -10,8 +10,10 @@ from typing import Any
 
 import jinja2
 
-from results.claims.gap import DataSet, accuracy, gap, last, nearer
-from results.claims.numbers import ALPHA, Test, probability, reported, text
+from gengap.gap.axes import axis_of
+from gengap.gap.gaps import SURE, TRIFLE
+from results.claims.gap import DataSet, tested
+from results.claims.numbers import reported, text
 from results.gap.runs import BLOBS as PLAIN
 from results.gap.runs import DCGAN, RUNS, describe
 
@@ -21,81 +23,71 @@ ONE, TEN = DataSet("blobs_single 32x32"), DataSet("blobs_multi 32x32")
 CIFAR, BIRDS = DataSet("cifar10 32x32"), DataSet("cifar10/bird 32x32")
 RANKED = ("vae", "vae_gan", "gan", "lsgan", "wgan_gp", "cgan")
 LOSSES = ("gan", "lsgan", "wgan_gp")
-AXES = {
-  "frechet": "Frechet distance",
-  "kid": "KID",
-  "precision": "precision",
-  "density": "density",
-  "unsure": "low-confidence share",
-  "sharpness": "sharpness",
-  "recall": "recall",
-  "coverage": "coverage",
-  "classes": "classes",
-  "kl": "class KL",
-  "diversity": "diversity",
-  "nearer_train": "nearer to training images (not ranked)",
-  "interpolation/random spherical/abruptness": "largest step over mean step of paths",
-}
-BLOBS = {
-  "one_blob": "one blob, no streak",
-  "blobs": "blobs an image",
-  "blobs_std": "spread of their number",
-  "streaks": "streaks",
-  "radius": "radius, pixels",
-  "radius_std": "spread of the radius",
-  "roundness": "roundness",
-  "background": "background",
-  "intensity": "intensity",
-  "centre_ks": "centres' distance from uniform",
-  "frechet": "Frechet distance",
-  "recall": "recall",
-}
-TITLES = AXES | BLOBS
+AXES = (
+  "frechet",
+  "kid",
+  "precision",
+  "density",
+  "unsure",
+  "sharpness",
+  "recall",
+  "coverage",
+  "classes",
+  "kl",
+)
+AXES += ("diversity", "nearer_train", "interpolation/random spherical/abruptness")
+BLOBS = ("one_blob", "blobs", "blobs_std", "streaks", "radius", "radius_std", "roundness", "background")
+BLOBS += ("intensity", "centre_ks", "frechet", "recall")
+
+
+def named(axis: str) -> str:
+  """Returns the title of an axis on the page, for a table of Markdown, and whether it ranks methods."""
+  found = axis_of(axis)
+  return found.title.replace("|", "\\|") + " (not ranked)" * (not found.better)
 
 
 def table(part: DataSet, methods: Sequence[str], axes: Sequence[str]) -> str:
   """Returns a table: an axis a row, a method a column, real images last."""
   lines = [f"| | {' | '.join(f'`{x}`' for x in methods)} | real |", "| --- |" + " --- |" * (len(methods) + 1)]
   for axis in axes:
-    if all(axis in last(part.data)[method] for method in methods):
-      real = "-" if math.isnan(part.real(axis)) else text(part.real(axis))
+    if all(part(method, axis).values for method in methods):
+      real = text(part.real(axis)) if math.isfinite(part.real(axis)) else "-"
       cells = [str(part(method, axis)) for method in methods]
-      lines.append(f"| {TITLES[axis]} | {' | '.join(cells)} | {real} |")
+      lines.append(f"| {named(axis)} | {' | '.join(cells)} | {real} |")
   return "\n".join(lines)
 
 
-def named(tests: dict[str, Test], outcome: int) -> str:
-  """Returns the axes that have an outcome, in words."""
-  return ", ".join(TITLES[axis] for axis, x in tests.items() if x.outcome(x.p) == outcome) or "none"
-
-
 def decided(part: DataSet, pairs: Sequence[tuple[str, str]]) -> str:
-  """Returns which axes are decided between methods, and in whose favour."""
+  """Returns which axes the report decides between methods, and in whose favour."""
   lines = ["| | ranked axes | decided for the first | for the second |", "| --- | --- | --- | --- |"]
   for a, b in pairs:
-    found = nearer(part.data, a, b)
-    lines.append(f"| `{a}`, `{b}` | {len(found)} | {named(found, 1)} | {named(found, -1)} |")
+    tests = {axis: part.less(a, b, axis, -1) for axis in tested(part.data, a, b)}
+    cells = [
+      "; ".join(named(axis) for axis, x in tests.items() if x.outcome(x.p) == outcome) or "none"
+      for outcome in (1, -1)
+    ]
+    lines.append(f"| `{a}`, `{b}` | {len(tests)} | {' | '.join(cells)} |")
   return "\n".join(lines)
 
 
 def curve(part: DataSet, methods: Sequence[str], axis: str) -> str:
   """Returns a number through training, means over seeds."""
   lines = [f"| updates | {' | '.join(f'`{x}`' for x in methods)} |", "| --- |" + " --- |" * len(methods)]
-  for step in sorted({row.step for row in gap()[part.data]}):
-    cells = [text(part.at(method, axis, step).mean) for method in methods]
+  for step in part.evaluated:
+    cells = [text(part(method, axis, step).mean) for method in methods]
     lines.append(f"| {step:,} | {' | '.join(cells)} |")
   return "\n".join(lines)
 
 
 def against(part: DataSet, a: str, b: str, axis: str) -> str:
-  """Returns the difference of two methods and its adjusted p value."""
-  test = part.less(a, b, axis, 1)
-  return f"{test} ({probability(test.p)})"
+  """Returns how much farther one method is from the best value than another, and the adjusted p value."""
+  test = part.less(a, b, axis, -1)
+  return f"{test} ({test.said(test.p)})"
 
 
 def right(part: DataSet) -> str:
   """Returns the share of test images that a data set's classifier names rightly."""
-  return f"{accuracy(part.data):.1%}"
+  return f"{part.accuracy():.1%}"
 
 
 def share(part: DataSet, method: str, axis: str) -> str:
@@ -109,13 +101,15 @@ def words() -> dict[str, Any]:
   images = [x["steps"] * x["batch_size"] for x in fields]
   data = {"DIGITS": DIGITS, "CLOTHES": CLOTHES, "ONE": ONE, "TEN": TEN, "CIFAR": CIFAR, "BIRDS": BIRDS}
   lists = {"RANKED": RANKED, "LOSSES": LOSSES, "AXES": AXES, "BLOBS": BLOBS, "RUNS": RUNS, "DCGAN": DCGAN}
-  calls = (table, decided, curve, against, right, share, reported, text)
+  calls = (table, decided, curve, against, right, share, reported)
   return (
     {call.__name__: call for call in calls}
     | data
     | lists
     | {
-      "ALPHA": ALPHA,
+      "SURE": SURE,
+      "text": text,
+      "TRIFLE": f"{TRIFLE:.0%}",
       "BATCH": fields[0]["batch_size"],
       "IMAGES": f"{min(images):,} to {max(images):,}",
       "PAIR": RUNS["cifar10/bird/gan"][1],
