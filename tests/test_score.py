@@ -106,6 +106,12 @@ def test_copies_of_training_images_are_caught(judge):
   assert copied["authentic"] < honest["authentic"] - 0.15
 
 
+def test_copies_are_looked_for_among_training_images():
+  real, train = ({"features": np.random.default_rng(i).normal(size=(50, 3))} for i in (0, 1))
+  assert comparisons.memorisation(comparisons.Scene(real, train, train))["nearer_train"] == 1
+  assert comparisons.memorisation(comparisons.Scene(real, real, train))["nearer_train"] == 0
+
+
 def test_noise_is_worst(judge):
   noise = np.random.default_rng(0).integers(0, 256, (N, SIDE, SIDE, 1)).astype(np.uint8)
   bad, good = values(judge, noise), values(judge, images(5)[0])
