@@ -1,5 +1,7 @@
 """What codes say of a posterior: how far all together are from the prior."""
 
+import math
+
 import numpy as np
 
 from gengap.errors import InputError
@@ -17,11 +19,11 @@ def aggregate(z: np.ndarray) -> dict[str, float]:
 
       1/2 (tr C + |m|^2 - D - log det C).
 
-    With N images a z from the prior itself has about D (D + 3) / 4N, given as kl_floor.
+    With N images a z from the prior itself has about D (D + 3) / 4N, given as kl_floor. If a
+    latent is the same for all images, or a sum of others, the covariance is singular and the KL infinite.
 
   Raises:
-    InputError: no more images than latents, numbers that are not finite, or a covariance that is singular, of
-      which the KL is infinite: a latent is the same for all images, or is the sum of others.
+    InputError: no more images than latents, or numbers that are not finite.
   """
   z = numbers(z).astype(np.float64)
   n, d = z.shape
@@ -31,14 +33,12 @@ def aggregate(z: np.ndarray) -> dict[str, float]:
     )
   m, c = z.mean(0), np.atleast_2d(np.cov(z, rowvar=False))
   sign, log_det = np.linalg.slogdet(c)
-  if sign <= 0 or not np.isfinite(log_det):
-    raise InputError("the covariance of the codes is singular: the KL of the aggregate posterior is infinite")
   variance = np.diag(c)
   return {
     "mean_norm": float(np.linalg.norm(m)),
     "variance": float(variance.mean()),
     "variance_min": float(variance.min()),
     "variance_max": float(variance.max()),
-    "kl": float(0.5 * (np.trace(c) + m @ m - d - log_det)),
+    "kl": float(0.5 * (np.trace(c) + m @ m - d - log_det)) if sign > 0 else math.inf,
     "kl_floor": d * (d + 3) / (4 * n),
   }

@@ -137,7 +137,9 @@ def probe(subject: Subject, options: Options) -> Found:
   energy, p = two_sample(drawn, prior, rng)
   numbers |= {"energy_distance": estimate.Estimate(energy), "p_value": estimate.Estimate(p)}
   if len(drawn) > drawn.shape[1]:
-    detail["aggregate"] = aggregate(drawn)
+    detail["aggregate"] = moments = aggregate(drawn)
+    if np.isinf(moments["kl"]):
+      notes.append("the KL of the aggregate posterior is infinite: the covariance of the codes is singular")
   return Found(numbers, lambda: draw(subject, z, drawn, options.seed), detail, tuple(notes))
 
 
