@@ -161,7 +161,7 @@ def test_the_energy_distance_of_a_perfect_conditional_generator_is_zero():
   example = Batch(jnp.zeros((1, 8, 8, 1)), jnp.zeros(1, jnp.int32))
   shapes = jax.eval_shape(lambda: step.init(method, 0, example, ema=0))
   seen = validate.Validation(
-    program.Program(method, spec, slots, None, 1, 1, place, shapes, 0.0, None), c, held_out
+    program.Program(method, spec, slots, None, 1, 1, place, shapes, 0.0, "", None), c, held_out
   )
   state = shapes._replace(ema={}, nets={})
   assert abs(metrics.energy_distance(seen.samples(state), seen.images)) < 0.02
