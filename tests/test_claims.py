@@ -144,8 +144,9 @@ def test_a_tests_p_in_claims_md_is_the_reports():
   )
 
 
-def test_the_page_shows_what_claims_quote():
+def test_the_page_shows_the_claims_and_what_they_quote():
   page = html.unescape((RESULTS / "gap" / "index.html").read_text())
+  assert all(row["measured"] in page and row["verdict"] in page for row in ROWS)
   for comparison in gap.comparisons().values():
     view = compare.at_step(compare.equal_updates(comparison.groups))
     table = tables.differences(comparison, view)
