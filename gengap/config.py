@@ -126,8 +126,8 @@ def check_workdir(workdir: pathlib.Path, config: Config) -> None:
   """
   if found := [mark for mark in PATTERN if mark in str(workdir.absolute())]:
     raise InputError(
-      f"--workdir={workdir.absolute()}: Orbax takes {found[0]} for a pattern and loses the checkpoints; choose a "
-      f"path without {' '.join(PATTERN)}"
+      f"--workdir={workdir.absolute()}: Orbax takes {found[0]} for a pattern and loses the checkpoints; "
+      f"choose a path without {' '.join(PATTERN)}"
     )
   if processes.first():
     for folder in (workdir, *(workdir / name for name in FOLDERS)):
