@@ -58,7 +58,7 @@ def launcher() -> Launcher:
   if on_tpu():
     return ALONE if tpu_workers() == 1 else Launcher("Cloud TPU", None, None, "", True)
   indexed = "KUBERNETES_SERVICE_HOST" in os.environ and "JOB_COMPLETION_INDEX" in os.environ
-  if "JAX_COORDINATOR_ADDRESS" in os.environ or (indexed and importlib.util.find_spec("kubernetes")):
+  if os.environ.get("JAX_COORDINATOR_ADDRESS") or (indexed and importlib.util.find_spec("kubernetes")):
     return Launcher("the cluster", None, None, "", True)
   return ALONE
 

@@ -19,6 +19,7 @@ from gengap.method import Config, Spec
 OF_THE_MACHINE = ("config.data_dir", "config.data_device_bytes")  # which change nothing of a run
 LOCK = "lock"  # a file in every workdir
 FOLDERS = ("checkpoints", "samples")  # that training writes in a workdir
+PATTERN = "*?[\\"  # characters of a path that Orbax does not take as they are
 DTYPES = ("float32", "bfloat16")
 DATASET_ARGS = {"count": int, "sigma": float, "num_train": int, "num_test": int, "seed": int}
 AT_LEAST_ONE = [
@@ -121,8 +122,13 @@ def check_workdir(workdir: pathlib.Path, config: Config) -> None:
   """Checks that a workdir can be written, is free, or holds a run of this config.
 
   Raises:
-    InputError: it cannot, another process trains there, or names what differs.
+    InputError: it cannot, another process trains there, or names what differs; or checkpoints would be lost.
   """
+  if found := [mark for mark in PATTERN if mark in str(workdir.absolute())]:
+    raise InputError(
+      f"--workdir={workdir.absolute()}: Orbax takes {found[0]} for a pattern and loses the checkpoints; "
+      f"choose a path without {' '.join(PATTERN)}"
+    )
   if processes.first():
     for folder in (workdir, *(workdir / name for name in FOLDERS)):
       paths.check_writable(folder, "--workdir")

@@ -49,6 +49,7 @@ def launched(monkeypatch):
     (BATCH | {"PMI_SIZE": "1", "PMI_RANK": "0"}, 1),
     (STEP | {"SLURM_STEP_NUM_TASKS": "2", "PMI_SIZE": "2", "PMI_RANK": "0"}, 2),  # srun --mpi=pmi2
     ({"KUBERNETES_SERVICE_HOST": "a"}, 1),
+    ({"JAX_COORDINATOR_ADDRESS": ""}, 1),
   ],
 )
 def test_how_many_processes_there_are(launched, monkeypatch, variables, number):

@@ -71,6 +71,14 @@ LAYOUTS = {  # files -> classes, images of each split (of a cut test split, thei
     ["ant/1.png", "bee/2.png", "test/ant/3.png", "test/bee/x/4.png"], "ant bee", {"train": 2, "test": 2}, []
   ),
   "wrapped classes": (["train/images/a/1.png", "test/images/a/1.png"], "a", {"train": 1, "test": 1}, []),
+  "sets": (["training_set/a/1.png", "test_set/a/1.png"], "a", {"train": 1, "test": 1}, []),
+  "years": (["train2017/1.png", "val2017/1.png"], "all", {"train": 1, "validation": 1}, []),
+  "wrapped sets": (
+    ["seg_train/seg_train/a/1.png", "seg_test/seg_test/a/1.png"], "a", {"train": 1, "test": 1}, []
+  ),
+  "classes like splits": (
+    ["test1/1.png", "test2/1.png", "test_tube/1.png"], "test1 test2 test_tube", {"train": 2, "test": 1}, []
+  ),
   "beside": (
     ["train/a/1.png", "train/2.png", "test/a/1.png", "test/2.png", "masks/1.png", "logo.png"],
     "a",
@@ -118,6 +126,11 @@ def test_what_systems_leave_behind_is_no_class_and_is_counted(tmp_path):
   assert "x: images: train 3, test 1; grayscale; classes: 2" in text
   lines = [line.split() for line in text.splitlines()]
   assert ["0", *lines[2][1:3], "ant"] == lines[2] and lines[3][0] == "1" and lines[3][3] == "linked"
+
+
+def test_different_names_of_classes_stay_different(tmp_path):
+  images(tmp_path, [f"{name}/{i}.png" for name in ("b\nc", "b\\nc", " ") for i in range(2)])
+  assert sorted(open_raw("x", tmp_path).classes) == [" ", "b\\\\nc", "b\\nc"]
 
 
 def test_names_with_numbers_sort_by_value():
@@ -213,7 +226,9 @@ class Evil:
     (pickle.dumps([1]), "damaged, or no pickle of CIFAR"),
     (b"\x80\x02]r\xff\xff\xff\x7f.", "damaged, or no pickle"),
     (b"\x80\x05\x96\xff\xff\xff\xff\xff\xff\xff\x7f.", "damaged, or no pickle"),
-    (b"", "damaged, or no pickle"),
+    (b"", "is empty"),
+    (b"<!DOCTYPE html>", "is a web page"),
+    (pickle.dumps({b"data": np.zeros((1, 3072), np.uint8), b"labels": [0.7]}, protocol=2), "as many labels"),
   ],
 )
 def test_a_pickle_of_something_else_is_refused(tmp_path, content, message):
@@ -221,6 +236,13 @@ def test_a_pickle_of_something_else_is_refused(tmp_path, content, message):
   write(tmp_path / "data_batch_3", content)
   with pytest.raises(InputError, match=f"data_batch_3.*{message}"):
     open_raw("cifar10", tmp_path)
+
+
+@pytest.mark.parametrize("names", [5, ["a"] * 10, None])
+def test_names_of_cifar_that_are_none_are_not_taken(tmp_path, names):
+  cifar(tmp_path)
+  write(tmp_path / "batches.meta", pickle.dumps({"label_names": names}, protocol=2))
+  assert open_raw("x", tmp_path).classes[:2] == ("airplane", "automobile")
 
 
 def idx(array):
@@ -286,6 +308,14 @@ def test_npz_files_come_back(tmp_path, kind):
   assert len(found["train"]) == (20 if other[1] == 4 else 18) and len(found[other[0]]) == other[1]
 
 
+def test_splits_of_an_npz_file_may_differ_in_channels_and_size(tmp_path):
+  np.savez(tmp_path / "a.npz", x_train=ARRAY[..., None], x_test=NPZ["bare"]["images"][:, :1])
+  raw = open_raw("x", tmp_path)
+  assert raw.shape == (None, None, 3)
+  shown = [Image.open(io.BytesIO(raw.splits[split].encoded(3))) for split in ("train", "test")]
+  assert [(x.mode, x.size) for x in shown] == [("RGB", (2, 2)), ("RGB", (2, 1))]
+
+
 REFUSED = {
   "floats": ("a.npz", lambda path: np.savez(path, x_train=ARRAY / 255), "x_train is float64 .*uint8"),
   "no split": ("a.npz", lambda path: np.savez(path, x_test=ARRAY), "holds x_test; gengap reads x_train"),
@@ -294,6 +324,18 @@ REFUSED = {
     "a.npz",
     lambda path: np.savez(path, x=ARRAY, y=np.eye(20, dtype=int)),
     "y is int64 .*whole",
+  ),
+  "huge label": ("a.npz", lambda path: np.savez(path, x=ARRAY, y=np.arange(20) + 10**12), "y goes up to 10"),
+  "one image": ("a.npz", lambda path: np.savez(path, x=ARRAY[:1]), "one image, and so no images for test"),
+  "web page": ("a.npz", lambda path: path.write_text("<html>"), "is no .npz file: it is a web page"),
+  "web page for IDX": (
+    "train-images-idx3-ubyte",
+    lambda path: [
+      write(path.with_name(f"{p}-{w}-ubyte"), b"<html>")
+      for p in ("train", "t10k")
+      for w in ("images-idx3", "labels-idx1")
+    ],
+    "is no IDX file: it is a web page",
   ),
   "archive": ("a.tar.gz", None, "holds none of: .*is an archive; unpack it with: tar -xf"),
   "zip": ("a.zip", None, "unpack it with: unzip"),

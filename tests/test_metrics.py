@@ -399,3 +399,11 @@ def test_what_is_compared_is_left_alone():
   metrics.prdc(real, fake)
   np.testing.assert_array_equal(real, REAL)
   np.testing.assert_array_equal(fake, FAKE)
+
+
+def test_a_kernel_far_beyond_float64_is_refused():
+  far = np.full((4, 2), 1e100) + np.eye(4, 2)
+  with pytest.raises(InputError, match="so large that the kernel"):
+    metrics.mmd2_unbiased(far, far)
+  with pytest.raises(InputError, match="cannot be split"):
+    metrics.inception_score(np.zeros((20, 0)))

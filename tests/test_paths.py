@@ -207,3 +207,10 @@ def test_what_tells_processes_of_each_other_is_no_part_of_a_command(monkeypatch)
   given = ["--workdir", "a", "--process_id", "1", "--coordinator=h:1", "--num_processes=2", "--step=all"]
   monkeypatch.setattr(sys, "argv", ["command", *given])
   assert cli.command().endswith("--workdir a --step=all")
+
+
+@pytest.mark.parametrize("name", ["lr[0.1]", "a*", "a?", "a\\b"])
+def test_a_workdir_whose_checkpoints_would_be_lost_is_refused(tmp_path, name):
+  with pytest.raises(InputError, match="for a pattern and loses the checkpoints"):
+    train.settings.check_workdir(tmp_path / name / "run", config("vae"))
+  assert not list(tmp_path.iterdir())

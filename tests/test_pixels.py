@@ -160,6 +160,16 @@ def test_a_photo_is_stored_as_it_is():
 BAD = {
   "32 bits": (saved(RAMP.astype(np.int32), "TIFF"), "32-bit or signed pixels"),
   "floats": (saved(RAMP.astype(np.float32), "TIFF"), "floating-point pixels"),
+  "signed bytes": (
+    saved(RAMP.astype(np.uint8), "TIFF", tiffinfo={339: 2}),
+    "32-bit or signed pixels",
+  ),
+  "64-bit floats": (
+    saved(RAMP.astype(np.float32), "TIFF").replace(
+      b"\x02\x01\x03\0\x01\0\0\0\x20", b"\x02\x01\x03\0\x01\0\0\0\x40"
+    ),
+    "of a kind that Pillow does not read",
+  ),
   "empty": (b"", "is empty"),
   "text": (b"<html>", "is no image"),
   "cut": (saved(COLOURS)[:50], "is damaged .*truncated"),

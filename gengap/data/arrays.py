@@ -5,10 +5,11 @@ import re
 
 import numpy as np
 
+from gengap import paths
 from gengap.data import pixels, splits
 from gengap.data.folders import CUT, NO_TEST, TEST_SHARE
 from gengap.data.raw import Raw, Split, checked_labels
-from gengap.data.tfds import CLASSES
+from gengap.data.tfds import CLASSES, MOST_CLASSES
 from gengap.errors import InputError
 
 IMAGES, LABELS = (
@@ -33,6 +34,8 @@ def read_npz(name: str, path: pathlib.Path) -> Raw:
   except InputError:
     raise
   except Exception as error:  # whatever a damaged or hostile file brings about
+    if what := paths.kind(path):
+      raise InputError(f"{path} is no .npz file: it is {what}") from error
     raise InputError(
       f"{path} is damaged, or holds pickled objects, which are not read; get it again"
     ) from error
@@ -58,15 +61,21 @@ def read_npz(name: str, path: pathlib.Path) -> Raw:
   colour = any(
     image.shape[-1] > 1 and bool((image[..., :1] != image[..., 1:]).any()) for image in images.values()
   )
-  notes, parts = _parts(images, found)
+  sizes = {image.shape[1:3] for image in images.values()}
+
+  def as_stored(image: np.ndarray) -> np.ndarray:  # [H, W, 1 or 3]
+    return np.repeat(image, 3 // image.shape[-1], -1) if colour else image[..., 0]
+
+  notes, parts = _parts(path, images, found)
   made = {
     split: Split(
       checked_labels(name, classes, label, path),
-      lambda i, image=image, index=index: pixels.png(image[index[i]] if colour else image[index[i], ..., 0]),
+      lambda i, image=image, index=index: pixels.png(as_stored(image[index[i]])),
     )
     for split, (image, label, index) in parts.items()
   }
-  return Raw((*images["train"].shape[1:3], 3 if colour else 1), tuple(classes), made, notes)
+  height, width = next(iter(sizes)) if len(sizes) == 1 else (None, None)
+  return Raw((height, width, 3 if colour else 1), tuple(classes), made, notes)
 
 
 def _meaning(key: str) -> tuple[str, str]:
@@ -99,10 +108,16 @@ def _labels(path: pathlib.Path, key: str, label: np.ndarray, count: int) -> np.n
       f"{path}: {key} is {label.dtype} {list(label.shape)}; labels are whole numbers from 0 on, one for "
       f"each of {count} images"
     )
+  if flat.max() >= MOST_CLASSES:
+    raise InputError(
+      f"{path}: {key} goes up to {flat.max()}; labels are the numbers of classes, 0 to {MOST_CLASSES - 1}"
+    )
   return flat.astype(np.int64)
 
 
-def _parts(images: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> tuple[tuple[str, ...], dict]:
+def _parts(
+  path: pathlib.Path, images: dict[str, np.ndarray], found: dict[str, np.ndarray]
+) -> tuple[tuple[str, ...], dict]:
   """Returns what to say of the splits, and of each its images, labels and which of the images are its own."""
   label = {split: found.get(split, np.zeros(len(image), np.int64)) for split, image in images.items()}
   parts = {split: (image, label[split], np.arange(len(image))) for split, image in images.items()}
@@ -111,6 +126,8 @@ def _parts(images: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> tuple
   if "validation" in images:
     return (NO_TEST,), parts
   image, whole = images["train"], label["train"]
+  if len(whole) < 2:
+    raise InputError(f"{path} has one image, and so no images for test; put more there")
   held = splits.hold_out(whole, TEST_SHARE, np.random.default_rng(0).permutation(len(whole)))
   for split, index in (("train", np.flatnonzero(~held)), ("test", np.flatnonzero(held))):
     parts[split] = image, whole[index], index

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gengap import pickles
+from gengap import paths, pickles
 from gengap.data.pixels import png
-from gengap.data.raw import Raw, Split, checked_labels
+from gengap.data.raw import Raw, Split, checked_labels, shown
 from gengap.data.tfds import CLASSES
 from gengap.errors import InputError
 
@@ -92,6 +92,8 @@ def unpickled(path: pathlib.Path) -> dict[str, Any]:
   except InputError as error:
     raise InputError(f"{path} is no file of CIFAR: {error}") from error
   except Exception as error:  # whatever a damaged or hostile file brings about
+    if path.is_file() and (what := paths.kind(path)):
+      raise InputError(f"{path} is no file of CIFAR: it is {what}") from error
     raise InputError(
       f"{path} is damaged, or no pickle of CIFAR ({type(error).__name__}); get it again"
     ) from error
@@ -104,8 +106,8 @@ def read_python(name: str, folder: pathlib.Path) -> Raw:
     found: dict[str, Any] = unpickled(path)
     data, label = found.get("data", Array()), found.get(version.label)
     try:
-      image, number = data.value, np.array(label, np.int64)
-      if image.shape != (len(number), PIXELS) or number.ndim != 1 or not len(number):
+      image, number = data.value, np.array(label)
+      if image.shape != (len(number), PIXELS) or number.ndim != 1 or number.dtype.kind not in "iu":
         raise ValueError
     except (AttributeError, TypeError, ValueError, OverflowError) as error:
       raise InputError(
@@ -114,8 +116,9 @@ def read_python(name: str, folder: pathlib.Path) -> Raw:
     return image, number
 
   def names(path: pathlib.Path, version: Version) -> list[str]:
-    listed = unpickled(path).get(version.key, [])
-    return [str(n, "utf-8", "replace") if isinstance(n, bytes) else str(n) for n in listed]
+    listed = unpickled(path).get(version.key)
+    words = listed if isinstance(listed, list) else []
+    return [str(n, "utf-8", "replace") if isinstance(n, bytes) else str(n) for n in words]
 
   return _read(name, folder, PYTHON, read, names)
 
@@ -140,7 +143,7 @@ def _read(name: str, folder: pathlib.Path, versions: tuple[Version, ...], read: 
   path = folder / version.names
   listed = names(path, version) if path.is_file() else []
   known = CLASSES["cifar10"] if version is tens else [str(i) for i in range(version.classes)]
-  classes = listed if len(listed) == version.classes else known
+  classes = [shown(n) for n in listed] if len(listed) == len(set(listed)) == version.classes else known
   splits = {}
   for split, files in version.files.items():
     for file in files:

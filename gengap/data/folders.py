@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gengap.data import splits
+from gengap.data.raw import shown
 from gengap.data.walk import LeftOut, Path
 from gengap.errors import InputError, suggest
 
@@ -82,8 +83,7 @@ def arrange(folder: pathlib.Path, files: Sequence[Path]) -> Plan:
   number = {name: i for i, name in enumerate(classes)}
   labelled = {split: [(path, number[name]) for path, name in named] for split, named in listed.items()}
   notes = _cut_test(folder, labelled)
-  shown = tuple(name if name.isprintable() else ascii(name)[1:-1] for name in classes)
-  return Plan(shown, labelled, left_out, notes)
+  return Plan(tuple(map(shown, classes)), labelled, left_out, notes)
 
 
 def _wrappers(files: Sequence[Path], start: int = 0) -> int:
@@ -141,13 +141,14 @@ def _by_split(
 
 
 def _unwrapped(by_split: dict[str, list[tuple[Path, tuple[str, ...]]]]) -> dict:
-  """Drops a folder that in every split merely holds the folders of the classes."""
+  """Drops a folder that in every split merely holds the folders of the classes: images, or its own name."""
 
   def names(split: str, level: int) -> set[str]:
     return {parts[level] for _, parts in by_split[split]}
 
   while all(len(parts) > 2 for found in by_split.values() for _, parts in found):
-    if len({name for split in by_split for name in names(split, 0)}) > 1:
+    alike = len({name for split in by_split for name in names(split, 0)}) == 1
+    if not alike and any({splits.meaning(name) for name in names(split, 0)} != {split} for split in by_split):
       break
     if not all(names(split, 1) <= names("train", 1) for split in by_split):
       break

@@ -67,7 +67,7 @@ def read_images(folder: pathlib.Path, plan: Callable[[set[Path]], Plan], skip_ba
         seen[path] = what
         bar.update()
     bad = {path: what.bad for path, what in seen.items() if what.bad}
-    if bad and not skip_bad:
+    if bad and (not skip_bad or len(bad) == len(seen)):
       raise InputError(_refusal(folder, bad, len(used)))
   mode = "RGB" if any(seen[path].colour for path in used) else "L"
 
@@ -92,6 +92,8 @@ def _refusal(folder: pathlib.Path, bad: dict[Path, str], of: int) -> str:
   more = f"; and {len(bad) - NAMED} more" * (len(bad) > NAMED)
   count = f"{len(bad)} of {of} image files cannot be used: " * (len(bad) > 1)
   them = "them" if len(bad) > 1 else "it"
+  if len(bad) == of:
+    return f"{count}{named}{more}; remove or replace {them}"
   return f"{count}{named}{more}; remove or replace {them}, or leave {them} out with --skip_bad"
 
 

@@ -23,7 +23,7 @@ from gengap.errors import InputError
 
 # Formats that are recognised by their first bytes and decoded by Pillow itself (EPS would run Ghostscript).
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "QOI", "ICO")
-ORIENTATION, BITS, PHOTOMETRIC = 274, 258, 262  # tags of EXIF and TIFF
+ORIENTATION, BITS, PHOTOMETRIC, SAMPLE_FORMAT = 274, 258, 262, 339  # tags of EXIF and TIFF
 TURN = {
   2: Image.Transpose.FLIP_LEFT_RIGHT,
   3: Image.Transpose.ROTATE_180,
@@ -81,6 +81,10 @@ def decode(content: bytes) -> Picture:
   except UnidentifiedImageError as error:
     found = (why for (at, start), why in UNREADABLE.items() if content[at:].startswith(start))
     other = "is damaged (its header is not whole)" if content.startswith(MAGIC) else "is no image"
+    if content.startswith(MAGIC[-2:]):  # such as 64-bit floats
+      other = (
+        "is damaged, or a TIFF of a kind that Pillow does not read (save it with 8 or 16 bits, unsigned)"
+      )
     raise UnreadableError(next(found, other) if content else "is empty") from error
   except Image.DecompressionBombError as error:
     most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
@@ -131,7 +135,8 @@ def _split_alpha(image: Image.Image, bits: int) -> tuple[Image.Image, Image.Imag
   """Returns the colours, mode L or RGB, and the alpha channel, mode L, where there is one."""
   if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
     return _eight_bits(image, bits)
-  if image.mode[0] in "IF":
+  signed = image.format == "TIFF" and 2 in getattr(image, "tag_v2", {}).get(SAMPLE_FORMAT, ())
+  if image.mode[0] in "IF" or signed:
     kind = "floating-point" if image.mode[0] == "F" else "32-bit or signed"
     raise UnreadableError(
       f"has {kind} pixels, whose white is not known (save it with 8 or 16 bits, unsigned)"

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gengap import paths
 from gengap.data.pixels import png
 from gengap.data.tfds import CLASSES
 from gengap.errors import InputError
@@ -27,6 +28,11 @@ class Raw(NamedTuple):
   classes: tuple[str, ...]
   splits: dict[str, Split]
   notes: tuple[str, ...] = ()  # what was left out, changed or cut, as lines to print
+
+
+def shown(name: str) -> str:
+  """Returns the name of a class as one line of printable text; different names stay different."""
+  return name if name.isprintable() and "\\" not in name else ascii(name)[1:-1]
 
 
 def checked_labels(name: str, classes: list[str], label: np.ndarray, file: pathlib.Path) -> list[int]:
@@ -84,6 +90,8 @@ def read_idx(path: pathlib.Path, dims: int) -> np.ndarray:
     raise InputError(f"{path} is damaged ({error}); get it again") from error
   magic = bytes((0, 0, 8, dims))
   start = 4 + 4 * dims
+  if content[:4] != magic and (what := paths.kind(path)) and path.suffix != ".gz":
+    raise InputError(f"{path} is no IDX file: it is {what}")
   if content[:4] != magic or len(content) < start:
     raise InputError(f"{path} starts with {content[:4].hex()}; an IDX file of this kind with {magic.hex()}")
   shape = np.frombuffer(content, ">u4", dims, 4).astype(int)

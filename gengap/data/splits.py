@@ -1,5 +1,7 @@
 """Splits: what their names mean, and which images are held out where a data set has no such split."""
 
+import re
+
 import numpy as np
 
 SPLITS = ("train", "validation", "test")
@@ -10,9 +12,17 @@ MEANING = {  # in lower case
 }
 
 
+FILLERS = {"", "set", "split", "data", "dataset", "image", "images", "img", "imgs", "seg"}
+
+
 def meaning(name: str) -> str | None:
-  """Returns "train", "validation" or "test" for a split's name in any letter case; None for another name."""
-  return MEANING.get(name.lower())
+  """Returns "train", "validation" or "test" for a split's name in any letter case; None for another name.
+
+  Words that say nothing of a split, and years, may stand beside it: training_set, seg_test, val2017.
+  """
+  words = re.split(r"[\W_]+|(?:19|20)\d\d$", name.lower())
+  left = [word for word in words if word and word not in FILLERS]
+  return MEANING.get(left[0].removesuffix("set")) if len(left) == 1 else None
 
 
 def stored(split: str, names: list[str]) -> str | None:

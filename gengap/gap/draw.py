@@ -144,8 +144,8 @@ def planes(comparison: Comparison, view: View) -> Iterator[Drawn]:
         )
         mean = x.estimate.value, y.estimate.value
         plot.errorbar(*mean, xerr=bars(x), yerr=bars(y), ms=8, lw=1, ls="", label=label(name), **style)
-    plot.set_xlim(0, 1.08 * plot.dataLim.x1)
-    plot.set_ylim(0, 1.08 * plot.dataLim.y1)
+    plot.set_xlim(0, 1.08 * plot.dataLim.x1 or 1)  # where all are 0
+    plot.set_ylim(0, 1.08 * plot.dataLim.y1 or 1)
     real = [compare.floor(comparison, view, axis_of(name)) for name in (across, up)]
     if all(map(math.isfinite, real)):
       plot.plot(*real, "*", color="black", ms=11, label="real images")

@@ -19,7 +19,7 @@ def inception_score(logits: np.ndarray, splits: int = 10) -> tuple[float, float]
     InputError: fewer rows than splits, or logits that are not finite.
   """
   logits = np.asarray(logits, np.float64)
-  if logits.ndim != 2 or not 1 <= splits <= len(logits):
+  if logits.ndim != 2 or not logits.shape[1] or not 1 <= splits <= len(logits):
     raise InputError(f"logits of shape {logits.shape} cannot be split in {splits}")
   if not np.isfinite(logits).all():
     raise InputError("some logits are not finite")

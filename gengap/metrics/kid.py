@@ -107,7 +107,7 @@ def centred(real: np.ndarray, fake: np.ndarray) -> tuple[Centred, Centred]:
   largest = max(
     level, *(float(max(abs(p).max(), np.sum(u**2, 1).max())) for u, p in zip(items, along, strict=True))
   )
-  if largest**3 > LARGEST:
+  if largest > LARGEST ** (1 / 3):
     raise InputError(
       f"features are so large that the kernel, their sixth power, is {largest:.3g} cubed; scale them"
     )
