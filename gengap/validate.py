@@ -44,7 +44,7 @@ def check_best(config: Config, held_out: data.Dataset, method: Method, shapes: S
   """
   examine = step.examine(method, seed=config.seed, batch_size=config.batch_size)
   arrays = abstract((held_out.image, held_out.label))
-  seen = jax.eval_shape(examine, devices()[0].aval, shapes, arrays, np.uint32(0))
+  seen = examine.lower(devices()[0].aval, shapes, arrays, np.uint32(0)).out_info
   names = [f"valid/{name}" for name in seen] + [ENERGY] * bool(method.generate)
   if config.best not in names:
     raise InputError(
