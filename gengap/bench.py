@@ -17,11 +17,13 @@ from absl import flags
 from ml_collections import config_flags
 
 import gengap
-from gengap import cli, processes, program, step
+from gengap import cli, processes
 from gengap import config as settings
-from gengap.budget import counted, device, seconds
 from gengap.errors import InputError
+from gengap.evaluation.sampling import seconds
 from gengap.method import Config
+from gengap.training import program, step
+from gengap.training.cost import counted, device
 
 FLAGS = cli.flags()
 processes.define_flags(FLAGS)

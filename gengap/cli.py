@@ -104,9 +104,8 @@ def require(rest: Sequence[str], **values: object) -> None:
 def command() -> str:
   """Returns the command that runs, as a shell takes it, without what tells processes of each other."""
   spec = sys.modules["__main__"].__spec__
-  return shlex.join(
-    [*(("python", "-m", spec.name) if spec else sys.argv[:1]), *processes.shared(sys.argv[1:])]
-  )
+  program = ("python", "-m", spec.name.removesuffix(".__main__")) if spec else sys.argv[:1]
+  return shlex.join([*program, *processes.shared(sys.argv[1:])])
 
 
 def usage(flags: absl_flags.FlagValues) -> str:

@@ -44,14 +44,15 @@ import numpy as np
 from absl import flags
 
 import gengap
-from gengap import budget, cli, diagnose, evaluations, eyes, log, paths, processes, score
-from gengap.comparisons import METRICS as SCORES
+from gengap import cli, log, paths, processes
 from gengap.data import Dataset, pixels
-from gengap.diagnose import Numbers
 from gengap.errors import InputError, suggest
+from gengap.evaluation import autoencoders, extractors, files, sampling, scoring
+from gengap.evaluation.autoencoders import Numbers
+from gengap.evaluation.sample_metrics import METRICS as SCORES
 from gengap.method import Key
-from gengap.program import load_data
 from gengap.run import Run, load, steps
+from gengap.training.program import load_data
 
 FLAGS = cli.flags()
 processes.define_flags(FLAGS)
@@ -71,7 +72,7 @@ NUM_SAMPLES = flags.DEFINE_integer(
 SAMPLE_SEEDS = flags.DEFINE_list(
   "sample_seeds", ["0", "1", "2"], "Of the samples: each draws its own.", flag_values=FLAGS
 )
-SIGHT = eyes.define_flags(FLAGS)
+SIGHT = extractors.define_flags(FLAGS)
 NUM_IMAGES = flags.DEFINE_integer(
   "num_images", 1000, "Test images that an autoencoder is asked about.", flag_values=FLAGS
 )
@@ -96,22 +97,22 @@ def reconstructions(run: Run, key: Key, images: Images, path: pathlib.Path) -> N
   """Mean squared error of a pixel in [-1, 1], and a picture."""
   del key
   picture(run, images[0], path.with_name(f"{path.stem}_reconstructions.png"))
-  return diagnose.spread("pixel_error", diagnose.pixel_errors(run, images[0]))
+  return autoencoders.spread("pixel_error", autoencoders.pixel_errors(run, images[0]))
 
 
 def outside(run: Run, key: Key, images: Images, path: pathlib.Path) -> Numbers:
-  """See `diagnose.outside`; with a picture of the other images' reconstructions."""
+  """See `autoencoders.outside`; with a picture of the other images' reconstructions."""
   picture(run, images[1], path.with_name(f"{path.stem}_outside.png"))
-  return {"dataset": OUTSIDE.value} | diagnose.outside(run, key, *images)
+  return {"dataset": OUTSIDE.value} | autoencoders.outside(run, key, *images)
 
 
 MEASURES: Mapping[str, Callable[[Run, Key, Images, pathlib.Path], Numbers]] = {
-  "posterior": lambda run, key, images, _: diagnose.posterior(run, key, images[0]),
-  "likelihood": lambda run, key, images, _: diagnose.likelihood(run, key, images[0], SAMPLES.value),
-  "amortisation": lambda run, key, images, _: diagnose.amortisation(run, key, images[0]),
+  "posterior": lambda run, key, images, _: autoencoders.posterior(run, key, images[0]),
+  "likelihood": lambda run, key, images, _: autoencoders.likelihood(run, key, images[0], SAMPLES.value),
+  "amortisation": lambda run, key, images, _: autoencoders.amortisation(run, key, images[0]),
   "outside": outside,
   "reconstructions": reconstructions,
-  "sampling": lambda run, *_: budget.sampling(run),
+  "sampling": lambda run, *_: sampling.sampling(run),
 }
 ON_IMAGES = MEASURES.keys() - {"sampling"}  # those that look at test images
 
@@ -124,7 +125,7 @@ def answerable(run: Run) -> list[str]:
     names |= {"amortisation"} if density.posterior else set()
     names |= {"outside"} if OUTSIDE.value else set()
   if run.method.generate:
-    names |= {"sampling", *SCORES} - (set() if eyes.of_blobs(run) else {"blobs"})
+    names |= {"sampling", *SCORES} - (set() if extractors.of_blobs(run) else {"blobs"})
   return [name for name in (*SCORES, *MEASURES) if name in names]
 
 
@@ -144,26 +145,26 @@ def chosen(run: Run, train: Dataset, test: Dataset) -> list[str]:
       raise InputError("--metrics=outside needs --outside=DATASET")
     if name not in can:
       raise InputError(f"--metrics={name}: a run of {method!r} has no answer; it has {', '.join(can)}")
-    if name in SCORES and (why := score.too_few(name, score.sizes(NUM_SAMPLES.value, train, test))):
+    if name in SCORES and (why := scoring.too_few(name, scoring.sizes(NUM_SAMPLES.value, train, test))):
       raise InputError(f"--metrics={name}: {why}")
   if OUTSIDE.value and "outside" not in can:
     log.say(f"--outside is not used: a run of {method!r} has no likelihood of images")
   return METRICS.value or can
 
 
-def eyes_of(run: Run, test: Dataset) -> eyes.Eyes:
+def eyes_of(run: Run, test: Dataset) -> extractors.Eyes:
   """Returns what looks at samples; says what is missing, unless it was asked for.
 
   Raises:
     InputError: it was asked for, and is not there.
   """
   needs = frozenset().union(*(SCORES[name].needs for name in METRICS.value if name in SCORES))
-  asked = bool(SIGHT.features.value or needs & score.OF_FEATURES)
+  asked = bool(SIGHT.features.value or needs & scoring.OF_FEATURES)
   by_default = run.method.generate and not METRICS.value
   if not (asked or by_default or SIGHT.classifier.value):
-    sight = eyes.Eyes(None, None, eyes.of_blobs(run))
+    sight = extractors.Eyes(None, None, extractors.of_blobs(run))
   else:
-    sight = eyes.opened(SIGHT, run, test, asked)
+    sight = extractors.opened(SIGHT, run, test, asked)
   for name in METRICS.value:
     if name in SCORES and (why := sight.lack(SCORES[name].needs)):
       raise InputError(f"--metrics={name}: {why}")
@@ -181,14 +182,14 @@ def asked_images(run: Run, names: list[str]) -> Images:
   none = np.empty((0, *run.spec.shape), np.float32)
   if not ON_IMAGES & set(names):
     return none, none
-  there, number = len(diagnose.test_data(run).image), NUM_IMAGES.value
+  there, number = len(autoencoders.test_data(run).image), NUM_IMAGES.value
   number = min(number, there) if FLAGS["num_images"].using_default_value else number
-  images = diagnose.test_images(run, number, SEED.value) if number > 1 else none
+  images = autoencoders.test_images(run, number, SEED.value) if number > 1 else none
   if "outside" not in names:
     return images, none
-  others = diagnose.test_data(run, OUTSIDE.value)
+  others = autoencoders.test_data(run, OUTSIDE.value)
   number = min(max(number, 2), len(others.image))
-  return images, diagnose.test_images(run, number, SEED.value, OUTSIDE.value) if number > 1 else none
+  return images, autoencoders.test_images(run, number, SEED.value, OUTSIDE.value) if number > 1 else none
 
 
 def taken(name: str, run: Run, images: Images, path: pathlib.Path) -> Numbers:
@@ -206,7 +207,7 @@ def taken(name: str, run: Run, images: Images, path: pathlib.Path) -> Numbers:
 
 
 def judge_step(
-  run: Run, judge: score.Judge | None, names: list[str], images: Images, path: pathlib.Path
+  run: Run, judge: scoring.Judge | None, names: list[str], images: Images, path: pathlib.Path
 ) -> dict[str, str]:
   """Judges a checkpoint, prints and writes what is found; returns what has no number, and why."""
   path.parent.mkdir(exist_ok=True)
@@ -214,7 +215,7 @@ def judge_step(
   found["commands"], missing = [cli.command()], {}
   if judge:
     found["samples"] = seen = judge.score(run, whole("sample_seeds", SAMPLE_SEEDS.value))
-    log.say(evaluations.table(seen))
+    log.say(files.table(seen))
     for name in (name for name in names if name in SCORES):
       entries = [seen["scores"][number] for number in SCORES[name].names if number in seen["scores"]]
       if all(entry["value"] is None for entry in entries):
@@ -225,10 +226,10 @@ def judge_step(
   for name in (name for name in names if name in MEASURES):
     numbers = taken(name, run, images, path)
     missing |= {name: numbers["reason"]} if set(numbers) == {"reason"} else {}
-    log.say(evaluations.describe(name, numbers))
+    log.say(files.describe(name, numbers))
     found[name] = numbers | ({"protocol": found["protocol"]} if name in ON_IMAGES else {})
   if processes.first():
-    evaluations.write(run.step, found, path)
+    files.write(run.step, found, path)
   return missing
 
 
@@ -259,7 +260,7 @@ def check() -> None:
   whole("sample_seeds", SAMPLE_SEEDS.value)
 
 
-def prepared(run: Run) -> tuple[score.Judge | None, list[str], Images]:
+def prepared(run: Run) -> tuple[scoring.Judge | None, list[str], Images]:
   """Returns what judges samples, the measures to take, and the images that an autoencoder is asked about.
 
   Raises:
@@ -271,7 +272,7 @@ def prepared(run: Run) -> tuple[score.Judge | None, list[str], Images]:
   if not (sampled := [name for name in names if name in SCORES]):
     return None, names, images
   validation = load_data(run.config, "validation") if run.config.validation_share else None
-  judge = score.Judge(train, test, sight, sampled, NUM_SAMPLES.value, validation)
+  judge = scoring.Judge(train, test, sight, sampled, NUM_SAMPLES.value, validation)
   for note in judge.notes():
     log.say(note)
   return judge, names, images

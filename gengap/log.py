@@ -14,7 +14,7 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore
 from tqdm import tqdm
 
-from gengap import processes
+from gengap import paths, processes
 from gengap.data.pixels import tile
 
 
@@ -153,9 +153,7 @@ def forget_after(path: pathlib.Path, step: int) -> None:
         kept.append(line + "\n")
     except (ValueError, KeyError, TypeError, RecursionError):
       continue
-  scratch = path.with_suffix(".jsonl.tmp")
-  scratch.write_text("".join(kept))
-  scratch.replace(path)
+  paths.write(path, "".join(kept))
 
 
 def save_png(path: pathlib.Path, grid: np.ndarray, scale: int = 2) -> None:

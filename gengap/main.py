@@ -18,9 +18,9 @@ WORKDIR = cli.define_path("workdir", "Folder of the run; made where missing, res
 def main(rest: list[str]) -> None:
   """Checks the flags, then trains."""
   cli.require(rest, config=CONFIG.value, workdir=WORKDIR.value)
-  from gengap import train  # after the flags: a wrong one is told at once
+  from gengap.training import loop  # after the flags: a wrong one is told at once
 
-  train.train(CONFIG.value, WORKDIR.value)
+  loop.train(CONFIG.value, WORKDIR.value)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The vocabulary of training: players take turns at a batch.
 
 A method is data. It says who plays, in which order, how often and with which loss; it never computes a
-gradient. `gengap.step` does that, once, for every method.
+gradient. `gengap.training.step` does that, once, for every method.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,10 +34,10 @@ class Batch(NamedTuple):
 Loss: TypeAlias = Callable[[Params, Nets, Batch, Keys, Array], tuple[Array, tuple[Nets, Metrics]]]
 """Own params, all variables, batch, one key per example, step -> loss, (changed variables, numbers to log).
 
-Each device calls the loss with its slice of the batch, and `gengap.step` averages the loss, its gradient and
-the numbers to log over the devices. A mean over examples therefore needs no care. Any other function of the
-batch (a variance, a ratio of means, a median, a distance between pairs, the absolute value of a mean) must be
-computed from `whole_batch` of the examples; otherwise it depends on the number of devices.
+Each device calls the loss with its slice of the batch. `gengap.training.step` averages the loss, its gradient
+and the metrics over the devices, so a mean over examples needs no care. Any other function of the batch (a
+variance, a ratio of means, a median, a distance between pairs, the absolute value of a mean) must be computed
+from `whole_batch` of the examples; otherwise it depends on the number of devices.
 """
 
 

@@ -117,6 +117,18 @@ def check_writable(folder: pathlib.Path, name: str) -> None:
     raise InputError(f"{name}={folder} cannot be written: {error.strerror or error}; name another") from error
 
 
+def write(path: pathlib.Path, content: str | bytes) -> None:
+  """Writes a file that is whole or absent, whenever the process ends; makes its folder.
+
+  Raises:
+    OSError: the file cannot be written.
+  """
+  path.parent.mkdir(parents=True, exist_ok=True)
+  scratch = path.with_name(f"{path.name}.tmp")
+  scratch.write_bytes(content.encode() if isinstance(content, str) else content)
+  scratch.replace(path)
+
+
 def nearest(path: pathlib.Path) -> pathlib.Path:
   """Returns the path, or the nearest of the folders above it that is there."""
   for part in (path, *path.parents):

@@ -42,11 +42,12 @@ from absl import flags
 from gengap import cli, paths
 from gengap.data import blobs
 from gengap.data.layouts import open_raw
+from gengap.data.progress import progress
 from gengap.data.raw import Raw
 from gengap.data.splits import SPLITS
-from gengap.data.tfds import ALIASES, default_dir, progress
+from gengap.data.tfds import ALIASES, default_dir
 from gengap.errors import InputError, suggest
-from gengap.metrics import inception, weights
+from gengap.features import inception, weights
 
 FLAGS = cli.flags()
 RAW_DIR = cli.define_path("raw_dir", "Folder of the data set's files, or one .npz file.", FLAGS)

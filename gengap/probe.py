@@ -29,13 +29,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from tqdm import tqdm
 
 import gengap
-from gengap import cli, diagnose, eyes, log, paths, processes, subject
+from gengap import cli, log, paths, processes
 from gengap.data import blobs
 from gengap.errors import InputError, suggest
-from gengap.probes import PROBES, UNFIT, Found, Options, Subject
-from gengap.probes.estimate import Estimate
-from gengap.program import load_data
+from gengap.evaluation import autoencoders, extractors
+from gengap.metrics.estimate import Estimate
+from gengap.probes import PROBES, UNFIT, Found, Options, Subject, subject
 from gengap.run import Run, load, steps
+from gengap.training.program import load_data
 
 FLAGS = cli.flags()
 processes.define_flags(FLAGS)
@@ -72,7 +73,7 @@ ENCODER = flags.DEFINE_enum(
 ENCODER_STEPS = flags.DEFINE_integer(
   "encoder_steps", 1000, "Updates of the fitted encoder; 0 fits none.", flag_values=FLAGS
 )
-SIGHT = eyes.define_flags(FLAGS)
+SIGHT = extractors.define_flags(FLAGS)
 
 
 def numbers(flag: flags.FlagHolder, limit: int, what: str) -> tuple[int, ...]:
@@ -129,7 +130,7 @@ def outside(run: Run) -> Any:
     return None
   base = run.config.dataset.partition("/")[0]
   other = OUTSIDE.value or next(name for name in blobs.COUNT if name != base)
-  return subject.examples(diagnose.test_data(run, other), NUM_SAMPLES.value, SEED.value).image
+  return subject.examples(autoencoders.test_data(run, other), NUM_SAMPLES.value, SEED.value).image
 
 
 def describe(name: str, found: Found) -> str:
@@ -144,7 +145,6 @@ def describe(name: str, found: Found) -> str:
 
 def write(folder: pathlib.Path, name: str, found: Found, protocol: dict[str, Any]) -> None:
   """Writes what a probe found and the command that asked; then its picture, which may fail."""
-  folder.mkdir(parents=True, exist_ok=True)
   seen = {
     "command": cli.command(),
     "protocol": protocol,
@@ -153,9 +153,8 @@ def write(folder: pathlib.Path, name: str, found: Found, protocol: dict[str, Any
     "notes": found.notes,
   }
   text = json.dumps(json.loads(json.dumps(seen), parse_constant=lambda _: None), indent=2)
-  scratch, picture = folder / f"{name}.json.tmp", folder / f"{name}.png"
-  scratch.write_text(text + "\n")
-  scratch.replace(folder / f"{name}.json")
+  picture = folder / f"{name}.png"
+  paths.write(folder / f"{name}.json", text + "\n")
   picture.unlink(missing_ok=True)  # it is of what was found before
   try:
     figure = found.draw()
@@ -276,8 +275,8 @@ def main(rest: list[str]) -> None:
     outside=others,
     workdir=workdir,
   )
-  names, failed = chosen(build(run, sight=eyes.Eyes(None, None, False)), run.config.method), []
-  sight = eyes.opened(SIGHT, run, test, bool(SIGHT.features.value))
+  names, failed = chosen(build(run, sight=extractors.Eyes(None, None, False)), run.config.method), []
+  sight = extractors.opened(SIGHT, run, test, bool(SIGHT.features.value))
   if not sight.features:
     log.say("features are pixels")
   for step in wanted:
@@ -289,7 +288,7 @@ def main(rest: list[str]) -> None:
     raise InputError("; ".join(failed))
 
 
-def protocol(run: Run, who: Subject, sight: eyes.Eyes, how: Options) -> dict[str, Any]:
+def protocol(run: Run, who: Subject, sight: extractors.Eyes, how: Options) -> dict[str, Any]:
   """Returns all that is needed to take a probe again."""
   return {
     "step": run.step,
@@ -300,7 +299,7 @@ def protocol(run: Run, who: Subject, sight: eyes.Eyes, how: Options) -> dict[str
     "options": how._asdict(),
     "encoder": who.encoder,
     "encoder_steps": who.fit_steps,
-    "features": (sight.features or eyes.pixel_eye()).protocol,
+    "features": (sight.features or extractors.pixel_eye()).protocol,
     "classifier": sight.classifier.protocol if sight.classifier else None,
     "version": gengap.__version__,
   }

@@ -13,14 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from gengap import config as settings
 from gengap import methods, paths, processes
-from gengap.checkpoint import Checkpoints
 from gengap.errors import InputError
 from gengap.log import say
 from gengap.method import Array, Batch, Config, Density, Key, Method, Nets, Spec, draw_labels
-from gengap.program import load_data
-from gengap.step import init
+from gengap.training import workdirs
+from gengap.training.checkpoint import Checkpoints
+from gengap.training.program import load_data
+from gengap.training.step import init
 
 CHUNK = 256  # images generated or encoded at a time
 TRAINING_FREQUENCIES = "class frequencies of the training images"
@@ -222,7 +222,7 @@ def steps(workdir: str | pathlib.Path, step: int | str = "all") -> list[int]:
     InputError: no run there, or no such checkpoint.
   """
   workdir = folder(workdir)
-  with contextlib.closing(Checkpoints(workdir, best=settings.read(workdir)["best"])) as checkpoints:
+  with contextlib.closing(Checkpoints(workdir, best=workdirs.read(workdir)["best"])) as checkpoints:
     if step != "all":
       return [int(step) if str(step) == "0" else checkpoints.find(step)]
     checkpoints.find("last")  # refuses where there is none
@@ -274,7 +274,7 @@ def load(workdir: str | pathlib.Path, step: int | str = "last") -> Run:
     InputError: no run there, no such checkpoint, or a damaged one.
   """
   workdir = folder(workdir)
-  config: Config = ConfigDict(settings.read(workdir))
+  config: Config = ConfigDict(workdirs.read(workdir))
   with contextlib.closing(Checkpoints(workdir, best=config.best)) as checkpoints:
     before = str(step) == "0"
     number = checkpoints.find("last" if before else step)

@@ -12,9 +12,9 @@ import tiny
 from test_step import squared_mmd
 from test_train import config
 
-from gengap import program, step
+from gengap.features import batched
 from gengap.method import Method, Turn, whole_batch
-from gengap.metrics import features
+from gengap.training import program, step
 
 assert jax.device_count() == 8
 
@@ -59,6 +59,6 @@ assert 1 <= compiled.flops / program.count_flops(single) < 1.1  # every device u
 # Features of images over all devices are those of one, whatever their number.
 x = np.random.default_rng(0).normal(size=(21, 4)).astype(np.float32)
 for n in (1, 8, 21):
-  see = features.over_devices(lambda weights, x: jax.numpy.tanh(x @ weights))
-  found = see(np.eye(4, dtype=np.float32), features.batches(x[:n], 2))
+  see = batched.over_devices(lambda weights, x: jax.numpy.tanh(x @ weights))
+  found = see(np.eye(4, dtype=np.float32), batched.batches(x[:n], 2))
   np.testing.assert_allclose(found, np.tanh(x[:n]), rtol=1e-6)

@@ -4,7 +4,7 @@ import jax
 import tiny
 from test_train import config
 
-from gengap import program
+from gengap.training import program
 
 for name in tiny.KINDS:
   ends = []

@@ -6,7 +6,7 @@ import runpy
 import sys
 
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["gengap.train", "gengap.subject", "gengap.probes"])
+SERVER.set_forkserver_preload(["gengap.training.loop", "gengap.probes.subject", "gengap.probes"])
 
 
 def command(module, args, said):

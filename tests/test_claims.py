@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from gengap import report
-from gengap.gap import answers, compare, gaps, groups, stored, tables
-from gengap.probes.estimate import Estimate
+from gengap.metrics.estimate import Estimate
+from gengap.report import __main__ as report
+from gengap.report import answers, compare, gaps, groups, stored, tables
 from results import claims, pictures
 from results.claims import gap, numbers, pages
 from results.gap import readme

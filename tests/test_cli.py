@@ -13,10 +13,12 @@ import pytest
 import tiny
 from test_train import config
 
-from gengap import cli, train
+from gengap import cli
+from gengap.training import loop
 
 ROOT = pathlib.Path(__file__).parents[1]
-COMMANDS = [path for path in (ROOT / "gengap").glob("*.py") if "cli.run(" in path.read_text()]
+COMMANDS = [path for path in (ROOT / "gengap").rglob("*.py") if "cli.run(" in path.read_text()]
+MODULES = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in COMMANDS]
 SMALL = ["--config.image_size=8", "--config.batch_size=8", "--config.dataset_args.num_train=64"]
 SMALL += ["--config.validation_share=0.5"]
 
@@ -138,7 +140,7 @@ def test_a_platform_that_is_not_there_is_one_line(tmp_path):
 
 
 def test_the_workdir_of_another_config(tmp_path):
-  train.train(config("vae", steps=4), tmp_path)
+  loop.train(config("vae", steps=4), tmp_path)
   before = sorted((p, p.stat().st_mtime_ns) for p in tmp_path.rglob("*"))
   status, _, said = call(VAE, f"--workdir={tmp_path}")
   assert status == 2
@@ -244,7 +246,7 @@ def test_the_tiny_methods_are_all_methods():
 
 
 def test_commands_can_be_imported_together_and_called_again_from_their_defaults():
-  modules = [importlib.import_module(f"gengap.{path.stem}") for path in COMMANDS]
+  modules = [importlib.import_module(name) for name in MODULES]
   assert len(modules) == 6
   own = importlib.import_module("gengap.evaluate").FLAGS
   assert cli.parse(own, ["evaluate", "--num_samples=7", "left"]) == ["left"] and own.num_samples == 7

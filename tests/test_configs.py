@@ -8,8 +8,8 @@ import jax
 import pytest
 
 import gengap
-from gengap import train
 from gengap.errors import InputError
+from gengap.training import loop
 
 FOLDER = pathlib.Path(__file__).parents[1] / "configs"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
@@ -39,7 +39,7 @@ def cut(config):
 
 
 def check(config, workdir):
-  train.train(config, workdir)
+  loop.train(config, workdir)
   run = gengap.load(workdir)
   assert run.step == 2
   if run.method.generate:
@@ -78,5 +78,5 @@ def test_the_reports_schedule_is_exact():
 
 def test_a_conditional_gan_needs_classes(tmp_path):
   with pytest.raises(InputError, match="no classes"):
-    train.train(cut(load("cgan", "blobs_multi")), tmp_path / "run")
+    loop.train(cut(load("cgan", "blobs_multi")), tmp_path / "run")
   assert not (tmp_path / "run").exists()

@@ -11,8 +11,8 @@ import pytest
 import tiny
 from test_train import config
 
-from gengap import step, train
 from gengap.data import Dataset, draw, feed
+from gengap.training import loop, step
 
 DATA = Dataset(np.arange(50, dtype=np.uint8)[:, None, None, None], np.arange(50, dtype=np.int32), ("a",), {})
 
@@ -59,8 +59,8 @@ def test_fed_and_resident_data_give_the_same_run_bit_for_bit():
 
 def test_a_run_may_go_on_where_the_data_lie_otherwise(tmp_path):
   c = config("vae", steps=4, data_device_bytes=0)
-  train.train(c, tmp_path)
-  assert train.train(config("vae", steps=4), tmp_path).step == 4
+  loop.train(c, tmp_path)
+  assert loop.train(config("vae", steps=4), tmp_path).step == 4
 
 
 def test_several_steps_in_a_program_read_their_own_batches():

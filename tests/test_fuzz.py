@@ -22,8 +22,8 @@ from test_weights import tensor, write_zip
 from gengap import cli, config, log, main
 from gengap.data import layouts, tfds
 from gengap.errors import InputError
-from gengap.gap import records
-from gengap.metrics import weights
+from gengap.features import weights
+from gengap.report import records
 
 ROOM = 4 * 2**30  # bytes beyond what the process has, that a small file must not make it ask for
 COUNTS = pytest.mark.parametrize("count", [10, pytest.param(10_000, marks=pytest.mark.faults)])

@@ -12,7 +12,7 @@ import tiny
 
 from gengap.errors import InputError
 from gengap.method import AXIS, Batch, Spec
-from gengap.methods import METHODS, adversarial, defaults, gan, parts
+from gengap.methods import METHODS, adversarial, common, defaults, gan
 from gengap.networks import NETWORKS, Family, spectral
 
 GANS = ("gan", "cgan", "lsgan", "hinge", "wgan", "wgan_gp")
@@ -108,7 +108,7 @@ class Bent(nn.Module):
 
 @pytest.fixture
 def by_hand(monkeypatch):
-  monkeypatch.setattr(parts, "NETWORKS", NETWORKS | {"by_hand": Family(tiny.Grey, Bent)})
+  monkeypatch.setattr(common, "NETWORKS", NETWORKS | {"by_hand": Family(tiny.Grey, Bent)})
 
 
 def batch(n=4, seed=3):
@@ -148,7 +148,7 @@ def test_penalties_by_finite_differences(by_hand, penalty, cost):
   loss, seen, _, nets = play(m, 0, x)
   w = np.asarray(nets["critic"]["params"]["body"]["w"], np.float64)
   d = lambda images: np.tanh(images.reshape(len(images), -1) @ w).sum(-1)  # noqa: E731
-  e = np.asarray(parts.uniform(parts.split(KEYS, 5)[1]), np.float64)
+  e = np.asarray(common.uniform(common.split(KEYS, 5)[1]), np.float64)
   real = np.asarray(x.image, np.float64)
   mixed = (e[:, None, None, None] * real).reshape(4, -1)
   step = 1e-5 * np.eye(N)
@@ -162,7 +162,7 @@ def test_penalties_by_finite_differences(by_hand, penalty, cost):
 
 
 def test_the_penalty_is_taken_all_along_the_way(by_hand):
-  e = parts.uniform(parts.split(jax.random.split(jax.random.key(1), 4000), 5)[1])
+  e = common.uniform(common.split(jax.random.split(jax.random.key(1), 4000), 5)[1])
   assert float(jnp.mean(e)) == pytest.approx(0.5, abs=0.02)
   assert float(jnp.std(e)) == pytest.approx(math.sqrt(1 / 12), abs=0.01)
 
@@ -173,7 +173,7 @@ def test_the_generators_gradient_is_that_of_its_loss(objective):
   m = adversarial.build(tiny.SPEC, objective(), network="dense", width=4, latent_dim=4)
   x = batch()
   loss, seen, grads, nets = play(m, 1, x)
-  z = parts.normal(parts.split(KEYS)[0], 4)
+  z = common.normal(common.split(KEYS)[0], 4)
 
   def judge(image):
     return objective().generator(m.represent["critic"](nets, image)[:, 0])

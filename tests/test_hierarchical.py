@@ -8,11 +8,11 @@ import tiny
 from test_train import config
 
 import gengap
-from gengap import train
 from gengap.errors import InputError
 from gengap.method import AXIS, Batch
 from gengap.methods import METHODS
 from gengap.networks import ladder
+from gengap.training import loop
 
 SHAPE = (8, 8, 1)
 LATENTS = (3, 2)
@@ -113,7 +113,7 @@ def test_free_bits_are_of_a_level():
 
 
 def test_it_trains_and_has_a_run_of_its_own(tmp_path):
-  train.train(config("hierarchical_vae", steps=4), tmp_path)
+  loop.train(config("hierarchical_vae", steps=4), tmp_path)
   run = gengap.load(tmp_path)
   images = run.sample(jax.random.key(0), 3)
   mean, log_std = run.encode(images)

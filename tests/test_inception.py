@@ -12,7 +12,7 @@ from test_weights import tensor, write_zip
 
 from gengap import cli, prepare
 from gengap.errors import InputError
-from gengap.metrics import features, inception, resize
+from gengap.features import batched, inception, resize
 from gengap.networks.inception import Inception
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
@@ -143,10 +143,10 @@ def test_float_images_are_taken_as_they_are(params):
 
 def test_batches_are_padded_and_nothing_is_dropped():
   """Every number of images, against the function itself; the images are told apart by what is in them."""
-  see = features.over_devices(lambda weights, x: weights * x[:, :2])
+  see = batched.over_devices(lambda weights, x: weights * x[:, :2])
   for n in (1, 2, 3, 4, 7, 9):
     x = np.random.default_rng(n).normal(size=(n, 4)).astype(np.float32)
-    np.testing.assert_allclose(see(np.float32(2), features.batches(x, 3)), 2 * x[:, :2])
+    np.testing.assert_allclose(see(np.float32(2), batched.batches(x, 3)), 2 * x[:, :2])
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import optax
 import pytest
 import tiny
 
-from gengap import step
 from gengap.method import AXIS, Batch
-from gengap.methods import METHODS, inverse, parts
+from gengap.methods import METHODS, common, inverse
 from gengap.networks import NETWORKS, Family
+from gengap.training import step
 
 
 def batch(value, n=4):
@@ -19,7 +19,7 @@ def batch(value, n=4):
 
 
 def test_learning_rates_decay_linearly_to_zero():
-  tx = parts.adam(0.1, decay_steps=10)
+  tx = common.adam(0.1, decay_steps=10)
   params = jnp.ones(())
   opt, moves = tx.init(params), []
   for _ in range(12):
@@ -32,7 +32,7 @@ def test_learning_rates_decay_linearly_to_zero():
 @pytest.mark.parametrize("b1", [0.0, 0.5])
 def test_adam_is_adam_with_and_without_a_first_moment(b1):
   """Kingma and Ba (2015), algorithm 1, in float64."""
-  tx, rng = parts.adam(0.1, b1, 0.9), np.random.default_rng(0)
+  tx, rng = common.adam(0.1, b1, 0.9), np.random.default_rng(0)
   w, m, v = jnp.ones(5), np.zeros(5), np.zeros(5)
   opt, want = tx.init(w), np.ones(5)
   for t in range(1, 6):
@@ -46,7 +46,7 @@ def test_adam_is_adam_with_and_without_a_first_moment(b1):
 
 def test_gradients_are_clipped_by_their_global_norm():
   """Adam's first moment after one update is (1 - b1) times the gradient that came through."""
-  tx = parts.adam(1.0, b1=0.5, clip_norm=1.0)
+  tx = common.adam(1.0, b1=0.5, clip_norm=1.0)
   for gradient, expected in (([30.0, 40.0], [0.6, 0.8]), ([0.3, 0.4], [0.3, 0.4])):
     tree = {"a": jnp.array(gradient[:1]), "b": jnp.array(gradient[1:])}
     _, state = tx.update(tree, tx.init(tree), tree)
@@ -82,7 +82,7 @@ class First(nn.Module):
 
 def test_an_encoder_that_inverts_the_generator_loses_nothing(monkeypatch):
   """The generator writes the latent into the first pixels, and real images are of that kind."""
-  monkeypatch.setattr(parts, "NETWORKS", NETWORKS | {"first": Family(tiny.Grey, First)})
+  monkeypatch.setattr(common, "NETWORKS", NETWORKS | {"first": Family(tiny.Grey, First)})
 
   def generate(nets, z, label):
     return jnp.pad(z, [(0, 0), (0, 60)]).reshape(-1, *tiny.SPEC.shape)

@@ -13,10 +13,11 @@ from test_cli import COMMANDS
 from test_train import config
 
 import gengap
-from gengap import arguments, checkpoint, cli, paths, train
+from gengap import arguments, cli, paths
 from gengap.data import cache
 from gengap.errors import InputError
-from gengap.metrics import weights
+from gengap.features import weights
+from gengap.training import checkpoint, loop, workdirs
 
 MODULES = [path.stem for path in COMMANDS]
 URLS = {
@@ -38,7 +39,7 @@ NO_PATHS = {
 
 
 def flags(module):
-  return importlib.import_module(f"gengap.{module}").FLAGS
+  return importlib.import_module({"report": "gengap.report.__main__"}.get(module, f"gengap.{module}")).FLAGS
 
 
 def path_flags():
@@ -96,11 +97,11 @@ def test_a_folder_whose_name_has_commas_is_one(tmp_path):
 @pytest.mark.parametrize("url", ["gs://b/run", pathlib.Path("gs://b/run")])
 def test_python_takes_no_url_either(url, monkeypatch, tmp_path):
   monkeypatch.chdir(tmp_path)
-  for call in (gengap.load, weights.read, lambda url: train.train(config("vae"), url)):
+  for call in (gengap.load, weights.read, lambda url: loop.train(config("vae"), url)):
     with pytest.raises(InputError, match="local files only"):
       call(url)
   with pytest.raises(InputError, match=r"config\.data_dir=gs:"):
-    train.train(config("vae", data_dir=str(url)), tmp_path / "run")
+    loop.train(config("vae", data_dir=str(url)), tmp_path / "run")
   assert not list(tmp_path.iterdir())
 
 
@@ -119,21 +120,21 @@ def test_a_folder_that_cannot_be_made_is_refused_and_nothing_is_made(tmp_path, p
 @pytest.mark.parametrize("name", ["checkpoints", "samples"])
 def test_a_file_in_the_way_of_a_run_is_said_before_anything_is_compiled(tmp_path, name, monkeypatch):
   (tmp_path / name).write_text("mine")
-  monkeypatch.setattr(train, "load_data", lambda *_: pytest.fail("goes on"))
+  monkeypatch.setattr(loop, "load_data", lambda *_: pytest.fail("goes on"))
   with pytest.raises(InputError, match=rf"--workdir=\S+/{name} cannot be written, for"):
-    train.train(config("vae"), tmp_path)
+    loop.train(config("vae"), tmp_path)
   assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_a_folder_in_the_way_of_a_file_of_a_run_is_an_error(tmp_path):
   (tmp_path / "metrics.jsonl").mkdir()
   words = r"cannot be written: Is a directory \(.*metrics.jsonl\)"
-  with pytest.raises(InputError, match=words), train.settings.claimed(tmp_path, config("vae")):
-    train.Log(tmp_path, 0, 4)
+  with pytest.raises(InputError, match=words), workdirs.claimed(tmp_path, config("vae")):
+    loop.Log(tmp_path, 0, 4)
   (tmp_path / "lock").unlink()
   (tmp_path / "lock").mkdir()
   with pytest.raises(InputError, match=r"cannot be written: Is a directory \(.*lock\)"):
-    train.settings.check_workdir(tmp_path, config("vae"))
+    workdirs.check_workdir(tmp_path, config("vae"))
 
 
 @pytest.fixture
@@ -186,7 +187,7 @@ def test_a_pointer_in_a_run_is_named(tmp_path):
   pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 1\n"
   (tmp_path / "config.json").write_bytes(pointer)
   with pytest.raises(InputError, match=r"config.json cannot be read .it is a Git LFS pointer"):
-    train.settings.read(tmp_path)
+    workdirs.read(tmp_path)
   (tmp_path / "4/nets").mkdir(parents=True)
   (tmp_path / "4/nets/d").write_bytes(pointer)
   assert checkpoint.pointer(tmp_path / "4").startswith("nets/d is a Git LFS pointer")
@@ -212,5 +213,5 @@ def test_what_tells_processes_of_each_other_is_no_part_of_a_command(monkeypatch)
 @pytest.mark.parametrize("name", ["lr[0.1]", "a*", "a?", "a\\b"])
 def test_a_workdir_whose_checkpoints_would_be_lost_is_refused(tmp_path, name):
   with pytest.raises(InputError, match="for a pattern and loses the checkpoints"):
-    train.settings.check_workdir(tmp_path / name / "run", config("vae"))
+    workdirs.check_workdir(tmp_path / name / "run", config("vae"))
   assert not list(tmp_path.iterdir())

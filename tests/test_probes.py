@@ -13,6 +13,7 @@ from scipy import stats
 
 from gengap import probe as command
 from gengap.errors import InputError
+from gengap.metrics import estimate
 from gengap.probes import (
   PROBES,
   UNFIT,
@@ -21,8 +22,7 @@ from gengap.probes import (
   Subject,
   disentangle,
   dynamics,
-  estimate,
-  figure,
+  figures,
   interpolation,
   inversion,
   latents,
@@ -778,19 +778,19 @@ def test_any_class_names_are_drawn_as_text_within_the_figure(name):
 
 
 def test_names_that_would_be_drawn_alike_are_numbered():
-  assert figure.distinct(["a", "b"]) == ["a", "b"]
-  assert figure.distinct(["", "long" * 9, "long" * 9 + "er"], 10) == ["0: ", "1: long…", "2: long…"]
+  assert figures.distinct(["a", "b"]) == ["a", "b"]
+  assert figures.distinct(["", "long" * 9, "long" * 9 + "er"], 10) == ["0: ", "1: long…", "2: long…"]
 
 
 def test_a_legend_of_many_classes_makes_room():
-  sheet, axes = figure.plots(3, "title")
+  sheet, axes = figures.plots(3, "title")
   names = [f"class {i}" for i in range(120)]
   for name in names:
     axes[0].plot(0, 0, ".", label=name)
-  figure.legend_below(sheet, axes[0], names)
+  figures.legend_below(sheet, axes[0], names)
   sheet.set_dpi(50)
   FigureCanvasAgg(sheet).draw()
   extent = sheet.legends[0].get_window_extent()
   assert sheet.bbox.padded(1).contains(*extent.min) and sheet.bbox.padded(1).contains(*extent.max)
   assert axes[0].get_window_extent().height > 80  # of 3.8 inches
-  assert len({figure.colour_and_marker(i) for i in range(100)}) == 100
+  assert len({figures.colour_and_marker(i) for i in range(100)}) == 100

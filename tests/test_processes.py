@@ -17,8 +17,9 @@ from absl import flags
 from test_train import config, lines
 
 import gengap
-from gengap import cli, processes, train
+from gengap import cli, processes
 from gengap.errors import InputError, NonFiniteError
+from gengap.training import loop, workdirs
 from launch import children, local
 
 SMALL = {
@@ -241,11 +242,11 @@ def test_every_piece_is_done_once_and_comes_back_in_its_place(monkeypatch, numbe
 
 def test_two_runs_cannot_train_in_one_workdir(tmp_path):
   c = config("vae", steps=4)
-  with train.settings.claimed(tmp_path, c), pytest.raises(InputError, match="another process is training"):
-    train.train(c, tmp_path)
-  assert train.train(c, tmp_path).step == 4
+  with workdirs.claimed(tmp_path, c), pytest.raises(InputError, match="another process is training"):
+    loop.train(c, tmp_path)
+  assert loop.train(c, tmp_path).step == 4
   with (
     pytest.raises(InputError, match="another config"),
-    train.settings.claimed(tmp_path, config("vae", steps=8)),
+    workdirs.claimed(tmp_path, config("vae", steps=8)),
   ):
     pass  # as if it had compiled until now

@@ -2,7 +2,7 @@
 
 import written
 
-from gengap.gap import compare, groups, records
+from gengap.report import compare, groups, records
 
 
 def test_the_last_step_is_saved_wherever_it_is(tmp_path):

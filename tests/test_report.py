@@ -13,22 +13,12 @@ import pytest
 import written
 from scipy import stats
 
-from gengap import cli, paths, report
+from gengap import cli, paths
 from gengap.errors import InputError
-from gengap.gap import (
-  answers,
-  compare,
-  draw,
-  gaps,
-  groups,
-  page,
-  records,
-  sources,
-  statistics,
-  tables,
-)
-from gengap.gap.axes import AXES, BLOBS, COVERAGE, DISTANCE, FIDELITY, MEMORY, axis_of
-from gengap.gap.statistics import Cell
+from gengap.report import __main__ as report
+from gengap.report import answers, compare, figures, gaps, groups, page, records, sources, statistics, tables
+from gengap.report.axes import AXES, BLOBS, COVERAGE, DISTANCE, FIDELITY, MEMORY, axis_of
+from gengap.report.statistics import Cell
 
 FRECHET = axis_of("frechet")
 
@@ -194,7 +184,7 @@ def test_runs_with_other_training_images_are_not_mixed(tmp_path):
 
 def test_ticks_are_plain_numbers(made):
   found = one(made[0])
-  for drawn in (*draw.curves(found), *draw.losses(found), *draw.panels(found, compare.final)):
+  for drawn in (*figures.curves(found), *figures.losses(found), *figures.panels(found, compare.final)):
     drawn.figure.draw_without_rendering()
     for plot in drawn.figure.axes:
       texts = [text.get_text() for text in (*plot.get_yticklabels(), *plot.get_xticklabels())]
@@ -211,9 +201,9 @@ def test_ticks_are_plain_numbers(made):
   ],
 )
 def test_a_logarithmic_axis_has_two_ticks_however_short_it_is(values, scale):
-  figure, (plot,) = draw.sheet(3, 3, 1, 1)
+  figure, (plot,) = figures.sheet(3, 3, 1, 1)
   plot.plot([0, 1], values)
-  draw.log_scale(plot, **scale)
+  figures.log_scale(plot, **scale)
   figure.draw_without_rendering()
   low, high = plot.get_ylim()
   shown = {text.get_text() for text in plot.get_yticklabels() if low < text.get_position()[1] < high}
@@ -221,10 +211,10 @@ def test_a_logarithmic_axis_has_two_ticks_however_short_it_is(values, scale):
 
 
 def test_a_figure_as_a_file_says_what_it_said():
-  figure, (plot,) = draw.sheet(3, 3, 1, 1)
+  figure, (plot,) = figures.sheet(3, 3, 1, 1)
   plot.set_title('0.00123456 12.3456 ; id="text_1" <g>')
   plot.plot([0, 0.00123456])
-  text = draw.svg(figure).decode()
+  text = figures.svg(figure).decode()
   assert '0.00123456 12.3456 ; id="text_1" &lt;g&gt;' in text
   ElementTree.fromstring(text)
 
@@ -234,12 +224,16 @@ def test_names_in_figures_are_text_that_is_seen_and_not_too_long(tmp_path):
     written.run(tmp_path / str(i), "vae", 0, {40: written.FLOORS}, config={"method_args": args})
   written.run(tmp_path / "long", "_" + "gan" * 50, 0, {40: written.FLOORS})
   found = one(tmp_path)
-  for drawn in (*draw.planes(found, compare.final), *draw.curves(found), *draw.panels(found, compare.final)):
-    text = draw.svg(drawn.figure).decode()
+  for drawn in (
+    *figures.planes(found, compare.final),
+    *figures.curves(found),
+    *figures.panels(found, compare.final),
+  ):
+    text = figures.svg(drawn.figure).decode()
     assert "(note $x^$)" in text
     assert " _gangan" in text
     assert "gan" * 20 not in text
-  plot = next(draw.planes(found, compare.final)).figure.axes[0]
+  plot = next(figures.planes(found, compare.final)).figure.axes[0]
   assert len(plot.get_legend().texts) == 1 + len(found.groups)  # and real images
   assert "$x^$" in make(tmp_path)
 

@@ -11,11 +11,12 @@ import tiny
 from test_train import config
 
 import gengap
-from gengap import data, metrics, program, step, train, validate
-from gengap.checkpoint import text_checksum
+from gengap import data, metrics
 from gengap.errors import InputError
 from gengap.method import Batch, Spec, draw_labels
 from gengap.run import TRAINING_FREQUENCIES, Run
+from gengap.training import loop, program, step, validation
+from gengap.training.checkpoint import text_checksum
 
 KEY = jax.random.key(0)
 COUNTS = (900, 100)  # images of two classes
@@ -24,7 +25,7 @@ COUNTS = (900, 100)  # images of two classes
 @pytest.fixture(scope="module")
 def workdirs(tmp_path_factory):
   folder = tmp_path_factory.mktemp("runs")
-  states = {n: train.train(config(n, ema=0.5, steps=8), folder / n) for n in tiny.KINDS}
+  states = {n: loop.train(config(n, ema=0.5, steps=8), folder / n) for n in tiny.KINDS}
   return {name: (folder / name, state) for name, state in states.items()}
 
 
@@ -92,13 +93,13 @@ def test_what_cannot_be_done_is_said(workdirs, tmp_path):
 
 
 def test_a_classifier_looks_at_images_and_makes_none(tmp_path):
-  train.train(config("classifier", best="valid/classifier/loss", steps=4), tmp_path)
+  loop.train(config("classifier", best="valid/classifier/loss", steps=4), tmp_path)
   run = gengap.load(tmp_path, "best")
   assert run.represent("logits", np.zeros((3, 8, 8, 1))).shape == (3, 4)
   assert run.represent("features", np.zeros((3, 8, 8, 1))).shape == (3, 16)
   assert {p.stem for p in (tmp_path / "samples").iterdir()} == {"real"}
   with pytest.raises(InputError, match="must be one of valid/classifier/accuracy"):
-    train.train(config("classifier", best="valid/energy_distance"), tmp_path / "other")
+    loop.train(config("classifier", best="valid/energy_distance"), tmp_path / "other")
   with pytest.raises(InputError, match="'classifier' makes no images; it has features, logits"):
     run.sample(KEY, 2)
 
@@ -160,7 +161,7 @@ def test_the_energy_distance_of_a_perfect_conditional_generator_is_zero():
   slots, place = program.devices()
   example = Batch(jnp.zeros((1, 8, 8, 1)), jnp.zeros(1, jnp.int32))
   shapes = jax.eval_shape(lambda: step.init(method, 0, example, ema=0))
-  seen = validate.Validation(
+  seen = validation.Validation(
     program.Program(method, spec, slots, None, 1, 1, place, shapes, 0.0, "", None), c, held_out
   )
   state = shapes._replace(ema={}, nets={})
@@ -171,7 +172,7 @@ def test_the_energy_distance_of_a_perfect_conditional_generator_is_zero():
 
 def test_a_checkpoint_holds_the_frequencies_and_older_ones_get_them_from_the_data(tmp_path, capsys):
   c = config("cgan", best="valid/energy_distance", steps=4)
-  train.train(c, tmp_path / "run")
+  loop.train(c, tmp_path / "run")
   counts = tuple(np.bincount(program.load_data(c, "train").label).tolist())
   run = gengap.load(tmp_path / "run")
   assert run.spec.class_counts == counts

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gengap.gap import statistics
+from gengap.report import statistics
 
 
 def test_an_unbounded_interval_is_students():

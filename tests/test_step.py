@@ -12,8 +12,8 @@ import optax
 import pytest
 import tiny
 
-from gengap import step
 from gengap.method import AXIS, Method, Turn, whole_batch
+from gengap.training import step
 
 METHODS = ["wgan_gp", "vae"]
 

@@ -21,12 +21,12 @@ import tiny
 from tensorboardX.proto.event_pb2 import Event
 
 import gengap
-from gengap import checkpoint, program, train
 from gengap import config as settings
 from gengap.errors import InputError, NonFiniteError
 from gengap.log import Log
 from gengap.method import State
 from gengap.networks import convolution
+from gengap.training import checkpoint, loop, program
 from results.scale import faults
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -56,7 +56,7 @@ def steps(workdir):
 def whole(tmp_path_factory):
   """An uninterrupted run of each method: name -> (workdir, last state)."""
   folder = tmp_path_factory.mktemp("whole")
-  return {name: (folder / name, train.train(config(name), folder / name)) for name in tiny.KINDS}
+  return {name: (folder / name, loop.train(config(name), folder / name)) for name in tiny.KINDS}
 
 
 @pytest.mark.parametrize("name", tiny.KINDS)
@@ -94,7 +94,7 @@ def test_tensorboard_gets_the_numbers_of_the_log_and_the_pictures(whole):
 
 
 def test_training_lowers_the_loss(tmp_path):
-  train.train(config("vae", steps=200, log_every=50, sample_every=200, eval_every=200), tmp_path)
+  loop.train(config("vae", steps=200, log_every=50, sample_every=200, eval_every=200), tmp_path)
   trained = [line["vae/loss"] for line in lines(tmp_path) if "vae/loss" in line]
   assert trained[-1] < 0.7 * trained[0]
 
@@ -104,9 +104,9 @@ def test_resumed_equals_uninterrupted(whole, name, tmp_path):
   workdir, expected = whole[name]
   c = config(name)
   half = config(name, steps=8)
-  train.train(half, tmp_path)
+  loop.train(half, tmp_path)
   (tmp_path / "config.json").unlink()  # the only difference is where the first half stopped
-  state = train.train(c, tmp_path)
+  state = loop.train(c, tmp_path)
   tiny.assert_identical(state, expected)
   drop = lambda line: {k: v for k, v in line.items() if k != "steps_per_second"}  # noqa: E731
   assert [drop(x) for x in lines(tmp_path)] == [drop(x) for x in lines(workdir)]
@@ -117,7 +117,7 @@ def test_a_clock_that_is_set_back_changes_nothing(whole, tmp_path, monkeypatch):
   looks, now = itertools.count(), time.time
   monkeypatch.setattr(time, "time", lambda: now() - 86400 * next(looks))
   for left in (8, 4):
-    state = train.train(config("vae"), tmp_path)
+    state = loop.train(config("vae"), tmp_path)
     for i, path in enumerate(sorted(tmp_path.rglob("*"))):
       os.utime(path, (1e9 - i, 1e9 - i))
     if left == 8:
@@ -127,7 +127,7 @@ def test_a_clock_that_is_set_back_changes_nothing(whole, tmp_path, monkeypatch):
 
 
 def test_several_steps_in_a_dispatch_change_nothing(whole, tmp_path):
-  state = train.train(config("vae", steps_per_dispatch=2), tmp_path)
+  state = loop.train(config("vae", steps_per_dispatch=2), tmp_path)
   tiny.assert_identical(state, whole["vae"][1])
 
 
@@ -155,36 +155,36 @@ def test_the_compiler_gets_its_options(monkeypatch):
   ],
 )
 def test_patience_by_hand(values, patience, over):
-  assert train.stale(values, patience) is over
+  assert loop.stale(values, patience) is over
 
 
 def test_training_stops_when_nothing_gets_better(tmp_path, capfd):
   """At a rate of nothing the second evaluation is the first again; an interruption changes nothing of it."""
   still = config("vae", steps=40, patience=1, log_every=4)
   still.method_args.learning_rate = 1e-30
-  state = train.train(still, tmp_path / "whole")
+  state = loop.train(still, tmp_path / "whole")
   assert "done at step 8: valid/vae/loss has not fallen in 1 evaluations" in capfd.readouterr().err
   assert int(state.step) == 8
   assert (tmp_path / "whole" / "samples" / "8.png").exists()
   half = still.copy_and_resolve_references()
   half.steps = 4
-  train.train(half, tmp_path / "half")
+  loop.train(half, tmp_path / "half")
   (tmp_path / "half" / "config.json").unlink()
-  assert int(train.train(still, tmp_path / "half").step) == 8
-  assert int(train.train(still, tmp_path / "half").step) == 8
+  assert int(loop.train(still, tmp_path / "half").step) == 8
+  assert int(loop.train(still, tmp_path / "half").step) == 8
 
 
 def test_patience_needs_the_best_weights_to_be_kept(tmp_path):
   with pytest.raises(InputError, match=r"config.patience is 1, .*no multiple of config.checkpoint_every, 8"):
-    train.train(config("vae", patience=1, checkpoint_every=8), tmp_path / "run")
+    loop.train(config("vae", patience=1, checkpoint_every=8), tmp_path / "run")
   with pytest.raises(InputError, match=r"config.patience is -1"):
-    train.train(config("vae", patience=-1), tmp_path / "run")
+    loop.train(config("vae", patience=-1), tmp_path / "run")
 
 
 def test_a_finished_run_is_left_alone(whole, capsys):
   workdir, expected = whole["vae"]
   before = lines(workdir)
-  tiny.assert_identical(train.train(config("vae"), workdir), expected)
+  tiny.assert_identical(loop.train(config("vae"), workdir), expected)
   assert lines(workdir) == before
 
 
@@ -194,7 +194,7 @@ def test_another_config_is_refused_and_its_fields_named(whole):
   other = config("vae", batch_size=16)
   other.method_args.learning_rate = 0.5
   with pytest.raises(InputError, match=r"batch_size \(8 there, 16 here\).*learning_rate"):
-    train.train(other, workdir)
+    loop.train(other, workdir)
   assert {p: p.stat().st_mtime_ns for p in workdir.rglob("*")} == before
 
 
@@ -252,11 +252,11 @@ def recent(workdir):
 def test_a_truncated_checkpoint_falls_back_to_the_one_before(whole, tmp_path, capfd):
   expected = whole["vae"][1]
   c = config("vae")
-  train.train(c, tmp_path)
+  loop.train(c, tmp_path)
   for file in (tmp_path / "checkpoints" / "12").rglob("*"):
     if file.is_file() and "/d/" in str(file):
       os.truncate(file, file.stat().st_size // 2)
-  tiny.assert_identical(train.train(c, tmp_path), expected)
+  tiny.assert_identical(loop.train(c, tmp_path), expected)
   said = capfd.readouterr().err
   assert "12 cannot be read" in said
   assert gengap.load(tmp_path).step == 12  # written again, whole
@@ -264,19 +264,19 @@ def test_a_truncated_checkpoint_falls_back_to_the_one_before(whole, tmp_path, ca
 
 def test_a_run_without_one_readable_checkpoint_is_refused(tmp_path):
   c = config("vae", steps=4)
-  train.train(c, tmp_path)
+  loop.train(c, tmp_path)
   for file in (tmp_path / "checkpoints" / "4").rglob("*"):
     if file.is_file() and "/d/" in str(file):
       os.truncate(file, 10)
   with pytest.raises(InputError, match=r"no checkpoint .* can be read"):
-    train.train(c, tmp_path)
+    loop.train(c, tmp_path)
 
 
 def test_a_non_finite_loss_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path):
   c = config("vae", steps=400, log_every=4)
   c.method_args.learning_rate, c.method_args.clip_norm = 1e3, 0.0
   with pytest.raises(NonFiniteError, match=r"turn 'vae' is (nan|inf|-inf) at step \d+"):
-    train.train(c, tmp_path)
+    loop.train(c, tmp_path)
   for step in recent(tmp_path):
     nets = gengap.load(tmp_path, step).nets
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(nets))
@@ -297,7 +297,7 @@ def test_what_is_not_finite_is_named_and_the_last_good_checkpoint_kept(
   monkeypatch.setattr(program.methods, "build", spoilt)
   c = config(name, ema=0.5)
   with pytest.raises(NonFiniteError, match=message):
-    train.train(c, tmp_path)
+    loop.train(c, tmp_path)
   assert steps(tmp_path) == [4]
   assert all(np.isfinite(x).all() for x in jax.tree.leaves(gengap.load(tmp_path).nets))
   assert all(line["step"] <= 6 for line in lines(tmp_path))
@@ -306,8 +306,8 @@ def test_what_is_not_finite_is_named_and_the_last_good_checkpoint_kept(
 def test_bad_weights_are_not_saved():
   nets = {"g": {"params": {"w": jnp.array([1.0, jnp.nan])}}, "d": {"params": {"w": jnp.ones(2)}}}
   with pytest.raises(NonFiniteError, match="'g' are not finite after step 7"):
-    train.check_weights(State(jnp.int32(7), nets, {}, {}), 7)
-  train.check_weights(State(jnp.int32(7), {"d": nets["d"]}, {}, {}), 7)
+    loop.check_weights(State(jnp.int32(7), nets, {}, {}), 7)
+  loop.check_weights(State(jnp.int32(7), {"d": nets["d"]}, {}, {}), 7)
 
 
 @pytest.mark.parametrize(
@@ -347,7 +347,7 @@ def test_the_best_checkpoint_is_that_of_the_smallest_logged_number(whole):
 def test_numbers_that_are_not_finite_are_null_and_end_nothing(tmp_path):
   """Neither the log, nor TensorBoard, nor training, whose losses alone must be finite."""
   log = Log(tmp_path, 0, 2)
-  window = train.Window(log, every=2, batch_size=1)
+  window = loop.Window(log, every=2, batch_size=1)
   odd = {"vae/active_units": jnp.array([jnp.nan, 1.0]), "critic/diversity": jnp.array([jnp.inf, 1.0])}
   window.push(2, [{"vae/loss": jnp.ones(2), "vae/gradient_norm": jnp.ones(2)} | odd])
   window.flush()
@@ -405,7 +405,7 @@ def test_checksums_see_a_changed_number_and_a_changed_word(tmp_path):
 
 def test_a_damaged_description_of_a_checkpoint_is_told(tmp_path):
   c = config("vae", steps=4)
-  train.train(c, tmp_path)
+  loop.train(c, tmp_path)
   (path,) = (tmp_path / "checkpoints" / "4" / "meta").rglob("metadata")
   text = path.read_text()
   for bad in (text.replace('"ema": 0.0', '"ema": 0.5'), text[:20], "[]", "{}"):

@@ -13,11 +13,11 @@ from ml_collections import ConfigDict
 from test_train import config
 
 import gengap
-from gengap import train
 from gengap.errors import InputError
 from gengap.method import AXIS, Batch
-from gengap.methods import METHODS, kl, likelihoods, parts
+from gengap.methods import METHODS, common, kl, likelihoods
 from gengap.networks import NETWORKS, Family
+from gengap.training import loop
 
 KEYS = jax.random.split(jax.random.key(0), 4)
 N = math.prod(tiny.SPEC.shape)
@@ -39,7 +39,7 @@ class Linear(nn.Module):
 
 @pytest.fixture
 def by_hand(monkeypatch):
-  monkeypatch.setattr(parts, "NETWORKS", NETWORKS | {"by_hand": Family(tiny.Grey, Linear)})
+  monkeypatch.setattr(common, "NETWORKS", NETWORKS | {"by_hand": Family(tiny.Grey, Linear)})
 
 
 def batch(value, n=4):
@@ -313,7 +313,7 @@ def test_images_are_clipped():
 
 
 def test_an_autoencoder_reconstructs_and_has_no_posterior(tmp_path):
-  train.train(config("ae", steps=4, best="valid/ae/loss"), tmp_path)
+  loop.train(config("ae", steps=4, best="valid/ae/loss"), tmp_path)
   run = gengap.load(tmp_path)
   images = run.sample(jax.random.key(0), 3)
   np.testing.assert_allclose(run.reconstruct(images), run.generate(run.represent("code", images)), atol=1e-6)
@@ -376,7 +376,7 @@ def linear(monkeypatch):
 
   The columns of W are orthogonal, so that the posterior is a product over latents (Tipping and Bishop 1999).
   """
-  monkeypatch.setattr(parts, "NETWORKS", NETWORKS | {"affine": Family(Affine, Affine)})
+  monkeypatch.setattr(common, "NETWORKS", NETWORKS | {"affine": Family(Affine, Affine)})
   d, s, rng = 3, math.sqrt(0.5), np.random.default_rng(0)
   w = np.linalg.qr(rng.normal(size=(N, d)))[0] * [2.0, 1.0, 0.3]
   b = rng.normal(size=N)

@@ -10,7 +10,7 @@ import tiny
 
 from gengap.errors import InputError
 from gengap.method import AXIS, Batch
-from gengap.methods import METHODS, kl, parts
+from gengap.methods import METHODS, common, kl
 
 ARGS = tiny.ARGS["vae_gan"] | {"network": "dense", "layer": 1}
 B = 4
@@ -44,11 +44,11 @@ def play(m, player, nets, batch, keys):
 
 def copies(m, nets, batch, keys):
   """x~ and x_p from the weights themselves, each from its own key."""
-  here, anywhere = parts.split(keys)
+  here, anywhere = common.split(keys)
   mean, log_std = (m.represent[name](nets, batch.image) for name in ("mean", "log_std"))
-  z = mean + jnp.exp(log_std) * parts.normal(here, m.latent_dim)
+  z = mean + jnp.exp(log_std) * common.normal(here, m.latent_dim)
   paint = lambda z: m.generate(nets, z, jnp.zeros(B, jnp.int32))  # noqa: E731
-  return paint(z), paint(parts.normal(anywhere, m.latent_dim))
+  return paint(z), paint(common.normal(anywhere, m.latent_dim))
 
 
 def features(nets, x):
@@ -64,7 +64,7 @@ def test_the_encoder_pays_for_its_code_and_for_the_features(scene):
   nets, batch, keys = scene
   m = method()
   value, seen = play(m, "encoder", *scene)
-  draw_keys, _ = parts.split(keys)
+  draw_keys, _ = common.split(keys)
   copy, _ = copies(m, nets, batch, draw_keys)
   error = float(0.5 * np.sum((features(nets, batch.image) - features(nets, copy)) ** 2, -1).mean())
   q = [m.represent[name](nets, batch.image) for name in ("mean", "log_std")]
@@ -84,7 +84,7 @@ def test_the_critic_tells_real_from_copied_and_imagined(scene):
   nets, batch, keys = scene
   m = method()
   value, seen = play(m, "critic", *scene)
-  copy, fake = copies(m, nets, batch, parts.split(keys, 4)[0])
+  copy, fake = copies(m, nets, batch, common.split(keys, 4)[0])
   real, copied, faked = (np.asarray(m.represent["critic"](nets, x))[:, 0] for x in (batch.image, copy, fake))
   log_s = lambda x: -np.log1p(np.exp(-x))  # noqa: E731
   assert value == pytest.approx(-(log_s(real) + log_s(-copied) + log_s(-faked)).mean(), rel=1e-4)
@@ -97,7 +97,7 @@ def test_the_decoder_wants_both_kinds_of_images_to_pass(scene):
   nets, batch, keys = scene
   m = method(gamma=0.3)
   value, seen = play(m, "decoder", *scene)
-  copy, fake = copies(m, nets, batch, parts.split(keys, 3)[0])
+  copy, fake = copies(m, nets, batch, common.split(keys, 3)[0])
   copied, faked = (np.asarray(m.represent["critic"](nets, x))[:, 0] for x in (copy, fake))
   fooled = np.log1p(np.exp(-copied)).mean() + np.log1p(np.exp(-faked)).mean()
   error = float(0.5 * np.sum((features(nets, batch.image) - features(nets, copy)) ** 2, -1).mean())

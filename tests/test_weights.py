@@ -13,7 +13,7 @@ import pytest
 import safetensors.numpy
 
 from gengap.errors import InputError
-from gengap.metrics import weights
+from gengap.features import weights
 
 
 def tensor(key, shape, dtype="FloatStorage", offset=0, stride=None, count=None):

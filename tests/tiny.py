@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gengap import step
 from gengap.method import Batch, Spec
 from gengap.methods import METHODS
+from gengap.training import step
 
 SPEC = Spec((8, 8, 1), 2)
 GAN_BODY = dict(network="dcgan", width=4, latent_dim=4)

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gengap import paths, pickles
+from gengap import paths
+from gengap.data import pickles
 from gengap.data.pixels import png
 from gengap.data.raw import Raw, Split, checked_labels, shown
 from gengap.data.tfds import CLASSES

@@ -9,6 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from gengap.data.scale import to_float
 from gengap.method import Array, Batch
 
 ROUNDS = 40
@@ -51,7 +52,7 @@ def indices(seed: int, position: Any, size: int) -> Any:
 
 def decoded(images: Array, labels: Array) -> Batch:
   """Returns images [B, H, W, C] uint8 and their labels [B] int32 as a batch."""
-  return Batch(images.astype(jnp.float32) / 127.5 - 1.0, labels)
+  return Batch(to_float(images), labels)
 
 
 def batch(images: Array, labels: Array, seed: int, position: Array) -> Batch:

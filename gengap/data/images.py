@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from gengap.data import folders, pixels, walk
 from gengap.data.folders import Plan
+from gengap.data.progress import progress
 from gengap.data.raw import Raw, Split
-from gengap.data.tfds import progress
 from gengap.data.walk import CAMERA, LeftOut, Path
 from gengap.errors import InputError
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
+from gengap.data.scale import to_uint8
 from gengap.errors import InputError
 
 # Formats that are recognised by their first bytes and decoded by Pillow itself (EPS would run Ghostscript).
@@ -207,7 +208,7 @@ def tile(images: np.ndarray, margin: int = 2, columns: int = 0) -> np.ndarray:
   n, height, width, channels = images.shape
   columns = columns or math.ceil(math.sqrt(n))
   rows = math.ceil(n / columns)
-  pixels = np.rint((np.clip(images, -1, 1) + 1) * 127.5).astype(np.uint8)
+  pixels = to_uint8(images)
   grid = np.full((rows * (height + margin) + margin, columns * (width + margin) + margin, 3), 255, np.uint8)
   for i, image in enumerate(np.broadcast_to(pixels, (n, height, width, max(3, channels)))):
     y, x = (i // columns) * (height + margin) + margin, (i % columns) * (width + margin) + margin

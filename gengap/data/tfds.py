@@ -9,17 +9,16 @@ import json
 import os
 import pathlib
 import re
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
-from gengap import paths, processes
+from gengap import paths
 from gengap.data import cache
 from gengap.data.pixels import UnreadableError, square
+from gengap.data.progress import progress
 from gengap.errors import InputError
 
 ALIASES = {"cub200": "caltech_birds2011"}
@@ -201,14 +200,3 @@ def _blame(found: Layout, split: str, error: Exception) -> str:
   bad = next(filter(broken, sorted(files)), found.folder)
   reason = (str(error).splitlines() or [repr(error)])[0][:120]
   return f"{bad} is damaged or incomplete ({reason}); copy or prepare the data set again"
-
-
-def progress(what: str, total: int) -> tqdm:
-  """Returns a progress bar of images on a terminal; elsewhere says once on standard error what is done.
-
-  Of several processes, the first does.
-  """
-  if processes.first() and not sys.stderr.isatty():
-    print(f"{what}: {total} images", file=sys.stderr)
-  hidden = None if processes.first() else True  # None: where there is no terminal
-  return tqdm(desc=what, total=total, unit=" images", disable=hidden, leave=False)

@@ -23,7 +23,7 @@ from jax import lax
 
 from gengap.errors import InputError
 from gengap.method import Array, Batch, Key, Keys, Method, Metrics, Nets, Params, Spec, Turn, whole_batch
-from gengap.methods import parts
+from gengap.methods import common
 from gengap.methods.gan import Objective
 from gengap.networks import spectral
 from gengap.networks.players import Critic, Generator
@@ -42,13 +42,13 @@ class Game(NamedTuple):
 
   def paint(self, variables, keys: Keys, label: Array) -> tuple[Array, Any]:
     """Returns generated images, one for each key, and the generator's new batch statistics."""
-    z = parts.normal(keys, self.latent_dim)
+    z = common.normal(keys, self.latent_dim)
     return self.generator.apply(variables, z, label, train=True, mutable=["batch_stats"])
 
   def critic_loss(self, params: Params, nets: Nets, batch: Batch, keys: Keys, step: Array):
     """Scores real images against as many generated ones of the same classes."""
     del step
-    latent_keys, mix_keys, real_keys, fake_keys, mixed_keys = parts.split(keys, 5)
+    latent_keys, mix_keys, real_keys, fake_keys, mixed_keys = common.split(keys, 5)
     fake, _ = self.paint(spectral.normalised(nets["generator"]), latent_keys, batch.label)
     own = spectral.advance(nets["critic"] | {"params": params})
     weights = spectral.normalised(own)
@@ -60,7 +60,7 @@ class Game(NamedTuple):
     seen = scores(real_score, fake_score, self.objective.boundary)
     seen["diversity"] = diversity(fake, batch.image)
     if self.objective.penalty:
-      e = parts.uniform(mix_keys)[:, None, None, None]
+      e = common.uniform(mix_keys)[:, None, None, None]
       mixed = e * batch.image + (1 - e) * fake
       critic = self.critic.clone(body=self.critic.body.clone(dtype=jnp.float32))  # in any dtype
       slope = jax.grad(lambda x: critic.apply(weights, x, batch.label, mixed_keys).sum())(mixed)
@@ -73,7 +73,7 @@ class Game(NamedTuple):
   def generator_loss(self, params: Params, nets: Nets, batch: Batch, keys: Keys, step: Array):
     """Scores generated images of the batch's classes."""
     del step
-    latent_keys, critic_keys = parts.split(keys)
+    latent_keys, critic_keys = common.split(keys)
     own = spectral.advance(nets["generator"] | {"params": params})
     image, changed = self.paint(spectral.normalised(own), latent_keys, batch.label)
     weights = spectral.normalised(nets["critic"])
@@ -182,22 +182,22 @@ def build(
   Raises:
     InputError: a value outside its range, or an option that the network or the data have not.
   """
-  parts.positive(width=width, latent_dim=latent_dim, n_critic=n_critic)
-  parts.rate(dropout=dropout)
-  parts.choose("condition", condition, dict.fromkeys(CONDITIONS))
+  common.positive(width=width, latent_dim=latent_dim, n_critic=n_critic)
+  common.rate(dropout=dropout)
+  common.choose("condition", condition, dict.fromkeys(CONDITIONS))
   if condition != "none" and spec.num_classes < 2:
     raise InputError(
       f"config.method_args.condition is {condition!r}, and the data have no classes to tell the players, or "
       "only one; use several, such as those of mnist, or condition='none'"
     )
   told: dict[str, Any] = dict(condition=condition, num_classes=spec.num_classes)
-  common = dict(width=width, dtype=spec.dtype)
-  decoder = parts.network(network, "decoder", attention=attention)
-  encoder = parts.network(network, "encoder", attention=attention, dropout=dropout)
+  shared = dict(width=width, dtype=spec.dtype)
+  decoder = common.network(network, "decoder", attention=attention)
+  encoder = common.network(network, "encoder", attention=attention, dropout=dropout)
   outputs = 1 + spec.num_classes if condition == "projection" else 1
-  generator: Any = Generator(decoder(shape=spec.shape, **common), **told)
-  critic: Any = Critic(encoder(outputs=outputs, **common), **told)
-  normalised = parts.choose("spectral_norm", spectral_norm, SPECTRAL_NORM)
+  generator: Any = Generator(decoder(shape=spec.shape, **shared), **told)
+  critic: Any = Critic(encoder(outputs=outputs, **shared), **told)
+  normalised = common.choose("spectral_norm", spectral_norm, SPECTRAL_NORM)
   game = Game(objective, generator, critic, latent_dim)
 
   def init(key: Key, batch: Batch) -> Nets:
@@ -218,7 +218,7 @@ def build(
     label = jnp.zeros(len(x), jnp.int32)  # not looked at
     return critic.apply(spectral.normalised(nets["critic"]), x, label)[:, None]
 
-  critic_tx = parts.adam(critic_learning_rate, b1, b2, critic_decay_steps, prefix="critic_")
+  critic_tx = common.adam(critic_learning_rate, b1, b2, critic_decay_steps, prefix="critic_")
   if objective.clip:
     critic_tx = optax.chain(critic_tx, clip_weights(objective.clip))
   return Method(
@@ -226,7 +226,7 @@ def build(
     init=init,
     turns=(
       Turn("critic", game.critic_loss, critic_tx, n_critic),
-      Turn("generator", game.generator_loss, parts.adam(learning_rate, b1, b2, decay_steps)),
+      Turn("generator", game.generator_loss, common.adam(learning_rate, b1, b2, decay_steps)),
     ),
     generate=generate,
     represent={"critic": judge} if condition == "none" else {},

@@ -10,7 +10,7 @@ from jax import lax
 
 from gengap.errors import InputError
 from gengap.method import Array, Batch, Key, Keys, Method, Nets, Params, Spec, Turn
-from gengap.methods import parts
+from gengap.methods import common
 from gengap.networks.layers import dropout as drop
 from gengap.networks.residual import Residual
 
@@ -32,13 +32,13 @@ class Classifier(nn.Module):
 
 def moved(x: Array, keys: Keys, shift: int, flip: bool) -> Array:
   """Images [B, H, W, C] shifted by up to `shift` pixels each way, borders repeated, and perhaps mirrored."""
-  ways, sides = parts.split(keys)
+  ways, sides = common.split(keys)
   padded = jnp.pad(x, ((0, 0), (shift, shift), (shift, shift), (0, 0)), mode="edge")
   corners = jax.vmap(lambda key: jax.random.randint(key, (2,), 0, 2 * shift + 1))(ways)
   x = jax.vmap(lambda image, corner: lax.dynamic_slice(image, (*corner, 0), x.shape[1:]))(padded, corners)
   if not flip:
     return x
-  return jnp.where(parts.uniform(sides)[:, None, None, None] < 0.5, x[:, :, ::-1], x)
+  return jnp.where(common.uniform(sides)[:, None, None, None] < 0.5, x[:, :, ::-1], x)
 
 
 def build(
@@ -70,9 +70,9 @@ def build(
   Raises:
     InputError: a value outside its range, or data without classes.
   """
-  parts.positive(width=width)
-  parts.rate(dropout=dropout)
-  parts.counts("shift", [shift], 0)
+  common.positive(width=width)
+  common.rate(dropout=dropout)
+  common.counts("shift", [shift], 0)
   if spec.num_classes < 2:
     raise InputError(
       "config.method is 'classifier', and the data have no classes, or only one; use several, such as mnist's"
@@ -84,7 +84,7 @@ def build(
 
   def loss(params: Params, nets: Nets, batch: Batch, keys: Keys, step: Array):
     del step
-    ways, drops = parts.split(keys)
+    ways, drops = common.split(keys)
     variables, x = nets["classifier"] | {"params": params}, moved(batch.image, ways, shift, flip)
     (_, logits), changed = model.apply(variables, x, train=True, keys=drops, mutable=["batch_stats"])
     value = optax.softmax_cross_entropy_with_integer_labels(logits, batch.label).mean()
@@ -97,7 +97,7 @@ def build(
   return Method(
     latent_dim=0,
     init=init,
-    turns=(Turn("classifier", loss, parts.adam(learning_rate, b1, b2, decay_steps)),),
+    turns=(Turn("classifier", loss, common.adam(learning_rate, b1, b2, decay_steps)),),
     generate=None,
     represent={"features": lambda nets, x: look(nets, x)[0], "logits": lambda nets, x: look(nets, x)[1]},
   )

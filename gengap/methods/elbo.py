@@ -34,7 +34,7 @@ from gengap.method import (
   Turn,
   whole_batch,
 )
-from gengap.methods import kl, parts
+from gengap.methods import common, kl
 from gengap.methods.likelihoods import Likelihood
 from gengap.methods.posteriors import Gaussian, Sample
 
@@ -115,9 +115,9 @@ def assemble(
     return {player: model.init(key, batch.image, noise, train=False)}
 
   def loss(params: Params, nets: Nets, batch: Batch, keys: Keys, step: Array):
-    data_keys, noise_keys = parts.split(keys)
+    data_keys, noise_keys = common.split(keys)
     x = p.observe(batch.image, data_keys)
-    noise = parts.normal(noise_keys, latent_dim) if sample else jnp.zeros((len(x), latent_dim))
+    noise = common.normal(noise_keys, latent_dim) if sample else jnp.zeros((len(x), latent_dim))
     variables = nets[player] | {"params": params}
     (q, drawn, (numbers, log_scale)), changed = model.apply(
       variables, x, noise, train=True, mutable=["batch_stats"]
@@ -137,7 +137,7 @@ def assemble(
   def generate(nets: Nets, z: Array, label: Array) -> Array:
     del label
     numbers, _ = model.apply(nets[player], z, train=False, method="decode")
-    return parts.clip_to_image(p.mean(numbers))
+    return common.clip_to_image(p.mean(numbers))
 
   def look(method: str, nets: Nets, x: Array) -> Any:
     return model.apply(nets[player], p.observe(x, None), train=False, method=method)
@@ -147,7 +147,7 @@ def assemble(
     return p.log_prob(numbers, log_scale, x) - p.constant * dimensions + kl.log_prior(z)
 
   def look_once(nets: Nets, x: Array, keys: Keys) -> tuple[Array, Array, Array]:
-    noise = parts.normal(keys, latent_dim)
+    noise = common.normal(keys, latent_dim)
     q, drawn, (numbers, log_scale) = model.apply(nets[player], x, noise, train=False)
     log_p = p.log_prob(numbers, log_scale, x) - p.constant * dimensions
     return log_p, -kl.of_sample(q.log_std, *drawn), drawn.z

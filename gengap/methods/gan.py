@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from gengap.errors import InputError
 from gengap.method import Array
-from gengap.methods import parts
+from gengap.methods import common
 
 log_sigmoid = jax.nn.log_sigmoid  # log s(D); log(1 - s(D)) is log_sigmoid(-D)
 
@@ -54,7 +54,7 @@ def gan(loss: str = "non_saturating", real_label: float = 1.0) -> Objective:
     "minimax": lambda fake: jnp.mean(log_sigmoid(-fake)),
     "non_saturating": lambda fake: -jnp.mean(log_sigmoid(fake)),
   }
-  return Objective(critic, parts.choose("loss", loss, generator), boundary=0.0)
+  return Objective(critic, common.choose("loss", loss, generator), boundary=0.0)
 
 
 def lsgan(a: float = 0.0, b: float = 1.0, c: float = 1.0) -> Objective:
@@ -107,7 +107,7 @@ def wgan(clip: float = 0.01) -> Objective:
   Args:
     clip: largest weight of the critic after an update.
   """
-  parts.positive(clip=clip)
+  common.positive(clip=clip)
   return Objective(earth_mover, lambda fake: -jnp.mean(fake), clip=clip)
 
 
@@ -130,6 +130,6 @@ def wgan_gp(penalty: str = "two_sided", penalty_weight: float = 10.0) -> Objecti
     penalty: "two_sided", (|grad| - 1)^2; "one_sided", max(0, |grad| - 1)^2; or "zero_centred", |grad|.
     penalty_weight: lambda.
   """
-  parts.positive(penalty_weight=penalty_weight)
-  cost = parts.choose("penalty", penalty, PENALTIES)
+  common.positive(penalty_weight=penalty_weight)
+  cost = common.choose("penalty", penalty, PENALTIES)
   return Objective(earth_mover, lambda fake: -jnp.mean(fake), penalty=cost, penalty_weight=penalty_weight)

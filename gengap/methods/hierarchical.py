@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from gengap.errors import InputError
 from gengap.method import Array, Method, Spec
-from gengap.methods import elbo, kl, likelihoods, parts
+from gengap.methods import common, elbo, kl, likelihoods
 from gengap.methods.posteriors import Gaussian, Sample
 from gengap.networks import ladder
 
@@ -83,10 +83,10 @@ def build(
   Raises:
     InputError: a value outside its range, or more levels than the images have.
   """
-  parts.positive(width=width)
+  common.positive(width=width)
   if not latents:
     raise InputError("config.method_args.latents is empty; it must have one level at least")
-  parts.counts("latents", latents, least=1)
+  common.counts("latents", latents, least=1)
   kl.not_negative(free_bits=free_bits)
   p = likelihoods.find(likelihood)
   height, columns, colours = spec.shape
@@ -96,5 +96,5 @@ def build(
     ladder.Ladder(shape, tuple(latents), width, spec.dtype), sum(sizes), learned_scale=p.learned_scale
   )
   cost = elbo.closed_form(kl.price(beta), free_bits, sizes)
-  tx = parts.adam(learning_rate, b1, b2, clip_norm=clip_norm)
+  tx = common.adam(learning_rate, b1, b2, clip_norm=clip_norm)
   return elbo.assemble(spec, "vae", model, sum(sizes), p, tx, cost, sample=True)

@@ -13,7 +13,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from gengap.method import Batch, Key, Keys, Method, Nets, Params, Spec, Turn, whole_batch
-from gengap.methods import parts
+from gengap.methods import common
 
 PLAYER = "inverse"
 
@@ -38,14 +38,14 @@ def build(
   """
   assert generator.generate, "there is nothing to invert"
   generate, dim = generator.generate, generator.latent_dim
-  encoder: Any = parts.network(network, "encoder")(outputs=dim, width=width, dtype=spec.dtype)
+  encoder: Any = common.network(network, "encoder")(outputs=dim, width=width, dtype=spec.dtype)
 
   def init(key: Key, batch: Batch) -> Nets:
     return nets | {PLAYER: encoder.init(key, batch.image, train=False)}
 
   def loss(params: Params, nets: Nets, batch: Batch, keys: Keys, step):
     del step
-    variables, z = nets[PLAYER] | {"params": params}, parts.normal(keys, dim)
+    variables, z = nets[PLAYER] | {"params": params}, common.normal(keys, dim)
     both = jnp.concatenate([generate(nets, z, batch.label), batch.image])
     codes, changed = encoder.apply(variables, both, train=True, mutable=["batch_stats"])
     of_made, of_real = jnp.split(codes, 2)
@@ -61,7 +61,7 @@ def build(
   return Method(
     latent_dim=dim,
     init=init,
-    turns=(Turn(PLAYER, loss, parts.adam(learning_rate)),),
+    turns=(Turn(PLAYER, loss, common.adam(learning_rate)),),
     generate=generate,
     represent={"code": code},
     conditional=generator.conditional,

@@ -9,7 +9,7 @@ import optax
 
 from gengap.errors import InputError
 from gengap.method import Array, Metrics
-from gengap.methods import parts
+from gengap.methods import common
 
 ACTIVE = 0.01  # variance of a latent's mean over the data above which it is called active (Burda et al.)
 
@@ -77,7 +77,7 @@ def constant(value: float) -> Price:
 def linear(start: float, stop: float, steps: int) -> Price:
   """Beta from `start` at step 0 to `stop` at step `steps`, constant after."""
   not_negative(**{"beta.start": start, "beta.stop": stop})
-  parts.positive(**{"beta.steps": steps})
+  common.positive(**{"beta.steps": steps})
   return Price(optax.linear_schedule(float(start), float(stop), steps))
 
 
@@ -95,7 +95,7 @@ def cyclical(steps: int, stop: float = 1.0, rising: float = 0.5) -> Price:
     rising: share of a cycle in which beta rises; it is `stop` for the rest.
   """
   not_negative(**{"beta.stop": stop})
-  parts.positive(**{"beta.steps": steps})
+  common.positive(**{"beta.steps": steps})
   if not 0 < rising <= 1:
     raise InputError(f"config.method_args.beta.rising is {rising}; it must be above 0 and at most 1")
   return Price(lambda step: stop * jnp.minimum((step % steps) / (rising * steps), 1.0))
@@ -107,7 +107,7 @@ def capacity(steps: int, stop: float, start: float = 0.0, weight: float = 1.0) -
   C goes from `start` to `stop` nats over `steps`, and stays there.
   """
   not_negative(**{"beta.start": start, "beta.stop": stop, "beta.weight": weight})
-  parts.positive(**{"beta.steps": steps})
+  common.positive(**{"beta.steps": steps})
   return Price(
     optax.constant_schedule(float(weight)), optax.linear_schedule(float(start), float(stop), steps)
   )
@@ -126,7 +126,7 @@ def price(beta: float | Mapping[str, Any]) -> Price:
   """
   if isinstance(beta, int | float):
     return constant(beta)
-  return parts.described("beta", beta, "schedule", SCHEDULES)
+  return common.described("beta", beta, "schedule", SCHEDULES)
 
 
 def spared(units: Array, free: float) -> Array:

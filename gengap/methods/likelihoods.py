@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from gengap.method import Array, Keys
-from gengap.methods import parts
+from gengap.methods import common
 
 LEVEL = 1 / 127.5  # between two grey levels
 FLOOR = math.log(LEVEL)  # of a learned log scale: below it the density of 8-bit images grows without bound
@@ -73,7 +73,7 @@ def gaussian(scale: float = 1.0) -> Likelihood:
   Args:
     scale: standard deviation, of images in [-1, 1].
   """
-  parts.positive(**{"likelihood.scale": scale})
+  common.positive(**{"likelihood.scale": scale})
   return Likelihood(
     lambda numbers, _, x: total(normal(x, numbers, math.log(scale))), lambda numbers: numbers, density=True
   )
@@ -145,7 +145,7 @@ def bernoulli(binarisation: str = "dynamic") -> Likelihood:
       "dynamic": drawn anew at every look, on with the pixel's value as probability; "none": the values
       themselves stand for bits, as in many tutorials, and log p is a cross-entropy but no likelihood.
   """
-  observe = parts.choose("likelihood.binarisation", binarisation, BINARISATIONS)
+  observe = common.choose("likelihood.binarisation", binarisation, BINARISATIONS)
 
   def log_prob(logits: Array, _: Array, x: Array) -> Array:
     bit = 0.5 * (x + 1)
@@ -168,4 +168,4 @@ def find(likelihood: str | Mapping[str, Any]) -> Likelihood:
   Raises:
     InputError: unknown name, settings that it does not take, or a value outside its range.
   """
-  return parts.described("likelihood", likelihood, "likelihood", LIKELIHOODS)
+  return common.described("likelihood", likelihood, "likelihood", LIKELIHOODS)

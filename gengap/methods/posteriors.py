@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 
 from gengap.method import Array
-from gengap.methods import parts
+from gengap.methods import common
 from gengap.networks import flows
 
 CONTEXT = 64  # numbers of the encoder for a flow
@@ -30,7 +30,7 @@ class Sample(NamedTuple):
 
 def stack(layer: Callable[..., nn.Module], layers: int, **settings: int) -> Callable[[int], flows.Flow]:
   """Returns the flow as a function of the latent's dimension."""
-  parts.positive(**{f"flow.{name}": value for name, value in {"layers": layers, **settings}.items()})
+  common.positive(**{f"flow.{name}": value for name, value in {"layers": layers, **settings}.items()})
   return lambda dim: flows.Flow([layer(dim, **settings) for _ in range(layers)])
 
 
@@ -65,4 +65,4 @@ def find(flow: str | Mapping[str, Any]) -> Callable[[int], flows.Flow | None]:
   Raises:
     InputError: unknown name, settings that it does not take, or a value outside its range.
   """
-  return parts.described("flow", flow, "flow", FLOWS)
+  return common.described("flow", flow, "flow", FLOWS)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from gengap.errors import InputError
 from gengap.method import Array, Method, Spec
-from gengap.methods import elbo, kl, likelihoods, parts, posteriors
+from gengap.methods import common, elbo, kl, likelihoods, posteriors
 from gengap.methods.likelihoods import Likelihood
 from gengap.methods.posteriors import Gaussian, Sample
 
@@ -75,11 +75,11 @@ def pair(
   Raises:
     InputError: a value outside its range, or an option that the network has not.
   """
-  parts.positive(width=width, latent_dim=latent_dim)
-  parts.counts("skips", skips, least=0)
+  common.positive(width=width, latent_dim=latent_dim)
+  common.counts("skips", skips, least=0)
   height, columns, colours = spec.shape
-  encoder = parts.network(network, "encoder", attention=attention)
-  decoder = parts.network(network, "decoder", attention=attention, skips=tuple(skips))
+  encoder = common.network(network, "encoder", attention=attention)
+  decoder = common.network(network, "decoder", attention=attention, skips=tuple(skips))
   return Autoencoder(
     encoder=encoder(outputs=outputs, width=width, dtype=spec.dtype),
     decoder=decoder(shape=(height, columns, colours * p.each), width=width, dtype=spec.dtype),
@@ -113,7 +113,7 @@ def autoencoder(
   p = likelihoods.find(likelihood)
   model = pair(spec, p, network, width, latent_dim, latent_dim, attention, skips, variational=False)
   return elbo.assemble(
-    spec, "ae", model, latent_dim, p, parts.adam(learning_rate, b1, b2, clip_norm=clip_norm)
+    spec, "ae", model, latent_dim, p, common.adam(learning_rate, b1, b2, clip_norm=clip_norm)
   )
 
 
@@ -172,6 +172,6 @@ def build(
   p = likelihoods.find(likelihood)
   outputs = 2 * latent_dim + (posteriors.CONTEXT if layers else 0)
   model = pair(spec, p, network, width, latent_dim, outputs, attention, skips, flow=layers)
-  tx = parts.adam(learning_rate, b1, b2, clip_norm=clip_norm)
+  tx = common.adam(learning_rate, b1, b2, clip_norm=clip_norm)
   cost = elbo.sampled(price) if layers else elbo.closed_form(price, free_bits)
   return elbo.assemble(spec, "vae", model, latent_dim, p, tx, cost, sample, gaussian=not layers)

@@ -25,7 +25,7 @@ import jax.numpy as jnp
 
 from gengap.errors import InputError
 from gengap.method import Array, Batch, Key, Keys, Method, Metrics, Nets, Params, Spec, Turn
-from gengap.methods import elbo, kl, parts
+from gengap.methods import common, elbo, kl
 from gengap.methods.adversarial import diversity, kept, scores
 from gengap.methods.gan import log_sigmoid
 from gengap.networks.players import Critic, Generator
@@ -64,10 +64,10 @@ class Game(NamedTuple):
 
   def copies(self, variables, q: tuple[Array, Array], keys: Keys) -> tuple[Array, Array, Any]:
     """Returns x~ of a posterior and x_p, painted as one batch, and the decoder's new batch statistics."""
-    here, anywhere = parts.split(keys)
+    here, anywhere = common.split(keys)
     mean, log_std = q
-    z = mean + jnp.exp(log_std) * parts.normal(here, self.latent_dim)
-    images, changed = self.paint(variables, jnp.concatenate([z, parts.normal(anywhere, self.latent_dim)]))
+    z = mean + jnp.exp(log_std) * common.normal(here, self.latent_dim)
+    images, changed = self.paint(variables, jnp.concatenate([z, common.normal(anywhere, self.latent_dim)]))
     copy, fake = jnp.split(images, 2)
     return copy, fake, changed
 
@@ -82,7 +82,7 @@ class Game(NamedTuple):
   def encoder_loss(self, params: Params, nets: Nets, batch: Batch, keys: Keys, step: Array):
     """L_prior + L_llike."""
     del step
-    draw_keys, critic_keys = parts.split(keys)
+    draw_keys, critic_keys = common.split(keys)
     q = self.encode(nets["encoder"] | {"params": params}, batch.image)
     copy, *_ = self.copies(nets["decoder"], q, draw_keys)
     error, _, seen = self.compare(nets, batch.image, copy, critic_keys)
@@ -92,7 +92,7 @@ class Game(NamedTuple):
   def critic_loss(self, params: Params, nets: Nets, batch: Batch, keys: Keys, step: Array):
     """-L_GAN."""
     del step
-    draw_keys, real_keys, copy_keys, fake_keys = parts.split(keys, 4)
+    draw_keys, real_keys, copy_keys, fake_keys = common.split(keys, 4)
     copy, fake, _ = self.copies(nets["decoder"], self.encode(nets["encoder"], batch.image), draw_keys)
     images, noises = (
       jnp.concatenate(x) for x in ((batch.image, copy, fake), (real_keys, copy_keys, fake_keys))
@@ -106,7 +106,7 @@ class Game(NamedTuple):
   def decoder_loss(self, params: Params, nets: Nets, batch: Batch, keys: Keys, step: Array):
     """Gamma L_llike, and both kinds of images to pass as real."""
     del step
-    draw_keys, copy_keys, fake_keys = parts.split(keys, 3)
+    draw_keys, copy_keys, fake_keys = common.split(keys, 3)
     own = nets["decoder"] | {"params": params}
     copy, fake, changed = self.copies(own, self.encode(nets["encoder"], batch.image), draw_keys)
     error, copied, seen = self.compare(nets, batch.image, copy, copy_keys)
@@ -146,15 +146,15 @@ def build(
   Raises:
     InputError: a value outside its range, or an option that the network has not.
   """
-  parts.positive(width=width, latent_dim=latent_dim)
+  common.positive(width=width, latent_dim=latent_dim)
   kl.not_negative(gamma=gamma, layer=layer)
-  common = dict(width=width, dtype=spec.dtype)
-  down = parts.network(network, "encoder", attention=attention)
-  up = parts.network(network, "decoder", attention=attention)
+  shared = dict(width=width, dtype=spec.dtype)
+  down = common.network(network, "encoder", attention=attention)
+  up = common.network(network, "decoder", attention=attention)
   told: dict[str, Any] = dict(condition="none", num_classes=spec.num_classes)
-  encoder: Any = down(outputs=2 * latent_dim, **common)
-  decoder: Any = Generator(up(shape=spec.shape, **common), **told)
-  critic: Any = Critic(down(outputs=1, **common), **told)
+  encoder: Any = down(outputs=2 * latent_dim, **shared)
+  decoder: Any = Generator(up(shape=spec.shape, **shared), **told)
+  critic: Any = Critic(down(outputs=1, **shared), **told)
   game = Game(encoder, decoder, critic, latent_dim, layer, gamma)
 
   def init(key: Key, batch: Batch) -> Nets:
@@ -179,9 +179,9 @@ def build(
     latent_dim=latent_dim,
     init=init,
     turns=(
-      Turn("encoder", game.encoder_loss, parts.adam(learning_rate, b1, b2)),
-      Turn("critic", game.critic_loss, parts.adam(critic_learning_rate, b1, b2, prefix="critic_")),
-      Turn("decoder", game.decoder_loss, parts.adam(learning_rate, b1, b2)),
+      Turn("encoder", game.encoder_loss, common.adam(learning_rate, b1, b2)),
+      Turn("critic", game.critic_loss, common.adam(critic_learning_rate, b1, b2, prefix="critic_")),
+      Turn("decoder", game.decoder_loss, common.adam(learning_rate, b1, b2)),
     ),
     generate=generate,
     represent={"code": half(0), "mean": half(0), "log_std": half(1), "critic": judge},

@@ -15,17 +15,7 @@ import jax.numpy as jnp
 from gengap.method import Keys
 from gengap.networks.attention import Attention
 from gengap.networks.grid import Shape, grid
-from gengap.networks.layers import (
-  Array,
-  BatchNorm,
-  Conv,
-  Dense,
-  Skips,
-  UpConv,
-  dropout,
-  mean_pool,
-  upsample,
-)
+from gengap.networks.layers import Array, BatchNorm, Conv, Dense, Skips, UpConv, dropout, mean_pool, upsample
 
 
 class Up(nn.Module):

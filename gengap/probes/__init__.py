@@ -7,7 +7,7 @@ A probe is a function of a `Subject`, what may be asked of a model, and of `Opti
 from collections.abc import Callable, Mapping
 
 from gengap.probes import dynamics, interpolation, inversion, latents, ood, traversal
-from gengap.probes.vocabulary import Examples, Found, Options, Subject
+from gengap.probes.types import Examples, Found, Options, Subject
 
 MODULES = {
   "interpolation": interpolation,

@@ -5,8 +5,8 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mutual_info_score, r2_score
 
-from gengap.probes import estimate
-from gengap.probes.estimate import Estimate
+from gengap.metrics import estimate
+from gengap.metrics.estimate import Estimate
 
 BINS = 20  # of a latent, and of a fact
 LEAST = 100  # images whose facts are known

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from gengap.errors import InputError
-from gengap.metrics import class_coverage, prdc
+from gengap.metrics import class_coverage, estimate, prdc
 from gengap.metrics.coverage import REACHED
-from gengap.probes import estimate, figure
-from gengap.probes.vocabulary import Array, Found, Options, Subject
+from gengap.probes import figures
+from gengap.probes.types import Array, Found, Options, Subject
 
 SHOWN = 18  # latents in the picture
 ROWS = 14  # checkpoints in it, at most
@@ -179,11 +179,11 @@ def draw(
     {steps[i] for i in np.linspace(0, len(steps) - 1, min(ROWS, len(steps))).round().astype(int)}
   )
   names = [name for name in ("diversity", "precision", "coverage", "classes") if name in seen[steps[0]]]
-  sheet, places, panels = figure.sheet(len(chosen), SHOWN, len(names), "the same latents through training")
+  sheet, places, panels = figures.sheet(len(chosen), SHOWN, len(names), "the same latents through training")
   for step, place in zip(chosen, places, strict=True):
-    figure.strip(sheet, place, pictures[step], f"step {step}")
+    figures.strip(sheet, place, pictures[step], f"step {step}")
   for panel, name in zip(panels, names, strict=True):
-    figure.curves(panel, steps, {name: [seen[step][name] for step in steps]}, "step", name)
+    figures.curves(panel, steps, {name: [seen[step][name] for step in steps]}, "step", name)
     if name in real:
       panel.axhline(real[name].value, color="grey", linewidth=0.5)
     panel.set_ylim(bottom=0)

@@ -12,10 +12,10 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from matplotlib.figure import Figure
 
-from gengap.metrics import neighbours
+from gengap.metrics import estimate, neighbours
 from gengap.metrics.coverage import SURE, confidence
-from gengap.probes import estimate, figure
-from gengap.probes.vocabulary import Array, Found, Options, Subject
+from gengap.probes import figures
+from gengap.probes.types import Array, Found, Options, Subject
 
 STEPS = 16  # of a path; even, so that one point is its middle
 EPSILON = 1e-4  # of the difference that a speed is taken by
@@ -259,12 +259,12 @@ def draw(subject: Subject, walks: dict[str, Walk]) -> Figure:
   doubled = {kind.replace("spherical", "linear") for kind in walks if "spherical" in kind}
   chosen = {kind: seen for kind, seen in walks.items() if kind not in doubled}
   rows = [(kind, seen, i) for kind, seen in chosen.items() for i in range(min(SHOWN, len(seen.images)))]
-  sheet, places, (steps, away) = figure.sheet(len(rows), STEPS + 1, 2, "paths between latents")
-  classes = figure.distinct(subject.classes, 20)
+  sheet, places, (steps, away) = figures.sheet(len(rows), STEPS + 1, 2, "paths between latents")
+  classes = figures.distinct(subject.classes, 20)
   for (kind, seen, i), place in zip(rows, places, strict=True):
     a, b = (classes[c[i]] for c in (seen.of.from_class, seen.of.to_class))
     known = subject.conditional or not kind.startswith("random")
-    figure.strip(sheet, place, seen.images[i], f"{kind}\n{a} to\n{b}" if known else kind)
+    figures.strip(sheet, place, seen.images[i], f"{kind}\n{a} to\n{b}" if known else kind)
   t = np.linspace(0, 1, STEPS + 1)
   lengths = {kind: step_lengths(seen.features) for kind, seen in chosen.items()}
   moving = {kind: x[x.mean(1) > 0] for kind, x in lengths.items()}
@@ -273,7 +273,7 @@ def draw(subject: Subject, walks: dict[str, Walk]) -> Figure:
     for kind, x in moving.items()
     if len(x)
   }
-  figure.curves(steps, (t[1:] + t[:-1]) / 2, even, "along the path", "step, over the mean step")
+  figures.curves(steps, (t[1:] + t[:-1]) / 2, even, "along the path", "step, over the mean step")
   far = {kind: [estimate.median(at) for at in seen.away.T] for kind, seen in chosen.items()}
-  figure.curves(away, t, far, "along the path", "distance to the data")
+  figures.curves(away, t, far, "along the path", "distance to the data")
   return sheet

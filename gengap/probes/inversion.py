@@ -9,9 +9,9 @@ above, since another start may lead nearer: by class it shows modes that may be 
 import numpy as np
 from matplotlib.figure import Figure
 
-from gengap.metrics import neighbours
-from gengap.probes import estimate, figure
-from gengap.probes.vocabulary import Array, Found, Options, Subject
+from gengap.metrics import estimate, neighbours
+from gengap.probes import figures
+from gengap.probes.types import Array, Found, Options, Subject
 
 DRAWS = 4  # latents of the prior to start from, to an image of a set
 SHOWN = 12  # images in the picture
@@ -96,9 +96,9 @@ def draw(subject: Subject, seen, numbers: dict[str, estimate.Estimate]) -> Figur
   image, label, made, _ = seen
   chosen = balanced(label, SHOWN)
   chosen = chosen[np.unique(np.linspace(0, len(chosen) - 1, SHOWN).round().astype(int))]
-  sheet, places, (panel,) = figure.sheet(4, len(chosen), 1, "test images and the nearest that were found")
+  sheet, places, (panel,) = figures.sheet(4, len(chosen), 1, "test images and the nearest that were found")
   for place, (name, row) in zip(places, ({"real": image} | made).items(), strict=True):
-    figure.strip(sheet, place, row[chosen], name)
+    figures.strip(sheet, place, row[chosen], name)
   classes = {c: numbers[f"class {subject.classes[c]}/reached"] for c in np.unique(label)}
   if (all_of_them := len(classes)) > BARS:
     worst = sorted(classes, key=lambda c: -classes[c].value)[:BARS]
@@ -109,7 +109,7 @@ def draw(subject: Subject, seen, numbers: dict[str, estimate.Estimate]) -> Figur
   panel.bar(
     range(len(classes)), value, yerr=np.nan_to_num(reach), color="tab:blue", error_kw={"linewidth": 0.8}
   )
-  names = figure.distinct(subject.classes, 20)
+  names = figures.distinct(subject.classes, 20)
   panel.set_xticks(range(len(classes)), [names[c] for c in classes], rotation=45, ha="right", fontsize=6)
   panel.set_ylabel("unexplained share of the variance", fontsize=7)
   return sheet

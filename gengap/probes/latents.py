@@ -16,9 +16,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from gengap.metrics import aggregate
-from gengap.probes import estimate, figure
-from gengap.probes.vocabulary import Array, Found, Options, Subject
+from gengap.metrics import aggregate, estimate
+from gengap.probes import figures
+from gengap.probes.types import Array, Found, Options, Subject
 
 NEIGHBOURS = 5
 PERMUTATIONS = 500
@@ -148,19 +148,19 @@ def draw(subject: Subject, z: Array, drawn: Array, seed: int) -> Figure:
   pictures = [plane(z, seed)]
   if z.shape[1] > 2 and np.ptp(z, 0).any():
     pictures.append((PCA(2).fit_transform(z), "principal components"))
-  sheet, (*scatters, moments) = figure.plots(len(pictures) + 1, "codes of test images")
-  names = figure.distinct(subject.classes, 24)
+  sheet, (*scatters, moments) = figures.plots(len(pictures) + 1, "codes of test images")
+  names = figures.distinct(subject.classes, 24)
   for axis, (points, how) in zip(scatters, pictures, strict=True):
     for c, name in enumerate(names):
-      mine, (colour, marker) = points[subject.test.label == c], figure.colour_and_marker(c)
+      mine, (colour, marker) = points[subject.test.label == c], figures.colour_and_marker(c)
       axis.scatter(*mine.T, s=4, color=colour, marker=marker, label=name, linewidths=0)
     axis.set_title(how, fontsize=8)
   if len(names) > 1:
-    figure.legend_below(sheet, scatters[0], names)
+    figures.legend_below(sheet, scatters[0], names)
   order = np.argsort(-drawn.std(0))
   lines = {"mean": drawn.mean(0)[order], "standard deviation": drawn.std(0)[order]}
   x = np.arange(drawn.shape[1])
-  figure.curves(moments, x, lines, "latents, by standard deviation", "of the aggregate posterior")
+  figures.curves(moments, x, lines, "latents, by standard deviation", "of the aggregate posterior")
   for level in (0, 1):
     moments.axhline(level, color="grey", linewidth=0.5)
   return sheet

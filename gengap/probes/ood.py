@@ -9,11 +9,11 @@ from collections.abc import Callable
 import numpy as np
 from matplotlib.figure import Figure
 
-from gengap.metrics import auroc, frechet_from_features, sharpness
+from gengap.metrics import auroc, estimate, frechet_from_features, sharpness
 from gengap.metrics.coverage import SURE, confidence
-from gengap.probes import estimate, figure
+from gengap.probes import figures
 from gengap.probes.interpolation import off_data
-from gengap.probes.vocabulary import Array, Found, Options, Subject
+from gengap.probes.types import Array, Found, Options, Subject
 
 Draw = Callable[[np.random.Generator, int, int], Array]  # random numbers, N, D -> [N, D]
 
@@ -134,12 +134,12 @@ def probe(subject: Subject, options: Options) -> Found:
 def draw(images: dict[str, Array], numbers: dict[str, estimate.Estimate]) -> Figure:
   """Draws some images of every prior and through an autoencoder, and what changes with the radius."""
   curves = [name for name in CURVES if f"normal/{name}" in numbers]
-  sheet, places, panels = figure.sheet(len(images), SHOWN, len(curves), "latents from other priors")
+  sheet, places, panels = figures.sheet(len(images), SHOWN, len(curves), "latents from other priors")
   for (name, row), place in zip(images.items(), places, strict=True):
-    figure.strip(sheet, place, row, name)
+    figures.strip(sheet, place, row, name)
   for panel, name in zip(panels, curves, strict=True):
     seen = [numbers[f"radius_{radius:g}/{name}"] for radius in RADII]
-    figure.curves(panel, RADII, {name: seen}, "radius / sqrt(D)", name)
+    figures.curves(panel, RADII, {name: seen}, "radius / sqrt(D)", name)
     panel.axvline(1, color="grey", linewidth=0.5)
     panel.axhline(numbers[f"real/{name}"].value, color="grey", linewidth=0.5)
   return sheet

@@ -23,10 +23,10 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from gengap.data.pixels import tile
-from gengap.metrics import sharpness
+from gengap.metrics import estimate, sharpness
 from gengap.metrics.coverage import confidence
-from gengap.probes import disentangle, estimate, figure
-from gengap.probes.vocabulary import Array, Found, Options, Subject
+from gengap.probes import disentangle, figures
+from gengap.probes.types import Array, Found, Options, Subject
 
 STEP = 0.01  # half of the difference that a derivative is taken by
 REACH = 3.0  # how far a traversal goes
@@ -194,9 +194,9 @@ def draw(subject: Subject, options: Options, base: Array, ranks: dict[str, Array
   for i, v in enumerate(axes.T[: SHOWN // 2]):
     rows[f"direction {i}"] = base + (t - base @ v)[:, None] * v
   title = f"one latent at a time, from {-REACH:g} to {REACH:g}"
-  sheet, places, (straight, even, panel) = figure.sheet(len(rows), COLUMNS, 3, title)
+  sheet, places, (straight, even, panel) = figures.sheet(len(rows), COLUMNS, 3, title)
   for place, (name, z) in zip(places, rows.items(), strict=True):
-    figure.strip(sheet, place, paint(subject, options, z), name)
+    figures.strip(sheet, place, paint(subject, options, z), name)
   quantiles = norm.ppf((np.arange(GRID) + 0.5) / GRID)
   first, most = options.grid or (0, 1), options.grid or tuple(np.sort(order[:2]))
   names = ("the two asked for",) * 2 if options.grid else ("the first two", "the two of most effect")
@@ -204,7 +204,7 @@ def draw(subject: Subject, options: Options, base: Array, ranks: dict[str, Array
   chart(straight, subject, options, np.zeros_like(base), first, np.linspace(-1, 1, GRID), title)
   chart(even, subject, options, base, most, quantiles, f"{names[1]}, by quantiles, the rest as above")
   shown = {f"of the {name}": values[order] for name, values in ranks.items()}
-  figure.curves(panel, np.arange(len(order)), shown, "latents, by effect on the image", "effect")
+  figures.curves(panel, np.arange(len(order)), shown, "latents, by effect on the image", "effect")
   return sheet
 
 
@@ -218,7 +218,7 @@ def chart(
 ) -> None:
   """Draws images over two latents; one latent alone has none."""
   if subject.latent_dim > 1:
-    figure.show(axis, grid(lambda z: paint(subject, options, z), base, pair, t))
+    figures.show(axis, grid(lambda z: paint(subject, options, z), base, pair, t))
     axis.set_xlabel(f"latent {pair[0]}", fontsize=7)
     axis.set_ylabel(f"latent {pair[1]}", fontsize=7)
   axis.set_title(title, fontsize=6)

@@ -18,8 +18,8 @@ matplotlib.use("agg")
 from matplotlib import pyplot as plt
 
 import gengap
-from gengap import diagnose
 from gengap.data import pixels
+from gengap.evaluation import autoencoders
 from results import pictures
 from results.autoencoders import runs
 from results.trainings import numbers
@@ -95,7 +95,7 @@ def sharpness(folder: pathlib.Path, scores: dict) -> None:
   del scores
   names = ("vae_for_gan", "vae_gan")
   loaded = [gengap.load(folder / name / "0") for name in names]
-  images = diagnose.test_images(loaded[0], ROW, 3)
+  images = autoencoders.test_images(loaded[0], ROW, 3)
   rows = [images] + [np.asarray(run.reconstruct(images)) for run in loaded]
   rows += [np.asarray(run.sample(jax.random.key(1), ROW)) for run in loaded]
   what = ("test images", "VAE", "VAE-GAN", "VAE, sampled", "VAE-GAN, sampled")

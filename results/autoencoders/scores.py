@@ -14,7 +14,9 @@ import jax
 import numpy as np
 
 import gengap
-from gengap import data, diagnose, metrics
+from gengap import data, metrics
+from gengap.data.scale import to_float
+from gengap.evaluation import autoencoders
 from gengap.methods import kl
 from gengap.run import Run
 from results.autoencoders import runs
@@ -43,10 +45,10 @@ def told(run: Run, images: np.ndarray) -> dict[str, float]:
 
 def report(run: Run) -> dict[str, float]:
   """C6 to C9: squared error and KL of all test images, as the report has them."""
-  images = diagnose.test_images(run, 10_000, 0)
+  images = autoencoders.test_images(run, 10_000, 0)
   if run.method.density is None:
-    return {"reconstruction": float(diagnose.pixel_errors(run, images).mean() * images[0].size)}
-  log_p, log_ratio, _ = diagnose.look(run, KEY, diagnose.observe(run, KEY, images), 1)
+    return {"reconstruction": float(autoencoders.pixel_errors(run, images).mean() * images[0].size)}
+  log_p, log_ratio, _ = autoencoders.look(run, KEY, autoencoders.observe(run, KEY, images), 1)
   constant = 0.5 * np.log(np.pi) * images[0].size
   return {
     "reconstruction": float(-log_p.mean() - constant),
@@ -57,8 +59,8 @@ def report(run: Run) -> dict[str, float]:
 
 def collapse(run: Run) -> dict[str, float]:
   """A1 to A4: what the posterior tells, of 1,000 test images."""
-  images = diagnose.test_images(run, 1000, 0)
-  log_p, *_ = diagnose.look(run, KEY, diagnose.observe(run, KEY, images), 1)
+  images = autoencoders.test_images(run, 1000, 0)
+  log_p, *_ = autoencoders.look(run, KEY, autoencoders.observe(run, KEY, images), 1)
   return {"reconstruction": float(-log_p.mean() - 0.5 * np.log(np.pi) * images[0].size)} | told(run, images)
 
 
@@ -70,7 +72,7 @@ def linear() -> dict[str, dict[str, float]]:
   v > beta / 2, and none otherwise (Tipping and Bishop 1999; Lucas et al. 2019, arXiv:1911.02469).
   """
   images = data.load("cifar10", "train", image_size=32, validation_share=0.0).image
-  flat = images.reshape(len(images), -1).astype(np.float32) / 127.5 - 1
+  flat = to_float(images.reshape(len(images), -1))
   variance = np.linalg.eigvalsh(np.cov(flat, rowvar=False))[::-1][:64]
   found = {}
   for beta in runs.BETAS:
@@ -81,19 +83,19 @@ def linear() -> dict[str, dict[str, float]]:
 
 def flow(run: Run) -> dict[str, Any]:
   """D3, D10: ELBO and NLL of 1,000 test images, NLL by 500 importance samples; and what the encoder loses."""
-  images = diagnose.test_images(run, 1000, 0)
-  seen = diagnose.posterior(run, KEY, images) | diagnose.likelihood(run, KEY, images, 500)
+  images = autoencoders.test_images(run, 1000, 0)
+  seen = autoencoders.posterior(run, KEY, images) | autoencoders.likelihood(run, KEY, images, 500)
   if run.density().posterior:
-    seen |= diagnose.amortisation(run, KEY, images[:256])
+    seen |= autoencoders.amortisation(run, KEY, images[:256])
   return {name: value for name, value in seen.items() if name != "kl_per_unit"}
 
 
 def sharp(run: Run) -> dict[str, float]:
   """D10: sharpness of 1,000 test images, of their reconstructions and of samples, in medians."""
-  images = diagnose.test_images(run, 1000, 0)
+  images = autoencoders.test_images(run, 1000, 0)
   sets = {"real": images, "reconstructed": run.reconstruct(images), "sampled": run.sample(KEY, 1000)}
   seen = {name: float(np.median(metrics.sharpness(np.asarray(x)))) for name, x in sets.items()}
-  return seen | {"pixel_error": float(diagnose.pixel_errors(run, images).mean())}
+  return seen | {"pixel_error": float(autoencoders.pixel_errors(run, images).mean())}
 
 
 MEASURES = {"report": report, "collapse": collapse, "flows": flow, "levels": flow, "sharpness": sharp}

@@ -4,10 +4,10 @@ import functools
 import json
 from typing import NamedTuple
 
-from gengap.gap import compare, gaps, groups, stored
-from gengap.gap.axes import axis_of
-from gengap.gap.groups import Comparison, Group
-from gengap.gap.statistics import Cell
+from gengap.report import compare, gaps, groups, stored
+from gengap.report.axes import axis_of
+from gengap.report.groups import Comparison, Group
+from gengap.report.statistics import Cell
 from results.claims.numbers import RESULTS, Sample, Test, beside
 
 

@@ -1,7 +1,7 @@
 """Numbers of the committed scores, and tests between them: what a claim quotes and what its verdict rests on.
 
 A test is a difference of means over training seeds by Welch's t-test (Welch 1947), or the distance of a mean
-from a constant by Student's. `gengap.gap.statistics` has the formulas; two methods of `results/gap` are
+from a constant by Student's. `gengap.report.statistics` has the formulas; two methods of `results/gap` are
 compared by the report itself (`results.claims.gap`).
 """
 
@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from gengap.gap.answers import bracket, short
-from gengap.gap.gaps import SURE, TRIFLE
-from gengap.gap.statistics import holm, interval, varies, welch
-from gengap.probes.estimate import Estimate
+from gengap.metrics.estimate import Estimate
+from gengap.report.answers import bracket, short
+from gengap.report.gaps import SURE, TRIFLE
+from gengap.report.statistics import holm, interval, varies, welch
 
 RESULTS = pathlib.Path(__file__).parents[1]
 HALF = 0.5

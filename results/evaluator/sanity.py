@@ -21,8 +21,8 @@ import numpy as np
 from scipy import ndimage
 
 import gengap
-from gengap import extract, eyes, score
-from gengap.program import load_data
+from gengap.evaluation import extract, extractors, scoring
+from gengap.training.program import load_data
 
 HERE = pathlib.Path(__file__).parent
 METRICS = ("frechet", "kid", "prdc", "classes", "diversity", "memorisation", "sharpness")
@@ -43,8 +43,8 @@ def main() -> None:
   args = parser.parse_args()
   run, n, rng = gengap.load(args.classifier, "best"), args.number, np.random.default_rng(0)
   train, test = (load_data(run.config, split) for split in ("train", "test"))
-  eye = eyes.classifier_eye(args.classifier, run, test)
-  judge = score.Judge(train, test, eyes.Eyes(eye, eye, False), METRICS, n)
+  eye = extractors.classifier_eye(args.classifier, run, test)
+  judge = scoring.Judge(train, test, extractors.Eyes(eye, eye, False), METRICS, n)
   looked_for = judge.chosen["train"]
   others = np.setdiff1d(np.arange(len(train.image)), looked_for)
   real = train.image[np.sort(rng.permutation(others)[:n])]

@@ -47,7 +47,7 @@ def gaussians() -> tuple[np.ndarray, ...]:
 def inception_gengap() -> Callable[[], Any]:
   import jax
 
-  from gengap.metrics import inception
+  from gengap.features import inception
   from gengap.networks.inception import Inception
 
   params = Inception().init(jax.random.key(0), np.zeros((1, 299, 299, 3), np.float32))["params"]
@@ -176,18 +176,18 @@ def prdc_numpy() -> Callable[[], Any]:
 
 def streamed(images: int) -> Callable[[], Any]:
   """Images are made, seen by a linear network and forgotten, piece by piece."""
-  from gengap import extract, eyes
-  from gengap.metrics import features
+  from gengap.evaluation import extract, extractors
+  from gengap.features import batched
 
   weights = np.random.default_rng(0).normal(size=(32 * 32 * 3, WIDTH)).astype(np.float32)
-  look = features.over_devices(lambda weights, x: x.reshape(len(x), -1).astype("float32") @ weights / 255)
-  eye = eyes.Eye({}, lambda x: look(weights, [x]), lambda x: x)
+  look = batched.over_devices(lambda weights, x: x.reshape(len(x), -1).astype("float32") @ weights / 255)
+  eye = extractors.Eye({}, lambda x: look(weights, [x]), lambda x: x)
 
   def run():
     rng = np.random.default_rng(0)
     size = extract.PIECE
     pieces = (rng.integers(0, 256, (size, 32, 32, 3), np.uint8) for _ in range(images // size))
-    seen = extract.look(pieces, eyes.Eyes(eye, None, False), frozenset({"moments"}))
+    seen = extract.look(pieces, extractors.Eyes(eye, None, False), frozenset({"moments"}))
     return seen["moments"].diversity
 
   return run

@@ -19,6 +19,7 @@ import numpy as np
 
 import gengap
 from gengap import data
+from gengap.data.scale import to_float
 from results.trainings import numbers
 
 HERE = pathlib.Path(__file__).parent
@@ -53,7 +54,7 @@ def right(run: gengap.Run, classifier: gengap.Run) -> float:
 def accuracy(classifier: gengap.Run) -> float:
   """Returns the share of MNIST's test images that the classifier names rightly."""
   test = data.load("mnist", "test", data_dir=os.environ.get("TFDS_DATA_DIR", ""), image_size=28)
-  logits = classifier.represent("logits", test.image.astype(np.float32) / 127.5 - 1)
+  logits = classifier.represent("logits", to_float(test.image))
   return float(np.mean(np.argmax(logits, -1) == test.label))
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import jinja2
 
-from gengap.gap.axes import axis_of
-from gengap.gap.gaps import SURE, TRIFLE
+from gengap.report.axes import axis_of
+from gengap.report.gaps import SURE, TRIFLE
 from results.claims.gap import DataSet, tested
 from results.claims.numbers import reported, text
 from results.gap.runs import BLOBS as PLAIN

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import norm
 
 import gengap
-from gengap.probes import figure, traversal
+from gengap.probes import figures, traversal
 from gengap.run import steps
 from results import pictures
 
@@ -31,14 +31,14 @@ def maps(workdir: pathlib.Path, pair: tuple[int, int]) -> None:
   """Draws maps of images over two latents, the others 0, before training and through it (B5)."""
   there = [0, *sorted(steps(workdir))]
   chosen = [there[round(i)] for i in np.linspace(0, len(there) - 1, 4)]
-  sheet, axes = figure.plots(len(chosen), f"latents {pair[0]} and {pair[1]} of vae_10, by quantiles")
+  sheet, axes = figures.plots(len(chosen), f"latents {pair[0]} and {pair[1]} of vae_10, by quantiles")
   for axis, step in zip(axes, chosen, strict=True):
     run = gengap.load(workdir, step)
     t = norm.ppf((np.arange(SIDE) + 0.5) / SIDE)
     picture = traversal.grid(
       lambda z, run=run: np.asarray(run.generate(z)), np.zeros(run.method.latent_dim), pair, t
     )
-    figure.show(axis, picture)
+    figures.show(axis, picture)
     axis.set_title(f"step {step}", fontsize=8)
   pictures.save(HERE / "vae_10_maps.png", sheet)
 

@@ -15,9 +15,10 @@ import statistics
 import time
 from unittest import mock
 
-from gengap import cli, train
+from gengap import cli
 from gengap import config as settings
-from gengap.checkpoint import Checkpoints
+from gengap.training import loop
+from gengap.training.checkpoint import Checkpoints
 from launch import children
 
 HERE = pathlib.Path(__file__).parent
@@ -47,7 +48,7 @@ def measure(case: str, args: dict, workdir: pathlib.Path) -> dict:
     waited.append(time.perf_counter() - before)
 
   with mock.patch.object(Checkpoints, "save", timed):
-    train.train(config, workdir)
+    loop.train(config, workdir)
   lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
   rates = {line["step"]: line["steps_per_second"] for line in lines if "steps_per_second" in line}
   seconds = {step: config.log_every / rate for step, rate in rates.items() if step > EVERY}

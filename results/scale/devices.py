@@ -27,8 +27,9 @@ import numpy as np
 import optax
 
 from configs import wgan_gp
-from gengap import data, methods, step
+from gengap import data, methods
 from gengap.method import Batch, Spec
+from gengap.training import step
 
 STEPS, LOGGED, BATCH, DEVICES, SIDE = 10, (0, 1, 2, 5, 10), 16, (1, 8), 32
 

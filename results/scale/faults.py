@@ -30,7 +30,8 @@ import numpy as np
 import optax
 
 import gengap
-from gengap import log, program
+from gengap import log
+from gengap.training import program
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -15,10 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gengap import cli, step
+from gengap import cli
 from gengap.method import Batch, Spec
 from gengap.methods import METHODS
 from gengap.networks import layers
+from gengap.training import step
 
 CASES = {
   "wgan_gp": ("wgan_gp", dict(network="resnet", width=32), 64),

@@ -1,0 +1,18 @@
+"""A progress bar of images on a terminal, one line elsewhere."""
+
+import sys
+
+from tqdm import tqdm
+
+from gengap import processes
+
+
+def progress(what: str, total: int) -> tqdm:
+  """Returns a progress bar of images on a terminal; elsewhere says once on standard error what is done.
+
+  Of several processes, the first does.
+  """
+  if processes.first() and not sys.stderr.isatty():
+    print(f"{what}: {total} images", file=sys.stderr)
+  hidden = None if processes.first() else True  # None: where there is no terminal
+  return tqdm(desc=what, total=total, unit=" images", disable=hidden, leave=False)

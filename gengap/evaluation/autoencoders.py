@@ -1,0 +1,172 @@
+"""What only the model can tell of an autoencoder: rate, distortion, likelihood, and how good its encoder is.
+
+Each function takes a run, a key and images [n, H, W, C] in [-1, 1], and returns numbers by name, in nats an
+image with all constants, at beta 1, unless it says otherwise; `..._error` is a standard error over images.
+"""
+
+import functools
+import math
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from ml_collections import ConfigDict
+
+from gengap.data import Dataset
+from gengap.data.scale import to_float
+from gengap.data.subset import stratified
+from gengap.errors import InputError
+from gengap.method import Array, Density, Key
+from gengap.methods import kl
+from gengap.metrics import aggregate, auroc
+from gengap.run import CHUNK, Run, chunked
+from gengap.training.program import load_data
+
+Numbers: TypeAlias = dict[str, Any]
+Images: TypeAlias = Array | np.ndarray
+
+
+def test_data(run: Run, dataset: str = "") -> Dataset:
+  """Returns the test images of the run's data set, or of another as the run sees them.
+
+  Raises:
+    InputError: the data set is not there.
+  """
+  config, (size, _, channels) = ConfigDict(run.config), run.spec.shape
+  config.update(image_size=size, channels=channels)
+  if dataset not in ("", config.dataset):
+    config.update(dataset=dataset)
+    config.dataset_args = ConfigDict()
+  return load_data(config, "test")
+
+
+def test_images(run: Run, num_images: int, seed: int, dataset: str = "") -> np.ndarray:
+  """Returns images of `test_data`, drawn by a seed, with classes in their shares: [n, H, W, C] in [-1, 1].
+
+  Raises:
+    InputError: the data set is not there, or has fewer images.
+  """
+  found = test_data(run, dataset)
+  there = len(found.image)
+  if not 1 < num_images <= there:
+    raise InputError(
+      f"num_images is {num_images}; it must be from 2 to {there}, the test images of "
+      f"{dataset or run.config.dataset}"
+    )
+  return to_float(found.image[stratified(found.label, num_images, seed)])
+
+
+def spread(name: str, values: Any) -> Numbers:
+  """Returns the mean of values [n] and its standard error."""
+  values = np.asarray(values, np.float64)
+  return {name: float(values.mean()), f"{name}_error": float(values.std(ddof=1) / math.sqrt(len(values)))}
+
+
+def observe(run: Run, key: Key, images: Images) -> Array:
+  """Returns what the run models of images, such as their bits."""
+  return run.density().observe(run.checked(images), jax.random.split(key, len(images)))
+
+
+def look(run: Run, key: Key, x: Array, draws: int) -> tuple[Any, Any, Any]:
+  """Returns log p(x | z) and log p(z) - log q(z | x), means over draws [n], and z of the last draw [n, D]."""
+  once = functools.partial(jax.jit(run.density().look), run.nets)
+  seen = [chunked(once, x, keys) for keys in jax.random.split(key, (draws, len(x)))]
+  log_p, log_ratio, _ = (np.mean(values, 0) for values in zip(*seen, strict=True))
+  return log_p, log_ratio, np.asarray(seen[-1][2])
+
+
+def posterior(run: Run, key: Key, images: Images, draws: int = 8) -> Numbers:
+  """Rate, distortion and ELBO; active units; KL of each latent; the aggregate posterior against the prior.
+
+  The KL of each latent is that of a Gaussian q(z | x), and is left out of other posteriors.
+  """
+  bits, noise = jax.random.split(key)
+  x = observe(run, bits, images)
+  log_p, log_ratio, z = look(run, noise, x, draws)
+  found = spread("elbo", log_p + log_ratio) | spread("distortion", -log_p) | spread("rate", -log_ratio)
+  found["bits_per_dimension"] = float(run.density().bits(found["elbo"]))
+  mean = run.represent("mean", images)
+  if of_x := run.density().posterior:
+    mean, log_std = chunked(functools.partial(jax.jit(of_x), run.nets), x)
+    units = np.asarray(kl.to_prior(mean, log_std).mean(0), np.float64)
+    found["kl_per_unit"] = np.sort(units)[::-1].round(4).tolist()
+  active = kl.active_units(mean)
+  found |= {"active_units": int(active), "latents": z.shape[1]}
+  if len(z) > z.shape[1]:
+    found["aggregate"] = aggregate(z)
+  return found
+
+
+def likelihood(run: Run, key: Key, images: Images, samples: int = 500) -> Numbers:
+  """Negative log likelihood: an upper bound by importance weights (`Run.log_likelihood`)."""
+  found = spread("nll", -run.log_likelihood(key, images, samples))
+  return found | {"samples": samples, "bits_per_dimension": float(run.density().bits(-found["nll"]))}
+
+
+def gaussian_elbo(density: Density, nets, x: Array, q: tuple[Array, Array], key: Key, draws: int) -> Array:
+  """ELBO [n] of Gaussians with mean and log standard deviation q, [n, D] each."""
+  mean, log_std = q
+  entropy = jnp.sum(log_std + 0.5 * math.log(2 * math.pi * math.e), -1)
+  noise = jax.random.normal(key, (draws, *mean.shape))
+  z = (mean + jnp.exp(log_std) * noise).reshape(-1, mean.shape[1])
+  return density.log_joint(nets, jnp.tile(x, (draws, 1, 1, 1)), z).reshape(draws, -1).mean(0) + entropy
+
+
+def amortisation(
+  run: Run, key: Key, images: Images, steps: int = 200, draws: int = 4, rate: float = 0.02
+) -> Numbers:
+  """What the encoder loses: the ELBO of each image's own best Gaussian, less that of the encoder's.
+
+  Cremer et al. (2018, arXiv:1801.03558), equation 4. Adam moves the encoder's mean and log standard deviation
+  of each image for `steps`, with `draws` samples a step; both ELBOs then take the same 64 fresh samples.
+
+  Raises:
+    InputError: q(z | x) is no Gaussian.
+  """
+  density = run.density()
+  if not density.posterior:
+    raise InputError("the q(z | x) of this run is no Gaussian: what its encoder loses is not known")
+  tx = optax.adam(rate)
+
+  @jax.jit
+  def improve(nets, x, q, opt, key):
+    grads = jax.grad(lambda q: -gaussian_elbo(density, nets, x, q, key, draws).sum())(q)
+    updates, opt = tx.update(grads, opt)
+    return optax.apply_updates(q, updates), opt
+
+  judge = jax.jit(lambda nets, x, q, key: gaussian_elbo(density, nets, x, q, key, 8))
+  gains = []
+  for start in range(0, len(images), CHUNK):
+    bits, moving, judging = jax.random.split(jax.random.fold_in(key, start), 3)
+    x = observe(run, bits, images[start : start + CHUNK])
+    q = amortised = jax.jit(density.posterior)(run.nets, x)
+    opt = tx.init(q)
+    for step in range(steps):
+      q, opt = improve(run.nets, x, q, opt, jax.random.fold_in(moving, step))
+    keys = jax.random.split(judging, 8)
+    gains.append(sum(judge(run.nets, x, q, k) - judge(run.nets, x, amortised, k) for k in keys) / 8)
+  return spread("amortisation_gap", jnp.concatenate(gains)) | {"steps": steps}
+
+
+def pixel_errors(run: Run, images: Images) -> Array:
+  """Mean squared error of every image's reconstruction, a pixel in [-1, 1]: [n]."""
+  return jnp.mean((run.reconstruct(images) - images) ** 2, (1, 2, 3))
+
+
+def outside(run: Run, key: Key, images: Images, others: Images, draws: int = 8) -> Numbers:
+  """ELBO and reconstruction of other images than those trained on, and whether the ELBO tells them apart.
+
+  The ELBOs are medians: of an image unlike any it knows an encoder may say anything. One that is not a number
+  counts as lower than any. `auroc` is the probability that one of `images` has a higher ELBO than one of
+  `others`.
+  """
+  found, elbos = {}, []
+  bits, noise = jax.random.split(key)
+  for name, shown in (("inside", images), ("outside", others)):
+    log_p, log_ratio, _ = look(run, noise, observe(run, bits, shown), draws)
+    elbos.append(np.nan_to_num(log_p + log_ratio, nan=-np.inf, neginf=-np.inf, posinf=np.inf))
+    found[f"elbo_{name}"] = float(np.median(elbos[-1]))
+    found |= spread(f"pixel_error_{name}", pixel_errors(run, shown))
+  return found | {"auroc": auroc(*elbos)}

@@ -1,0 +1,51 @@
+"""How fast a run makes images."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gengap.method import draw_labels
+from gengap.run import Run
+from gengap.training.cost import counted, device
+from gengap.training.program import abstract, count_flops, cpu, not_counted
+
+BATCH = 256  # images sampled at once where that is timed
+REPEATS = 5
+
+
+def seconds(call: Callable[[], Any], repeats: int) -> list[float]:
+  """Returns the wall times of calls, each waited for, after one that is not counted."""
+  jax.block_until_ready(call())
+  times = []
+  for _ in range(repeats):
+    before = time.perf_counter()
+    jax.block_until_ready(call())
+    times.append(time.perf_counter() - before)
+  return times
+
+
+def sampling(run: Run) -> dict[str, Any]:
+  """Measures how fast a run makes images, from latents on the device to images on it.
+
+  Returns:
+    images_per_second, the median of a few batches of 256; flops_per_image, as XLA counts them before it
+    optimises, or None, and flops_reason says why; batch and device.
+  """
+  z = jax.random.normal(jax.random.key(0), (BATCH, run.method.latent_dim))
+  label = jnp.asarray(draw_labels(np.arange(BATCH) / BATCH, run.class_counts))
+  compiled = jax.jit(run.generator()).lower(run.nets, z, label).compile()
+  times = seconds(lambda: compiled(run.nets, z, label), REPEATS)
+  flops = None
+  if on := cpu():  # see program.count_on_cpu
+    with jax.default_device(on):
+      flops = count_flops(jax.jit(run.generator()).lower(*abstract((run.nets, z, label))))
+  return {
+    "images_per_second": BATCH / float(np.median(times)),
+    **counted("flops_per_image", flops and flops / BATCH, not_counted()),
+    "batch": BATCH,
+    "device": device(),
+  }

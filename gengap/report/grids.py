@@ -1,0 +1,93 @@
+"""Grids of samples for the page: small, without loss, and kept beside it for the next page."""
+
+import base64
+import contextlib
+import io
+import pathlib
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from PIL import Image
+
+from gengap.report.groups import Comparison, Group
+from gengap.report.records import Record
+
+EDGE = 4  # samples in a row and in a column, at most
+MARGIN = 2  # pixels between samples: see `gengap.data.pixels.tile`
+LARGEST = 16  # pixels a side that a pixel of a sample has in a grid
+
+
+class Grid(NamedTuple):
+  """A grid of samples, or of real images."""
+
+  title: str
+  path: pathlib.Path
+  size: int  # pixels of a side of a sample
+  caption: str
+
+
+def grids(comparison: Comparison) -> Iterator[Grid]:
+  """Yields the last grid of every method's first run, then one of real images."""
+  for group in comparison.groups:
+    record = group.first
+    if last := newest(record):
+      seed, latent = record.config["seed"], record.config["method_args"].get("latent_dim")
+      detail = f"step {int(last.stem):,}, seed {seed}" + (f", {latent} latents" if latent else "")
+      yield Grid(f"samples of {group.name}", last, record.config["image_size"], f"{group.name}: {detail}")
+  for record in (group.first for group in comparison.groups):
+    for path in sorted(record.samples.glob("real.*")) if record.samples else []:
+      yield Grid("real images", path, record.config["image_size"], "real images")
+      return
+
+
+def newest(record: Record) -> pathlib.Path | None:
+  """Returns the grid of a run's last step; None where there is none."""
+  found = {int(p.stem): p for p in (record.samples.glob("*") if record.samples else []) if p.stem.isdecimal()}
+  return found[max(found)] if found else None
+
+
+def without(comparison: Comparison) -> list[str]:
+  """Returns the names of methods of which there is no grid."""
+  return [group.name for group in comparison.groups if not newest(group.first)]
+
+
+def small(grid: Grid) -> bytes:
+  """Returns the first samples of a grid as a WebP file without loss; what was made so before, as it is.
+
+  Raises:
+    OSError: it is no picture.
+  """
+  if grid.path.suffix == ".webp":
+    return grid.path.read_bytes()
+  with Image.open(grid.path) as opened:
+    image = opened.convert("RGB")
+  cell = grid.size + MARGIN
+  scales = (s for s in range(1, LARGEST) if all((x / s - MARGIN) % cell == 0 for x in image.size))
+  if scale := next(scales, 0):
+    edge = [min(x // scale, EDGE * cell + MARGIN) for x in image.size]
+    image = image.crop((0, 0, edge[0] * scale, edge[1] * scale)).resize(edge, Image.Resampling.NEAREST)
+  image.save(file := io.BytesIO(), "WEBP", lossless=True, quality=100, method=6)
+  return file.getvalue()
+
+
+def uri(data: bytes, kind: str) -> str:
+  """Returns a picture as a data URI."""
+  return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def folder(comparison: Comparison, group: Group) -> str:
+  """Returns the folder of a method's grids beside a page."""
+  return "/".join(["samples", *(re.sub(r"[^\w.-]+", "_", name) for name in (comparison.title, group.name))])
+
+
+def kept(comparisons: list[Comparison]) -> Iterator[tuple[str, bytes]]:
+  """Yields what is written beside a page of grids: path and content."""
+  for comparison in comparisons:
+    by_path = {grid.path: grid for grid in grids(comparison)}
+    for group in comparison.groups:
+      record = group.first
+      real = sorted(record.samples.glob("real.*"))[:1] if record.samples else []
+      for path in filter(by_path.get, filter(None, [newest(record), *real])):
+        with contextlib.suppress(OSError, ValueError):  # the page says so
+          yield f"{folder(comparison, group)}/{path.stem}.webp", small(by_path[path])

@@ -1,0 +1,151 @@
+"""Runs sorted by what they were trained on, then by method; those of a method differ in their seed alone."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from gengap.config import flatten
+from gengap.errors import InputError
+from gengap.report.records import Record
+
+DATA = ("dataset", "image_size", "channels", "dataset_args", "validation_share")  # what must be alike
+BOOKKEEPING = (
+  "seed",
+  "data_dir",
+  "data_device_bytes",
+  "log_every",
+  "sample_every",
+  "eval_every",
+  "eval_images",
+  "checkpoint_every",
+)
+BOOKKEEPING += ("keep_checkpoints", "steps_per_dispatch", "steps", "best")
+LONGEST = 60  # characters of a name
+KINDS = {
+  (False, True): "VAE",
+  (True, False): "GAN",
+  (True, True): "VAE and GAN",
+  (False, False): "autoencoder",
+}
+
+
+class Group(NamedTuple):
+  """Runs that differ in their seed alone."""
+
+  name: str
+  records: Mapping[int, Record]  # seed -> run
+  differs: str = ""  # what tells it from its like, where that is too long for its name
+
+  @property
+  def first(self) -> Record:
+    """The run of the smallest seed."""
+    return self.records[min(self.records)]
+
+  @property
+  def kind(self) -> str:
+    """VAE, GAN, both or autoencoder."""
+    made = self.first.made
+    return KINDS[bool(made.get("adversarial")), bool(made.get("variational"))]
+
+  @property
+  def drawn(self) -> str:
+    """How samples were drawn, as their evaluations say."""
+    said = dict.fromkeys(record.drawn for record in self.records.values() if record.drawn)
+    return " or ".join(said) or "not recorded how they are drawn"
+
+
+class Comparison(NamedTuple):
+  """Everything that was trained on one data set."""
+
+  title: str
+  groups: tuple[Group, ...]
+
+
+def settings(record: Record, leave_out: Iterable[str]) -> dict[str, Any]:
+  """Returns a config's fields on one level, without some."""
+  plain = {name: value for name, value in record.config.items() if name not in leave_out}
+  return {name.removeprefix("config."): value for name, value in flatten(plain).items()}
+
+
+def title(record: Record) -> str:
+  """Returns the name of a run's data set."""
+  size, channels = record.config.get("image_size"), record.config.get("channels")
+  args = [f"{k} {v}" for k, v in (record.config.get("dataset_args") or {}).items() if v is not None]
+  colour = {1: ["grey"], 3: ["colour"]}.get(channels if isinstance(channels, int) else 0, [])
+  return ", ".join([f"{record.config['dataset']} {size}x{size}", *colour, *args])
+
+
+def shown(value: Any) -> str:
+  """Returns a config's value, short."""
+  return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def names(keys: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+  """Names each of several settings: the method, and what tells it from its like.
+
+  Returns:
+    Names and, where they would be too long and letters stand instead, what each letter stands for, else "".
+  """
+  differs = []
+  for key in keys:
+    like = [other for other in keys if other["method"] == key["method"]]
+    differing = [k for k in key if any(other.get(k) != key[k] for other in like)]
+    differs.append(", ".join(f"{k.removeprefix('method_args.')} {shown(key[k])}" for k in differing))
+  found, seen = [], Counter()
+  for key, text in zip(keys, differs, strict=True):
+    method = key["method"]
+    if any(len(t) > LONGEST for k, t in zip(keys, differs, strict=True) if k["method"] == method):
+      letter = chr(ord("A") + seen[method] % 26) + str(seen[method] // 26 or "")
+      found.append((f"{method} {letter}", text))
+    else:
+      found.append((method + f" ({text})" * bool(text), ""))
+    seen[method] += 1
+  return found
+
+
+def comparisons(records: Iterable[Record]) -> list[Comparison]:
+  """Sorts runs by data set and method.
+
+  Raises:
+    InputError: two are of one method and seed, or none makes or encodes images.
+  """
+  useful = [r for r in records if r.made.get("generates") or r.made.get("encodes")]
+  if not useful:
+    raise InputError(
+      "--workdirs: none of these runs makes images or encodes them; there is nothing to compare"
+    )
+  by_data: dict[str, list[Record]] = {}
+  for record in useful:
+    key = json.dumps({name: record.config.get(name) for name in DATA}, sort_keys=True)
+    by_data.setdefault(key, []).append(record)
+  titles = [title(runs[0]) for runs in by_data.values()]
+  found = []
+  for runs, name in zip(by_data.values(), titles, strict=True):
+    name += f", validation share {runs[0].config.get('validation_share')}" * (titles.count(name) > 1)
+    by_method: dict[str, dict[int, Record]] = {}
+    for record in runs:
+      key = json.dumps(settings(record, (*BOOKKEEPING, *DATA)), sort_keys=True)
+      seeds = by_method.setdefault(key, {})
+      seed = record.config["seed"]
+      if seed in seeds:
+        raise InputError(
+          f"--workdirs: {seeds[seed].workdir} and {record.workdir} are runs of one method and seed; name one"
+        )
+      seeds[seed] = record
+    called = names([json.loads(key) for key in by_method])
+    groups = [Group(n, seeds, text) for (n, text), seeds in zip(called, by_method.values(), strict=True)]
+    order = {"VAE": 0, "autoencoder": 1, "VAE and GAN": 2, "GAN": 3}
+    groups.sort(key=lambda group: (order[group.kind], group.name))
+    found.append(Comparison(name, tuple(groups)))
+  return found
+
+
+def differing(own: str, other: str) -> str:
+  """Names the first field in which a protocol differs from another one, as text."""
+  a, b = (flatten(json.loads(protocol) or {}, "protocol") for protocol in (own, other))
+  for name in sorted(a.keys() | b.keys()):
+    if a.get(name) != b.get(name):
+      one, two = (str(each.get(name))[:LONGEST] for each in (a, b))
+      return f"{name.removeprefix('protocol.')} is {one}, in this column {two}"
+  return "one has none"

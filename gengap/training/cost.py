@@ -1,0 +1,98 @@
+"""What a run costs: updates, images and operations to train it, parameters and operations to sample it.
+
+Comparing methods under equal budgets needs the budget of each. What is known once the program is compiled is
+written beside the config, as run.json; how fast samples come is measured by `gengap.evaluate`.
+"""
+
+import json
+import pathlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import gengap
+from gengap import cli, paths
+from gengap.errors import InputError
+from gengap.method import Config, Method, Nets
+from gengap.training import step
+from gengap.training.program import Program
+
+CRITIC = "critic"  # the player that makes a method adversarial
+
+
+def device() -> str:
+  """Returns how many devices of which kind there are."""
+  return f"{jax.device_count()} x {jax.devices()[0].device_kind}"
+
+
+def size(tree: Any) -> int:
+  """Returns the number of numbers in a tree of arrays, or of their shapes."""
+  return sum(int(np.prod(x.shape)) for x in jax.tree.leaves(tree))
+
+
+def sampling_parameters(method: Method, nets: Nets) -> int:
+  """Counts the parameters that stand between a latent and its image, in every player.
+
+  Args:
+    method: that makes images.
+    nets: the variables, or their shapes.
+  """
+  assert method.generate
+  z = jax.ShapeDtypeStruct((1, method.latent_dim), jnp.float32)
+  label = jax.ShapeDtypeStruct((1,), jnp.int32)
+  jaxpr = jax.make_jaxpr(method.generate)(nets, z, label).jaxpr
+  used = {v for equation in jaxpr.eqns for v in equation.invars if isinstance(v, type(jaxpr.invars[0]))}
+  flat, _ = jax.tree_util.tree_flatten_with_path(nets)
+  return sum(
+    size(leaf)
+    for (path, leaf), v in zip(flat, jaxpr.invars, strict=False)
+    if v in used and any(getattr(key, "key", None) == "params" for key in path)
+  )
+
+
+def counted(name: str, flops: float | None, reason: str) -> dict[str, Any]:
+  """Returns a count of operations by name, or None and the reason."""
+  return {name: flops} if flops is not None else {name: None, "flops_reason": reason}
+
+
+def training(program: Program, config: Config) -> dict[str, Any]:
+  """Returns what a run's training is and costs.
+
+  Returns:
+    command, device, version; adversarial (it has a critic), variational (it has a likelihood), generates and
+    encodes; flops_per_step (as XLA counts them before it optimises; or None, and flops_reason says why);
+    images_per_step (real images drawn); updates_per_step and parameters of every player;
+    sampling_parameters (None: it makes no images).
+  """
+  method, nets = program.method, program.shapes.nets
+  updates: dict[str, int] = {}
+  for turn in method.turns:
+    updates[turn.player] = updates.get(turn.player, 0) + turn.repeats
+  return {
+    "command": cli.command(),
+    "device": device(),
+    "version": gengap.__version__,
+    "adversarial": CRITIC in updates,
+    "variational": method.density is not None,
+    "generates": method.generate is not None,
+    "encodes": "code" in method.represent,
+    **counted("flops_per_step", program.flops, program.flops_reason),
+    "images_per_step": step.batches_per_step(method) * config.batch_size,
+    "updates_per_step": updates,
+    "parameters": {player: size(net["params"]) for player, net in nets.items()},
+    "sampling_parameters": sampling_parameters(method, nets) if method.generate else None,
+  }
+
+
+def write(workdir: pathlib.Path, program: Program, config: Config) -> None:
+  """Writes a run's run.json.
+
+  Raises:
+    InputError: the folder cannot be written.
+  """
+  try:
+    paths.write(workdir / "run.json", json.dumps(training(program, config), indent=2) + "\n")
+  except OSError as error:
+    raise InputError(f"--workdir={workdir} cannot be written: {error.strerror}") from error

@@ -1,0 +1,121 @@
+"""The folder of a run: its config.json, the lock that keeps other runs out, and checks before training."""
+
+import contextlib
+import fcntl
+import json
+import pathlib
+from collections.abc import Iterator
+from typing import IO, Any
+
+from gengap import paths, processes
+from gengap.config import flatten, plain
+from gengap.errors import InputError
+from gengap.log import say
+from gengap.method import Config
+
+OF_THE_MACHINE = ("config.data_dir", "config.data_device_bytes")  # which change nothing of a run
+LOCK = "lock"  # a file in every workdir
+FOLDERS = ("checkpoints", "samples")  # that training writes in a workdir
+PATTERN = "*?[\\"  # characters of a path that Orbax does not take as they are
+
+
+def read(workdir: pathlib.Path) -> dict[str, Any]:
+  """Returns the config of the run in a workdir.
+
+  Raises:
+    InputError: config.json is missing or damaged.
+  """
+  path = workdir / "config.json"
+  try:
+    config = json.loads(path.read_text())
+  except (OSError, ValueError) as error:
+    reason = f"it is {what}" if path.is_file() and (what := paths.kind(path)) else error
+    raise InputError(f"{path} cannot be read ({reason}); restore it or use another workdir") from error
+  if not isinstance(config, dict):
+    raise InputError(f"{path} holds no config; restore it or use another workdir")
+  return config
+
+
+def check_workdir(workdir: pathlib.Path, config: Config) -> None:
+  """Checks that a workdir can be written, is free, or holds a run of this config.
+
+  Raises:
+    InputError: it cannot, another process trains there, or names what differs; or checkpoints would be lost.
+  """
+  if found := [mark for mark in PATTERN if mark in str(workdir.absolute())]:
+    raise InputError(
+      f"--workdir={workdir.absolute()}: Orbax takes {found[0]} for a pattern and loses the checkpoints; "
+      f"choose a path without {' '.join(PATTERN)}"
+    )
+  if processes.first():
+    for folder in (workdir, *(workdir / name for name in FOLDERS)):
+      paths.check_writable(folder, "--workdir")
+    if (workdir / LOCK).exists():
+      with writing(workdir), (workdir / LOCK).open("rb") as file:
+        lock(file, workdir)  # and let go of it
+  if (workdir / "config.json").exists():
+    check_same(workdir, config)
+
+
+def check_same(workdir: pathlib.Path, config: Config) -> None:
+  """Checks that a workdir holds a run of this config (wherever its data lies).
+
+  Raises:
+    InputError: names the fields that differ.
+  """
+  there, here = flatten(read(workdir)), flatten(plain(config))
+  differing = [
+    f"{name} ({there.get(name, 'absent')!r} there, {here.get(name, 'absent')!r} here)"
+    for name in sorted(there.keys() | here.keys())
+    if there.get(name) != here.get(name) and name not in OF_THE_MACHINE
+  ]
+  if differing:
+    some = ", ".join(differing[:4]) + (f" and {len(differing) - 4} more" if len(differing) > 4 else "")
+    raise InputError(f"{workdir} holds a run of another config: {some}; use another --workdir")
+
+
+def lock(file: IO, workdir: pathlib.Path) -> None:
+  """Keeps other runs out of a workdir, until the file is closed or this process has ended in any way.
+
+  Raises:
+    InputError: another keeps this one out.
+  """
+  try:
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except BlockingIOError as error:
+    raise InputError(
+      f"another process is training in {workdir}; wait for its end, or use another --workdir"
+    ) from error
+  except OSError as error:
+    say(f"{workdir}: nothing keeps a second process out, for its file system has no locks ({error.strerror})")
+
+
+@contextlib.contextmanager
+def writing(workdir: pathlib.Path) -> Iterator[None]:
+  """Turns what the disk refuses into an InputError that names the workdir and the file."""
+  try:
+    yield
+  except OSError as error:
+    where = f" ({error.filename})" if error.filename else ""
+    raise InputError(f"--workdir={workdir} cannot be written: {error.strerror or error}{where}") from error
+
+
+@contextlib.contextmanager
+def claimed(workdir: pathlib.Path, config: Config) -> Iterator[None]:
+  """Makes the workdir, keeps other runs out of it, and writes config.json unless it is there.
+
+  Raises:
+    InputError: the folder cannot be written, then or while it is used; another process trains there, or has
+      since, by another config.
+  """
+  path = workdir / "config.json"
+  with writing(workdir), contextlib.ExitStack() as stack:
+    if processes.first():
+      workdir.mkdir(parents=True, exist_ok=True)
+      lock(stack.enter_context((workdir / LOCK).open("w")), workdir)
+      if path.exists():
+        check_same(workdir, config)
+      else:
+        paths.write(path, json.dumps(plain(config), indent=2) + "\n")
+    processes.meet()
+    yield

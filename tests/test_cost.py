@@ -1,0 +1,109 @@
+"""What runs are said to cost."""
+
+import json
+import math
+import types
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import tiny
+from test_train import config
+
+from gengap import bench, methods
+from gengap.evaluation import sampling
+from gengap.run import Run
+from gengap.training import cost, loop, program, step
+
+GENERATES = [name for name in tiny.ARGS if name != "classifier" and tiny.method(name).generate]
+
+
+@pytest.mark.parametrize("name", GENERATES)
+def test_sampling_parameters_are_those_that_reach_an_image(name):
+  m = tiny.method(name)
+  nets = tiny.state(m).nets
+  z, label = jnp.ones((2, m.latent_dim)), jnp.zeros(2, jnp.int32)
+  flat, tree = jax.tree_util.tree_flatten_with_path(nets)
+  generate, reaching = jax.jit(m.generate), 0
+  for i, (path, leaf) in enumerate(flat):
+    spoilt = [x if j != i else jnp.full_like(x, jnp.nan) for j, (_, x) in enumerate(flat)]
+    spoils = np.isnan(generate(jax.tree.unflatten(tree, spoilt), z, label)).any()
+    reaching += leaf.size * bool(spoils and path[1].key == "params")
+  assert cost.sampling_parameters(m, nets) == reaching
+  assert 0 < reaching < cost.size([net["params"] for net in nets.values()])
+
+
+@pytest.mark.parametrize(
+  ("name", "updates", "adversarial", "variational"),
+  [("wgan_gp", {"critic": 2, "generator": 1}, True, False), ("vae", {"vae": 1}, False, True)],
+)
+def test_a_training_is_what_its_turns_say(name, updates, adversarial, variational):
+  c = config(name)
+  compiled = program.compile_program(c, program.load_data(c, "train"))
+  made = cost.training(compiled, c)
+  assert made["updates_per_step"] == updates
+  assert made["images_per_step"] == c.batch_size * sum(updates.values())
+  assert (made["adversarial"], made["variational"]) == (adversarial, variational)
+  assert (made["generates"], made["encodes"]) == (True, variational)
+  assert made["flops_per_step"] == compiled.flops > 1e4
+  assert made["parameters"] == {
+    player: cost.size(net["params"]) for player, net in tiny.state(compiled.method).nets.items()
+  }
+
+
+def test_operations_are_counted_turn_by_turn_as_often_as_they_are_done():
+  """As in the whole step without loops; only the means over the repeats of what is logged are not counted."""
+  c = config("wgan_gp", ema=0.9)
+  c.method_args.n_critic, dataset = 4, program.load_data(c, "train")
+  m = methods.build(c, program.spec_of(c, dataset))
+  shapes = jax.eval_shape(lambda: tiny.state(m, ema=0.9))
+  whole = step.dispatch(m, seed=0, batch_size=8, ema=0.9)
+  lowered = whole.lower(jnp.arange(1), shapes, (dataset.image, dataset.label))
+  arrays = program.abstract((dataset.image, dataset.label))
+  flops = program.count_on_cpu(m, c, shapes, arrays, devices=1)
+  assert flops == pytest.approx(program.count_flops(lowered), rel=1e-3)
+
+
+def test_what_is_not_counted_is_null_with_its_reason(monkeypatch, tmp_path):
+  """A backend that counts nothing; and one beside which there is no CPU backend."""
+
+  def no_cpu(**_):
+    raise RuntimeError("Unknown backend cpu")
+
+  for found in ({"bytes accessed": 1.0}, None, {"flops": math.nan}):
+    assert program.count_flops(types.SimpleNamespace(cost_analysis=lambda found=found: found)) is None
+  c = config("vae")
+  c.method_args.network = "dense"
+  monkeypatch.setattr(program, "count_flops", lambda _: None)
+  compiled = program.compile_program(c, program.load_data(c, "train"))
+  assert (compiled.flops, reason := compiled.flops_reason) == (
+    None,
+    "XLA counts no operations of this program",
+  )
+  cost.write(tmp_path, compiled, c)
+  made = json.loads((tmp_path / "run.json").read_text())
+  assert (made["flops_per_step"], made["flops_reason"]) == (None, reason)
+  monkeypatch.setattr(program, "compile_program", lambda *_: compiled)
+  found = bench.bench(c, 1)
+  assert (found["flops_per_step"], found["peak_share"]) == (None, None)
+  assert found["flops_reason"] == reason
+  assert json.loads(json.dumps(found, allow_nan=False))["step_seconds"] > 0
+  assert f"GFLOP a step: - ({reason})" in loop.describe(
+    compiled, c, program.load_data(c, "train"), tiny.state(compiled.method)
+  )
+  monkeypatch.setattr(jax, "local_devices", no_cpu)
+  assert program.count_on_cpu(compiled.method, c, compiled.shapes, None, 1) is None
+  assert "set JAX_PLATFORMS=cpu,cpu" in program.not_counted()
+
+
+def test_the_peak_of_an_unknown_device_is_that_of_a_product():
+  assert 1e9 < bench.peak() < 1e14
+
+
+def test_sampling_takes_as_many_operations_as_its_layers_need():
+  m = tiny.method("vae")
+  run = Run(config("vae"), 0, tiny.SPEC, m, tiny.state(m).nets)
+  found = sampling.sampling(run)
+  assert found["images_per_second"] > 0
+  assert found["flops_per_image"] > 2 * cost.sampling_parameters(m, run.nets)

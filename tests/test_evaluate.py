@@ -1,0 +1,495 @@
+"""Scores of samples, on sets whose answers are known; and the command that takes them."""
+
+import json
+import types
+
+import jax
+import numpy as np
+import pytest
+from test_train import config
+
+from gengap import cli, evaluate, metrics
+from gengap.data import Dataset
+from gengap.data.subset import stratified
+from gengap.errors import InputError
+from gengap.evaluation import extract, extractors, files, sample_metrics, scoring
+from gengap.metrics import blobs
+from gengap.run import load
+from gengap.training import loop
+from gengap.training.program import load_data
+
+CLASSES, SIDE, N = 4, 8, 80
+ALL = [name for name in sample_metrics.METRICS if name != "blobs"]
+
+
+def images(seed, n=N, classes=range(CLASSES)):
+  """Noise about one bright quarter of the image, the quarter being its class."""
+  rng = np.random.default_rng(seed)
+  label = rng.choice(list(classes), n)
+  x = rng.integers(0, 60, (n, SIDE, SIDE, 1))
+  for i, c in enumerate(label):
+    x[i, 4 * (c // 2) : 4 * (c // 2) + 4, 4 * (c % 2) : 4 * (c % 2) + 4] += 150
+  return x.astype(np.uint8), label.astype(np.int32)
+
+
+def quarters(x):
+  """Features: means of the quarters and some pixels."""
+  x = x.astype(np.float64) / 255
+  return np.concatenate(
+    [x.reshape(-1, 2, 4, 2, 4).mean((2, 4)).reshape(-1, 4), x[:, ::5, ::5, 0].reshape(len(x), -1)], 1
+  )
+
+
+EYE = extractors.Eye({"features": "quarters", "weights": "none"}, quarters, lambda f: 50 * f[:, :4])
+EYES = extractors.Eyes(EYE, EYE, False)
+
+
+TRAIN, TEST, VALIDATION = (
+  Dataset(*images(seed, n), tuple("abcd"), {}) for seed, n in ((0, 3 * N), (1, N), (2, N))
+)
+
+
+def run_of(pixels):
+  """A run whose samples are given: n of them by a seed, without repetition."""
+
+  def sample(key, n):
+    chosen = jax.random.permutation(key, len(pixels))[:n]
+    return pixels[np.asarray(chosen)].astype(np.float32) / 127.5 - 1
+
+  method = types.SimpleNamespace(density=None)
+  config = types.SimpleNamespace(ema=0)
+  return types.SimpleNamespace(step=7, sample=sample, method=method, config=config, label_frequencies=None)
+
+
+@pytest.fixture(scope="module")
+def judge():
+  return scoring.Judge(TRAIN, TEST, EYES, ALL, N)
+
+
+def scores(judge, pixels, seeds=(0,)):
+  return judge.score(run_of(pixels), seeds)["scores"]
+
+
+def values(judge, pixels):
+  return {name: seen["value"] for name, seen in scores(judge, pixels).items()}
+
+
+def test_a_perfect_generator_is_at_the_floor(judge):
+  seen = scores(judge, images(5)[0])
+  for name in (
+    "frechet",
+    "diversity",
+    "sharpness",
+    "precision",
+    "recall",
+    "coverage",
+    "inception_score",
+    "kid",
+  ):
+    floor = seen[name]["floors"]["test"]
+    assert seen[name]["value"] == pytest.approx(floor, rel=0.3, abs=0.05), name
+  for nearer in (seen["nearer_train"]["value"], seen["nearer_train"]["floors"]["test"]):
+    assert nearer == pytest.approx(0.5, abs=0.2)
+
+
+def test_classes_that_are_left_out_are_missed_and_no_others(judge):
+  whole, part = values(judge, images(5)[0]), values(judge, images(6, classes=(0, 3))[0])
+  assert (whole["classes"], part["classes"]) == (4, 2)
+  assert (part["share_1"], part["share_2"]) == (0, 0) and whole["least"] > 0.5
+  assert (part["share_0"], part["share_3"]) == (pytest.approx(2, rel=0.3), pytest.approx(2, rel=0.3))
+  assert part["recall"] < 0.7 * whole["recall"]
+  assert part["precision"] == pytest.approx(whole["precision"], abs=0.1)
+  assert {name for name in part if name.startswith("precision_")} == {"precision_0", "precision_3"}
+  assert part["kl"] == pytest.approx(np.log(2), abs=0.1)
+
+
+def test_copies_of_training_images_are_caught(judge):
+  copied, honest = values(judge, images(0, 3 * N)[0]), values(judge, images(5)[0])  # a third are looked for
+  assert copied["authentic"] < honest["authentic"] - 0.15
+
+
+def test_copies_are_looked_for_among_training_images():
+  real, train = ({"features": np.random.default_rng(i).normal(size=(50, 3))} for i in (0, 1))
+  assert sample_metrics.memorisation(sample_metrics.Scene(real, train, train))["nearer_train"] == 1
+  assert sample_metrics.memorisation(sample_metrics.Scene(real, real, train))["nearer_train"] == 0
+
+
+def test_noise_is_worst(judge):
+  noise = np.random.default_rng(0).integers(0, 256, (N, SIDE, SIDE, 1)).astype(np.uint8)
+  bad, good = values(judge, noise), values(judge, images(5)[0])
+  assert bad["frechet"] > 20 * good["frechet"]
+  assert bad["precision"] < 0.1 < good["precision"]
+  assert bad["sharpness"] > 2 * good["sharpness"]
+
+
+def test_the_size_of_the_pieces_changes_nothing(judge, monkeypatch):
+  pixels = images(5)[0]
+  pieces = [pixels[:11], pixels[11:12], pixels[12:]]
+  whole, cut = (extract.look(p, EYES, judge.needs) for p in ([pixels], pieces))
+  for name in judge.metrics:
+    assert judge.measure(name, whole) == pytest.approx(judge.measure(name, cut), rel=1e-9)
+
+
+def test_a_score_tells_how_it_was_taken(judge):
+  found = judge.score(run_of(images(5, 2 * N)[0]), [0, 1, 2])
+  frechet = found["scores"]["frechet"]
+  assert len(set(frechet["values"])) == 3
+  assert frechet["value"] == pytest.approx(np.mean(frechet["values"]))
+  assert frechet["spread"] == pytest.approx(np.std(frechet["values"], ddof=1))
+  assert found["subject"] == {
+    "step": 7,
+    "weights": "last",
+    "drawn": "generator output",
+    "labels": None,
+    "seeds": [0, 1, 2],
+  }
+  assert {"split", "real", "samples", "quantised", "real_crc32", "version", "features"} <= set(
+    found["protocol"]
+  )
+  assert found["fingerprint"] == scoring.fingerprint(found["protocol"])
+  assert found["fingerprint"] != scoring.fingerprint(found["protocol"] | {"samples": 1})
+
+
+def test_samples_that_are_not_finite_have_no_scores_and_a_reason(judge):
+  seen = scores(judge, np.full((N, SIDE, SIDE, 1), np.nan))
+  assert set(seen) == {number for name in ALL for number in sample_metrics.METRICS[name].names}
+  assert all(x["value"] is None and "step 7 are not finite" in x["reason"] for x in seen.values())
+
+
+def test_features_of_real_images_are_kept_and_belong_to_their_images(tmp_path, monkeypatch):
+  monkeypatch.setenv("GENGAP_CACHE", str(tmp_path))
+  seen = []
+  eye = EYE._replace(see=lambda x: seen.append(len(x)) or quarters(x))
+  first, other = images(0)[0], images(1)[0]
+  for x in (first, first, other, first):
+    np.testing.assert_array_equal(extractors.recall(eye, x), quarters(x))
+  assert seen == [N, N]
+  extractors.recall(eye._replace(protocol={"features": "others"}), first)
+  assert len(seen) == 3
+  for path in tmp_path.rglob("*.npy"):
+    path.write_bytes(path.read_bytes()[:-8])
+  np.testing.assert_array_equal(extractors.recall(eye, first), quarters(first))
+  assert len(seen) == 4
+  (tmp_path / "none").touch()
+  monkeypatch.setenv("GENGAP_CACHE", str(tmp_path / "none"))
+  np.testing.assert_array_equal(extractors.recall(eye, first), quarters(first))  # nothing can be kept there
+
+
+def test_the_floor_is_that_of_real_images_in_the_place_of_samples(judge):
+  """Against the test images, as samples are; not the other way round, and of no image that is a reference."""
+  real, references = TEST.image[judge.chosen["real"]], judge.chosen["train"]
+  judged = judge.chosen["floor train"]
+  assert len(judged) == N and not set(judged) & set(references)
+  fake, seen = TRAIN.image[judged], scores(judge, images(6, classes=(0, 3))[0])
+  found = metrics.prdc(quarters(real), quarters(fake), 5)
+  found |= {"frechet": metrics.frechet_from_features(quarters(real), quarters(fake))}
+  found |= {"sharpness": float(np.median(metrics.sharpness(fake)))}
+  found |= {"unsure": metrics.class_coverage(50 * quarters(fake)[:, :4], np.bincount(TEST.label))["unsure"]}
+  found |= metrics.memorisation(quarters(TRAIN.image[references]), quarters(real), quarters(fake))
+  for name in set(found) & set(seen):
+    assert seen[name]["floors"]["test"] == pytest.approx(found[name], rel=1e-9), name
+    assert seen[name]["floor_of"] == "train"
+  assert set(seen) - {f"precision_{c}" for c in range(4)} <= {*found, *seen} and "recall" in found
+
+
+def test_floors_of_a_classifier_are_of_images_that_it_was_not_trained_on():
+  trained = EYE._replace(trained=True)
+  for features, split in ((EYE, "train"), (trained, "validation")):
+    who = scoring.Judge(
+      TRAIN, TEST, extractors.Eyes(features, trained, False), ["prdc", "classes"], N, VALIDATION
+    )
+    seen = who.score(run_of(images(5)[0]), [0])
+    assert (seen["scores"]["recall"]["floor_of"], seen["scores"]["unsure"]["floor_of"]) == (
+      split,
+      "validation",
+    )
+    assert seen["floors"]["validation"]["images"] == N
+  unsure = metrics.class_coverage(50 * quarters(VALIDATION.image)[:, :4], np.ones(4))["unsure"]
+  assert seen["scores"]["unsure"]["floors"]["test"] == unsure
+  without = scoring.Judge(TRAIN, TEST, extractors.Eyes(trained, trained, False), ["classes"], N)
+  assert any("no images are held out" in note for note in without.notes())
+
+
+def test_a_floor_that_cannot_be_computed_does_not_stop_the_score():
+  few = Dataset(VALIDATION.image[:3], VALIDATION.label[:3], VALIDATION.classes, {})
+  who = scoring.Judge(TRAIN, TEST, extractors.Eyes(EYE._replace(trained=True), None, False), ["prdc"], N, few)
+  recall = who.score(run_of(images(5)[0]), [0])["scores"]["recall"]
+  assert recall["value"] > 0.5 and recall["floors"] == {"test": None}
+  assert "at least 6 of each" in recall["floor_reason"]
+  assert any("3 validation images, fewer than the 80 samples" in note for note in who.notes())
+
+
+@pytest.mark.parametrize(
+  ("name", "parts"),
+  [
+    ("sharpness", set()),
+    ("blobs", set()),
+    ("diversity", {"features"}),
+    ("unsure", {"classifier"}),
+    ("share_3", {"classifier", "split", "real", "real_crc32"}),
+    ("kid", {"features", "split", "real", "real_crc32"}),
+    ("recall", {"features", "split", "real", "real_crc32", "samples"}),
+    ("nearer_train", {"features", "split", "real", "real_crc32", "train", "train_crc32"}),
+  ],
+)
+def test_the_protocol_of_a_number_holds_what_it_depends_on(judge, name, parts):
+  (metric,) = (
+    key for key, x in sample_metrics.METRICS.items() if {name, f"{name.rpartition('_')[0]}_"} & set(x.depends)
+  )
+  assert set(judge.part(metric, name)) == parts | {"quantised", "version"}
+  number = int(name == "recall")  # and what does not depend on the number of samples can stand beside others
+  assert ("samples" in sample_metrics.METRICS[metric].dependence(name)) == number
+
+
+def test_what_does_not_fit_is_skipped_with_its_reason_and_the_rest_is_scored():
+  """Too few images for the splits of the Inception Score; a class that the split lacks; no classifier."""
+  lacking = TEST.label != 2
+  test = Dataset(TEST.image[lacking], TEST.label[lacking], TEST.classes, {})
+  seen = scoring.Judge(TRAIN, test, EYES, ALL, 8).score(run_of(images(5)[0]), [0])["scores"]
+  assert seen["inception_score"] == {
+    "value": None,
+    "reason": "inception_score needs at least 10 samples, and there are 8",
+    "seeds": [0],
+  }
+  assert "share_2" not in seen and 0 <= seen["elsewhere"]["value"] <= 1
+  others = {name for name, x in seen.items() if x["value"] is None} - {"inception_score"}
+  assert not others
+  seen = scoring.Judge(TRAIN, test, EYES, ALL, 5).score(run_of(images(5)[0]), [0])["scores"]
+  assert {name for name, x in seen.items() if "6 samples, and there are 5" in x.get("reason", "")} == set(
+    sample_metrics.METRICS["prdc"].names
+  )
+  assert seen["frechet"]["value"] > 0
+  blind = scoring.Judge(TRAIN, test, extractors.Eyes(None, None, False), ALL, N).score(
+    run_of(images(5)[0]), [0]
+  )["scores"]
+  assert {name for name, x in blind.items() if x["value"] is not None} == {"sharpness"}
+  assert "--classifier=DIR" in blind["kl"]["reason"] and "feature extractor" in blind["kid"]["reason"]
+
+
+def test_features_that_are_not_finite_spoil_only_what_needs_them():
+  broken = extractors.Eye({"features": "broken"}, lambda x: np.full((len(x), 5), np.nan), None)
+  seen = scoring.Judge(TRAIN, TEST, extractors.Eyes(broken, EYE, False), ALL, N).score(
+    run_of(images(5)[0]), [0]
+  )["scores"]
+  taken = {name for name, x in seen.items() if x["value"] is not None}
+  assert {"sharpness", "kl", "unsure"} <= taken and not {"frechet", "kid", "recall", "diversity"} & taken
+  assert "not finite" in seen["frechet"]["reason"] and "not finite" in seen["recall"]["reason"]
+
+
+@pytest.mark.parametrize("number", [4, 20, 57, 100, 400])
+def test_a_part_of_a_data_set_has_all_classes_in_their_shares(number):
+  counts = np.array([200, 97, 2, 1])
+  label = np.random.default_rng(0).permutation(np.repeat(np.arange(4), counts))
+  chosen = stratified(label, number, 0)
+  assert len(set(chosen)) == min(number, 300) and (np.diff(chosen) > 0).all()
+  found = np.bincount(label[chosen], minlength=4)
+  assert found.min() >= 1
+  assert np.abs(found - min(number, 300) * counts / 300).max() <= 2
+  assert (number > 200) or set(chosen) != set(stratified(label, number, 1))
+
+
+def test_labels_of_samples_and_their_kind_are_said(judge):
+  run = run_of(images(5)[0])
+  run.label_frequencies = "class frequencies of the training images"
+  run.method.density = object()
+  found = judge.score(run, [0])
+  assert (found["subject"]["drawn"], found["subject"]["labels"]) == ("decoder means", run.label_frequencies)
+  head = files.table(found).splitlines()[0]
+  assert "decoder means" in head and run.label_frequencies in head
+
+
+def test_kept_floors_are_taken_again_and_damaged_ones_made_again(judge, tmp_path, monkeypatch):
+  monkeypatch.setenv("GENGAP_CACHE", str(tmp_path))
+  first = judge.floor("frechet")
+  (path,) = (tmp_path / "floors").iterdir()
+  other = {"frechet": -1.0}
+  path.write_text(json.dumps(other))
+  assert judge.floor("frechet") == other
+  path.write_text(json.dumps(first)[:-5])
+  assert judge.floor("frechet") == first == json.loads(path.read_text())
+
+
+def test_blobs_are_summed_up():
+  rows, columns = np.mgrid[:32, :32]
+  bump = lambda y, x: np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / 8)  # noqa: E731, sigma 2
+  centres = np.random.default_rng(0).uniform(6, 26, (40, 2))
+  one = np.stack([2 * bump(*c) - 1 for c in centres])
+  seen = blobs.summary(blobs.describe(one))
+  assert (seen["blobs"], seen["one_blob"], seen["streaks"]) == (1, 1, 0)
+  assert seen["radius"] == pytest.approx(2, rel=0.1)
+  assert seen["intensity"] == pytest.approx(1, abs=0.05)
+  assert seen["centre_ks"] == pytest.approx(0.2, abs=0.1)  # none within 6 of 32 pixels of a border
+  two = blobs.describe(2 * (bump(8, 8) + bump(24, 20))[None] - 1)
+  assert two["count"] == 2 and np.isnan(two["centre"]).all()
+  still = blobs.summary(blobs.describe(np.repeat(one[:1], 20, 0)))
+  assert still["centre_ks"] > 0.5
+  assert np.isnan(blobs.summary(blobs.describe(one[:19]))["centre_ks"])  # too few to tell
+  none = blobs.summary(blobs.describe(-np.ones((2, 32, 32))))
+  assert (none["blobs"], none["one_blob"]) == (0, 0)
+  assert np.isnan(none["centre_ks"]) and np.isnan(none["radius"])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+  """A GAN of blobs, and a classifier of the same."""
+  folder = tmp_path_factory.mktemp("trained")
+  for name in ("wgan_gp", "classifier"):
+    best = "valid/classifier/loss" if name == "classifier" else "valid/energy_distance"
+    every = dict(eval_every=2, checkpoint_every=2, sample_every=2)
+    c = config(name, steps=4, best=best, **every)
+    if name != "classifier":
+      c.method_args.network = "dense"
+    loop.train(c, folder / name)
+  return folder
+
+
+def judged(workdir, *args):
+  """The command, in this process."""
+  evaluate.main(cli.parse(evaluate.FLAGS, ["evaluate", f"--workdir={workdir}", "--num_samples=16", *args]))
+  return {int(p.stem): json.loads(p.read_text()) for p in (workdir / "eval").glob("*.json")}
+
+
+def test_a_classifier_of_all_classes_gives_features_of_some_and_names_none(trained):
+  run = load(trained / "wgan_gp")
+  names = load_data(run.config, "test").classes
+  some = run._replace(config=run.config.copy_and_resolve_references())
+  some.config.dataset += f"/{names[0]}"
+  for who, classes in ((run, names), (some, names[:1])):
+    test = load_data(who.config, "test")
+    assert test.classes == classes
+    eye = extractors.classifier_eye(str(trained / "classifier"), who, test)
+    assert (eye.classify is None) == (who is some)
+    assert ("accuracy" in eye.protocol) == (who is run)
+    assert eye.see(test.image[:3]).shape[0] == 3
+  other = run._replace(config=run.config.copy_and_resolve_references())
+  other.config.dataset = "blobs_multi"
+  with pytest.raises(InputError, match="classifies blobs_single"):
+    extractors.classifier_eye(str(trained / "classifier"), other, load_data(run.config, "test"))
+
+
+def test_a_gan_is_judged_by_one_command(trained):
+  found = judged(trained / "wgan_gp", "--sample_seeds=0,1")[4]["samples"]
+  assert {"sharpness", "blobs", "centre_ks"} <= set(found["scores"])
+  assert (
+    found["scores"]["frechet"]["value"] is None and "--classifier" in found["scores"]["frechet"]["reason"]
+  )
+  assert (found["protocol"]["samples"], found["subject"]["seeds"]) == (16, [0, 1])
+  args = ("--features=classifier", f"--classifier={trained / 'classifier'}", "--step=all", "--num_images=8")
+  found = judged(trained / "wgan_gp", *args)
+  assert set(found) == {2, 4}
+  for seen in found.values():
+    assert {"frechet", "precision", "classes", "authentic"} <= set(seen["samples"]["scores"])
+    assert 0 <= seen["samples"]["protocol"]["classifier"]["accuracy"] <= 1
+  assert len(list((trained / "wgan_gp").glob("*.eval"))) >= 2
+
+
+def test_what_was_found_before_stays_where_its_protocol_is_the_same(trained):
+  (trained / "wgan_gp" / "eval" / "4.json").unlink(missing_ok=True)
+  first = judged(trained / "wgan_gp", "--metrics=sharpness,sampling", "--sample_seeds=0")[4]
+  second = judged(trained / "wgan_gp", "--metrics=blobs", "--sample_seeds=0")[4]
+  assert second["samples"]["scores"]["sharpness"] == first["samples"]["scores"]["sharpness"]
+  assert "centre_ks" in set(second["samples"]["scores"]) - set(first["samples"]["scores"])
+  assert second["sampling"] == first["sampling"]
+  third = judged(trained / "wgan_gp", "--metrics=sharpness", "--sample_seeds=1")[4]["samples"]["scores"]
+  assert third["blobs"] == second["samples"]["scores"]["blobs"]
+  assert (third["sharpness"]["seeds"], third["blobs"]["seeds"]) == ([1], [0])
+
+
+NUMBER = {"value": 1.0, "protocol": {"samples": 9}}
+NONE = {"value": None, "reason": "too few"}
+
+
+def test_each_number_is_kept_or_replaced_by_itself():
+  """Whatever else the two commands asked for, and with the protocol that it was taken by."""
+  old = {"protocol": {"samples": 5, "features": "a"}, "fingerprint": "x", "subject": {}}
+  old["scores"] = {
+    "frechet": {"value": 3.0},
+    "blobs": {"value": 2.0},
+    "kid": {"value": 4.0},
+    "kl": dict(NONE),
+  }
+  new = {"protocol": {"samples": 9}, "fingerprint": "y", "subject": {}}
+  new["scores"] = {"blobs": NUMBER, "kid": NONE, "kl": NUMBER, "recall": NONE}
+  found = files.together({"samples": old, "commands": ["a"]}, {"samples": new, "commands": ["b", "a"]})
+  kept = {"protocol": old["protocol"]}  # a file of an earlier version has no protocol in each score
+  assert found["samples"] == new | {
+    "scores": {
+      "frechet": {"value": 3.0} | kept,
+      "blobs": NUMBER,
+      "kid": {"value": 4.0} | kept,
+      "kl": NUMBER,
+      "recall": NONE,
+    }
+  }
+  assert found["commands"] == ["a", "b"]
+  assert files.together({"commands": []}, found) == found
+
+
+def test_measures_of_other_images_keep_their_protocol():
+  old = {
+    "protocol": {"images": 8},
+    "posterior": {"elbo": 1},
+    "sampling": {"batch": 2},
+    "likelihood": {"nll": 3},
+  }
+  new = {
+    "protocol": {"images": 9},
+    "likelihood": {"nll": 2},
+    "posterior": {"reason": "no"},
+    "commands": ["b"],
+  }
+  found = files.together(old, new)
+  assert found["posterior"] == {"elbo": 1, "protocol": {"images": 8}}
+  assert (found["likelihood"], found["sampling"]) == (new["likelihood"], old["sampling"])
+  assert (found["protocol"], found["commands"]) == (new["protocol"], ["b"])
+
+
+@pytest.mark.parametrize(("name", "number"), [("prdc", 5), ("inception_score", 9), ("memorisation", 3)])
+def test_a_metric_that_is_named_and_has_too_few_images_is_refused_before_any_work(
+  trained, name, number, monkeypatch
+):
+  monkeypatch.setattr(extractors, "opened", None)
+  args = ("--features=classifier", f"--classifier={trained / 'classifier'}", f"--num_samples={number}")
+  with pytest.raises(InputError, match=f"--metrics={name}: .* needs at least .*, and there are {number}"):
+    judged(trained / "wgan_gp", f"--metrics={name}", *args)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", ""])
+def test_a_damaged_evaluation_is_written_anew(tmp_path, text):
+  (tmp_path / "4.json").write_text(text)
+  assert files.before(tmp_path / "4.json") == {}
+
+
+def test_inception_is_shown_a_grey_image_three_times_and_says_so(trained, monkeypatch, capsys):
+  monkeypatch.setattr(
+    extractors, "inception_eye", lambda path, resize: EYE._replace(protocol={"resize": resize})
+  )
+  args = ("--features=inception", "--inception=weights.npz", "--metrics=frechet", "--sample_seeds=0")
+  assert judged(trained / "wgan_gp", *args)[4]["samples"]["protocol"]["features"] == {"resize": "clean"}
+  assert "a grey image is shown three times" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+  ("args", "words"),
+  [
+    (["--features=inception"], ["--inception=FILE", "gengap.prepare inception"]),
+    (["--features=classifier"], ["--classifier=DIR", "configs/classifier.py:blobs_single"]),
+    (["--metrics=frechet"], ["--features=classifier needs"]),
+    (["--metrics=frechett"], ["did you mean 'frechet'"]),
+    (["--metrics=classes", "--features=classifier", "--classifier={}/wgan_gp"], ["run of 'wgan_gp'"]),
+    (["--metrics=posterior"], ["'wgan_gp' has no answer"]),
+    (["--features=inception", "--inception={}/none.pth"], ["no such file"]),
+    (["--num_samples=1"], ["--num_samples is 1"]),
+    (["--sample_seeds=a"], ["--sample_seeds=a"]),
+    (["--step=3"], ["step '3' is none of"]),
+    (["--features=inception", "--inception={}/none.pth", "--metrics=sharpness"], ["no such file"]),
+    (["--metrics=inception_score", "--features=pixels"], ["knows no classes"]),
+    (["--metrics=classes"], ["--classifier=DIR"]),
+  ],
+)
+def test_bad_input_is_named(trained, args, words, monkeypatch):
+  monkeypatch.setattr(scoring, "Judge", None)  # nothing is looked at before
+  with pytest.raises(InputError) as error:
+    judged(trained / "wgan_gp", *(a.format(trained) for a in args))
+  for word in words:
+    assert word in str(error.value)
