@@ -9,7 +9,7 @@ import warnings
 import jax
 import numpy as np
 import pytest
-from test_cli import COMMANDS
+from test_cli import MODULES
 from test_train import config
 
 import gengap
@@ -19,7 +19,6 @@ from gengap.errors import InputError
 from gengap.features import weights
 from gengap.training import checkpoint, loop, workdirs
 
-MODULES = [path.stem for path in COMMANDS]
 URLS = {
   "gs://bucket/run": "gcloud storage cp -r gs://bucket/run DIR",
   "gs:/bucket/run": "gcsfuse",  # what pathlib makes of it
@@ -39,7 +38,7 @@ NO_PATHS = {
 
 
 def flags(module):
-  return importlib.import_module({"report": "gengap.report.__main__"}.get(module, f"gengap.{module}")).FLAGS
+  return importlib.import_module(module).FLAGS
 
 
 def path_flags():
@@ -75,7 +74,7 @@ def test_what_is_no_local_path_is_refused_in_a_line(path, words):
 def test_a_home_is_expanded_wherever_a_path_is_given(monkeypatch, tmp_path):
   monkeypatch.setenv("HOME", str(tmp_path))
   assert paths.local("~/a/") == tmp_path / "a"
-  cli.parse(own := flags("report"), ["report", "--workdirs=~/a,~/b", "--out", "~/c"])
+  cli.parse(own := flags("gengap.report.__main__"), ["report", "--workdirs=~/a,~/b", "--out", "~/c"])
   assert (own.workdirs, own.out) == ([[str(tmp_path / "a"), str(tmp_path / "b")]], str(tmp_path / "c"))
   for name in ("GENGAP_CACHE", "TFDS_DATA_DIR"):
     monkeypatch.setenv(name, "~/d")
@@ -90,7 +89,7 @@ def test_a_home_is_expanded_wherever_a_path_is_given(monkeypatch, tmp_path):
 
 def test_a_folder_whose_name_has_commas_is_one(tmp_path):
   (folder := tmp_path / "a,b").mkdir()
-  cli.parse(own := flags("report"), ["report", f"--workdirs={folder}"])
+  cli.parse(own := flags("gengap.report.__main__"), ["report", f"--workdirs={folder}"])
   assert own.workdirs == [[str(folder)]]
 
 
