@@ -1,4 +1,4 @@
-"""Command lines: paths, config files and values as they are typed, and the errors of wrong ones."""
+"""Parses command lines: flags that take paths, config files, and error messages for wrong values."""
 
 import os
 import pathlib
@@ -20,7 +20,7 @@ TAKES = {  # how absl complains of a value -> what the flag takes
 
 
 class PathParser(absl_flags.ArgumentParser):
-  """Takes a local path, ~ expanded."""
+  """Parses a local path and expands ~."""
 
   syntactic_help = "a path"
 
@@ -32,13 +32,13 @@ class PathParser(absl_flags.ArgumentParser):
     """Returns the path.
 
     Raises:
-      InputError: it is empty, or a URL.
+      InputError: The path is empty or a URL.
     """
     return str(paths.local(argument, f"--{self.name}"))
 
 
 class PathsParser(absl_flags.ArgumentParser):
-  """Takes local paths with commas between them; a comma in the name of a path that is there is its own."""
+  """Parses comma-separated local paths. A comma in the name of an existing path does not separate."""
 
   syntactic_help = "paths, with commas between them"
 
@@ -56,18 +56,18 @@ class PathsParser(absl_flags.ArgumentParser):
 
 
 def define_path(name: str, about: str, own: absl_flags.FlagValues) -> absl_flags.FlagHolder:
-  """Adds to a command's flags one that takes a path; None where it is not given."""
+  """Adds a flag that takes a path to a command; its default is None."""
   return absl_flags.DEFINE(PathParser(name), name, None, about, own, absl_flags.ArgumentSerializer())
 
 
 def define_paths(name: str, about: str, own: absl_flags.FlagValues) -> absl_flags.FlagHolder:
-  """Adds to a command's flags one that takes paths, may be repeated, and has a list of lists."""
+  """Adds a repeatable flag that takes comma-separated paths to a command; its value is a list of lists."""
   serializer = absl_flags.CsvListSerializer(",")
   return absl_flags.DEFINE_multi(PathsParser(name), serializer, name, [], about, own)
 
 
 def parse(flags: absl_flags.FlagValues, argv: Sequence[str]) -> list[str]:
-  """Parses the flags, from their defaults on, and returns what is left.
+  """Resets the flags to their defaults, parses them, and returns the remaining arguments.
 
   Raises:
     InputError: an unknown flag or config field (its nearest is named), or a value of the wrong type.
@@ -91,7 +91,7 @@ def parse(flags: absl_flags.FlagValues, argv: Sequence[str]) -> list[str]:
 
 
 def given(argv: Sequence[str]) -> list[tuple[str, str]]:
-  """Returns the flags of a command line as (name, value), of both --name=value and --name value."""
+  """Returns the flags of a command line as (name, value) pairs, for both --name=value and --name value."""
   found = []
   for argument, after in zip(argv, [*argv[1:], ""], strict=True):
     if argument == "--":
@@ -103,13 +103,13 @@ def given(argv: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def config_path(argv: Sequence[str]) -> str:
-  """Returns the file that --config=FILE[:DATASET] names; empty without one."""
+  """Returns the file of --config=FILE[:DATASET]; "" without the flag."""
   value = dict(given(argv)).get("config", "")
   return value if paths.URL.match(value) else value.partition(":")[0]
 
 
 def check_config_file(path: str) -> None:
-  """Checks that the file of --config is there.
+  """Checks that the file of --config exists.
 
   Raises:
     InputError: it is not; names the nearest one, or where configs are.
@@ -129,7 +129,7 @@ def check_config_file(path: str) -> None:
 
 
 def flag_error(error: absl_flags.Error) -> str:
-  """Describes why the flags cannot be parsed."""
+  """Returns the message for flags that cannot be parsed."""
   message = one_line(error)
   for complaint, takes in TAKES.items():
     wrong = re.match(rf"flag --([\w.]+)=(.*?): {re.escape(complaint)}", message)
@@ -141,7 +141,7 @@ def flag_error(error: absl_flags.Error) -> str:
 
 
 def unknown_field(argv: Sequence[str]) -> str:
-  """Describes the first --config.FIELD that the config does not have; empty if there is none."""
+  """Returns the message for the first unknown --config.FIELD; "" if all fields exist."""
   path, _, dataset = dict(given(argv)).get("config", "").partition(":")
   try:
     config = runpy.run_path(path)["get_config"](*([dataset] if dataset else []))
@@ -161,6 +161,6 @@ def unknown_field(argv: Sequence[str]) -> str:
 
 
 def one_line(error: BaseException) -> str:
-  """Returns an error's message on one line, without what could lead a terminal astray."""
+  """Returns an error's message on one line, with control characters escaped."""
   line = " ".join(str(error).split())
   return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)

@@ -71,7 +71,7 @@ def bench(config: Config, repeats: int) -> dict[str, Any]:
   dataset = program.load_data(config, "train")
   compiled = program.compile_program(config, dataset)
   state = program.start(compiled, config)
-  processes.meet()
+  processes.barrier()
   waits: list[float] = []
 
   def timed(images: Iterator[step.Data]) -> Iterator[step.Data]:
@@ -111,7 +111,7 @@ def main(rest: list[str]) -> None:
   if STEPS.value < 1:
     raise InputError(f"--steps is {STEPS.value}; it must be at least 1")
   found = bench(CONFIG.value, STEPS.value)
-  if processes.first():
+  if processes.is_first():
     print(json.dumps(found, allow_nan=False))
 
 

@@ -1,4 +1,4 @@
-"""What every command line shares: one clear line and a status for bad input, a tuned allocator, a cache."""
+"""Shared by all command lines: error lines and exit statuses, the memory allocator, the compilation cache."""
 
 import contextlib
 import ctypes
@@ -26,17 +26,17 @@ STATUS = {InputError: 2, NonFiniteError: 3}
 
 
 def flags() -> absl_flags.FlagValues:
-  """Returns a command's own flags, to define more in: commands of equal flags can be imported together."""
+  """Returns new flags for one command, so that commands with equal flag names can be imported together."""
   own = absl_flags.FlagValues()
   absl_flags.DEFINE_bool("debug", False, "Show the traceback of an error.", flag_values=own)
   return own
 
 
 def keep_memory() -> None:
-  """Tells glibc's malloc to keep what is freed.
+  """Tells glibc's malloc not to return freed memory to the kernel.
 
-  XLA's CPU backend frees its temporaries at every step; giving them back to the kernel and faulting them in
-  again costs up to a fifth of a step. Does nothing where the allocator is another one.
+  XLA's CPU backend frees its temporaries at every step. Returning them to the kernel and faulting them in
+  again costs up to a fifth of a step. Does nothing with other allocators.
   """
   try:
     mallopt = ctypes.CDLL(None).mallopt
@@ -50,9 +50,9 @@ def keep_memory() -> None:
 
 
 def keep_programs() -> None:
-  """Turns on JAX's persistent compilation cache, unless its folder is set already.
+  """Turns on JAX's persistent compilation cache, unless its folder is already set.
 
-  Of a folder that cannot be written, JAX still reads the programs that are there.
+  If the folder cannot be written, JAX still reads the programs in it.
   """
   import jax
 
@@ -71,16 +71,16 @@ def keep_programs() -> None:
 
 
 def check_devices() -> None:
-  """Starts JAX's devices.
+  """Initialises JAX's devices.
 
   Raises:
-    InputError: there are none of the kind that $JAX_PLATFORMS asks for.
+    InputError: JAX finds no device of the kind that $JAX_PLATFORMS names.
   """
   import jax
 
   try:
     jax.devices()
-  except Exception as error:  # also an AssertionError without words
+  except Exception as error:  # also an AssertionError without a message
     asked = next((name for name in ("JAX_PLATFORMS", "JAX_PLATFORM_NAME") if os.environ.get(name)), "")
     given = f"{asked}={os.environ[asked]}: " if asked else ""
     reason = re.sub(r" \(set JAX_PLATFORMS=.*", "", one_line(error))[:200]
@@ -93,7 +93,7 @@ def check_devices() -> None:
 
 
 def require(rest: Sequence[str], **values: object) -> None:
-  """Raises InputError for an argument that is no flag, and for a flag that was not given."""
+  """Raises InputError for an argument that is not a flag, and for a required flag that is missing."""
   if rest:
     raise InputError(f"{rest[0]!r} is not a flag; see --help")
   for name, value in values.items():
@@ -102,19 +102,19 @@ def require(rest: Sequence[str], **values: object) -> None:
 
 
 def command() -> str:
-  """Returns the command that runs, as a shell takes it, without what tells processes of each other."""
+  """Returns the running command, quoted for a shell, without the flags that connect processes."""
   spec = sys.modules["__main__"].__spec__
   program = ("python", "-m", spec.name.removesuffix(".__main__")) if spec else sys.argv[:1]
-  return shlex.join([*program, *processes.shared(sys.argv[1:])])
+  return shlex.join([*program, *processes.without_process_flags(sys.argv[1:])])
 
 
 def usage(flags: absl_flags.FlagValues) -> str:
-  """Returns the help of the command that runs: its module's docstring and its flags."""
+  """Returns the help text of the running command: its module's docstring and its flags."""
   return f"{sys.modules['__main__'].__doc__}\n{flags.get_help()}"
 
 
 def hush_storage() -> None:
-  """Silences the threads of a checkpoint that cannot be read or written; the error that follows says it."""
+  """Silences the threads that read or write a checkpoint; their errors are raised and reported later."""
   getLogger("asyncio").setLevel("CRITICAL")
 
   def hook(unraisable: Any) -> None:
@@ -125,18 +125,18 @@ def hush_storage() -> None:
 
 
 def leave(status: int) -> None:
-  """Exits; of several processes at once, for the others wait for this one and would be waited for."""
+  """Exits. With several processes, exits at once, since a normal exit would wait for the others."""
   if processes.count() > 1:
     os._exit(status)
   sys.exit(status)
 
 
 def fail(error: Exception, status: int, debug: bool) -> None:
-  """Says an error and exits; raises it where its traceback is wanted, or it was not foreseen."""
+  """Prints an error and exits. Raises it instead if the traceback is wanted or the error is unexpected."""
   if processes.count() == 1 and (debug or status == 1):
     raise error
   who = f"process {processes.index()}: " if processes.index() else ""
-  with contextlib.suppress(OSError):  # nobody may be there to read it
+  with contextlib.suppress(OSError):  # standard error may be closed
     print(f"{who}error: {one_line(error)}", file=sys.stderr, flush=True)
     if debug or status == 1:
       traceback.print_exception(error)
@@ -144,11 +144,11 @@ def fail(error: Exception, status: int, debug: bool) -> None:
 
 
 def run(main: Callable[[list[str]], None], flags: absl_flags.FlagValues) -> None:
-  """Runs a command and exits: 0, STATUS of an error that was foreseen, 130 for an interrupt.
+  """Runs a command and exits: status 0, that of an expected error (STATUS), or 130 for an interrupt.
 
   Args:
-    main: gets the arguments that are no flags.
-    flags: of the command.
+    main: Called with the arguments that are not flags.
+    flags: The command's flags.
   """
   logging.set_verbosity(logging.ERROR)
   hush_storage()

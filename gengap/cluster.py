@@ -1,7 +1,8 @@
-"""The launcher that started this process: what it is, how many processes it started, and which one this is.
+"""Finds the launcher of this process, how many processes it started, and the index of this one.
 
-gengap asks before JAX does. JAX starts its runtime for a single process too, on a port that it derives from
-the job's number: a second command in the job then takes the port, and the first aborts.
+gengap looks before JAX does, because JAX starts its multi-process runtime even for a single process, on a
+port that it derives from the job's number. A second command in the job takes the same port, and the first
+aborts.
 """
 
 import importlib.util
@@ -14,25 +15,25 @@ from typing import NamedTuple
 
 from gengap.errors import InputError
 
-PORTS = range(61440, 65536)  # above those that Linux gives away by itself
+PORTS = range(61440, 65536)  # above Linux's default range of ephemeral ports
 METADATA = "/computeMetadata/v1/instance/attributes/worker-network-endpoints"  # of a Cloud TPU machine
-OPEN_MPI_JOB = "OMPI_MCA_orte_hnp_uri"  # which Open MPI 5 does not set any more
+OPEN_MPI_JOB = "OMPI_MCA_orte_hnp_uri"  # Open MPI 5 no longer sets it
 SLURM = {
   "SLURM_JOB_ID",
   "SLURM_STEP_NODELIST",
   "SLURM_NTASKS",
   "SLURM_LOCALID",
-}  # by which JAX finds processes
-SECONDS = 2.0  # to wait for the metadata
+}  # variables from which JAX finds the processes
+SECONDS = 2.0  # timeout of the metadata server
 
 
 class Launcher(NamedTuple):
   """What started this process."""
 
   name: str
-  number: int | None  # of processes; None: only JAX can tell
+  number: int | None  # of processes; None if only JAX can find out
   rank: int | None
-  job: str  # that tells its processes from those of others
+  job: str  # identifies the job, to tell its processes from those of other jobs
   known: bool  # whether JAX can find the processes
 
 
@@ -40,21 +41,31 @@ ALONE = Launcher("no launcher", 1, 0, "", True)
 
 
 def launcher() -> Launcher:
-  """Returns what started this process; ALONE where nothing did, as in the shell of a Slurm allocation.
+  """Returns the launcher of this process; ALONE without one, as in the shell of a Slurm allocation.
 
   Raises:
-    InputError: a variable of the launcher holds nonsense.
+    InputError: An environment variable of the launcher is invalid.
   """
   if "OMPI_COMM_WORLD_SIZE" in os.environ:
     job = os.environ.get(OPEN_MPI_JOB, "")
-    return Launcher("mpirun", whole("OMPI_COMM_WORLD_SIZE"), whole("OMPI_COMM_WORLD_RANK"), job, bool(job))
+    return Launcher(
+      "mpirun",
+      env_int("OMPI_COMM_WORLD_SIZE"),
+      env_int("OMPI_COMM_WORLD_RANK"),
+      job,
+      bool(job),
+    )
   if "SLURM_STEP_NUM_TASKS" in os.environ:
     job = f"{os.environ.get('SLURM_JOB_ID')}.{os.environ.get('SLURM_STEP_ID')}"
     return Launcher(
-      "srun", whole("SLURM_STEP_NUM_TASKS"), whole("SLURM_PROCID"), job, os.environ.keys() >= SLURM
+      "srun",
+      env_int("SLURM_STEP_NUM_TASKS"),
+      env_int("SLURM_PROCID"),
+      job,
+      os.environ.keys() >= SLURM,
     )
   if "PMI_SIZE" in os.environ:
-    return Launcher("mpiexec", whole("PMI_SIZE"), whole("PMI_RANK"), "", False)
+    return Launcher("mpiexec", env_int("PMI_SIZE"), env_int("PMI_RANK"), "", False)
   if on_tpu():
     return ALONE if tpu_workers() == 1 else Launcher("Cloud TPU", None, None, "", True)
   indexed = "KUBERNETES_SERVICE_HOST" in os.environ and "JOB_COMPLETION_INDEX" in os.environ
@@ -63,11 +74,11 @@ def launcher() -> Launcher:
   return ALONE
 
 
-def whole(name: str) -> int:
-  """Returns an environment variable as a whole number.
+def env_int(name: str) -> int:
+  """Returns an environment variable as an integer.
 
   Raises:
-    InputError: it is none.
+    InputError: The variable is not a non-negative integer.
   """
   value = os.environ.get(name, "")
   if not value.isdecimal():
@@ -76,14 +87,14 @@ def whole(name: str) -> int:
 
 
 def on_tpu() -> bool:
-  """Whether this is a machine with TPUs, and JAX may use them."""
+  """Whether this machine has TPUs that JAX may use."""
   platforms = os.environ.get("JAX_PLATFORMS", "")
   hardware = any(pathlib.Path("/dev").glob("accel*")) or any(pathlib.Path("/dev/vfio").glob("[0-9]*"))
   return hardware and (not platforms or "tpu" in platforms) and bool(importlib.util.find_spec("libtpu"))
 
 
 def tpu_workers() -> int | None:
-  """Returns how many machines a TPU slice has, all its slices together; None: only JAX can tell."""
+  """Returns the number of machines of a TPU slice; None if only JAX can find out."""
   if os.environ.get("MEGASCALE_NUM_SLICES", "1") != "1":
     return None
   workers = os.environ.get("TPU_PROCESS_ADDRESSES") or os.environ.get("TPU_WORKER_HOSTNAMES")
@@ -99,12 +110,12 @@ def tpu_workers() -> int | None:
 
 
 def port(job: str) -> int:
-  """Returns the port at which the processes of one command meet.
+  """Returns the port at which the processes of one command connect.
 
-  Two commands of one job have two ports, as have two steps with one command.
+  Different commands of a job, and different job steps of one command, get different ports.
 
   Args:
-    job: of the launcher.
+    job: Identifies the job; see `Launcher`.
   """
   command = "\0".join([job, *sys.argv[1:]]).encode("utf-8", "replace")
   return PORTS[zlib.crc32(command) % len(PORTS)]

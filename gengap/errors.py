@@ -1,13 +1,13 @@
-"""The two ways in which a run ends early: bad input (exit status 2) and a non-finite loss (3)."""
+"""The two errors that end a command: bad input (exit status 2) and a non-finite loss (exit status 3)."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class InputError(Exception):
-  """Something the user gave is wrong. One line: the field or file, what is wrong, what to do.
+  """The user's input is wrong. The message is one line: the field or file, what is wrong, and what to do.
 
-  It is no ValueError: code that expects those of damaged files would take it for one, and lose what it says.
+  It is not a ValueError, because code that handles the ValueErrors of damaged files would swallow it.
   """
 
 

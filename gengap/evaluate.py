@@ -228,7 +228,7 @@ def judge_step(
     missing |= {name: numbers["reason"]} if set(numbers) == {"reason"} else {}
     log.say(files.describe(name, numbers))
     found[name] = numbers | ({"protocol": found["protocol"]} if name in ON_IMAGES else {})
-  if processes.first():
+  if processes.is_first():
     files.write(run.step, found, path)
   return missing
 

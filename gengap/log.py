@@ -1,4 +1,4 @@
-"""What a run tells: metrics.jsonl, TensorBoard, pictures, and a progress bar or plain lines."""
+"""The log of a run: metrics.jsonl, TensorBoard, sample grids, and a progress bar or plain lines."""
 
 import json
 import math
@@ -19,13 +19,13 @@ from gengap.data.pixels import tile
 
 
 def say(text: str) -> None:
-  """Prints a line, beside the progress bar where there is one; of several processes, the first speaks."""
-  if processes.first():
+  """Prints a line without breaking the progress bar. Only process 0 prints."""
+  if processes.is_first():
     tqdm.write(text, file=sys.stderr)
 
 
-class Board:
-  """A TensorBoard file, written by the caller itself.
+class EventFile:
+  """A TensorBoard file that the calling thread writes.
 
   A thread that writes it dies of a full disk or of a clock that is set back, and training would wait for it.
   """
@@ -48,7 +48,7 @@ class Board:
     self.writer.flush()
 
   def numbers(self, step: int, metrics: Mapping[str, float]) -> None:
-    """Records the finite numbers at a step."""
+    """Records the finite numbers of a step."""
     metrics = {name: x for name, x in metrics.items() if math.isfinite(x)}
     values = [value for name, x in metrics.items() for value in summary.scalar(name, x).value]
     self.write(step, summary=summary.Summary(value=values))
@@ -63,10 +63,10 @@ class Board:
 
 
 class Log:
-  """The record of one run, continued where the workdir holds one."""
+  """The log of one run; a log in the workdir is continued."""
 
   def __init__(self, workdir: pathlib.Path, step: int, steps: int):
-    """Opens the record at `step` and forgets what an interrupted run wrote after it.
+    """Opens the log at `step` and deletes the lines that an interrupted run wrote after it.
 
     Args:
       workdir: of the run; exists.
@@ -76,16 +76,16 @@ class Log:
     self.path = workdir / "metrics.jsonl"
     self.samples = workdir / "samples"
     self.samples.mkdir(exist_ok=True)
-    forget_after(self.path, step)
+    delete_after(self.path, step)
     self.file = self.path.open("a")
-    self.board = Board(workdir, f"{step}.train", after=step)
+    self.board = EventFile(workdir, f"{step}.train", after=step)
     self.steps, self.fresh = steps, step == 0
     self.bar = tqdm(
       total=steps, initial=step, unit="step", dynamic_ncols=True, disable=not sys.stderr.isatty()
     )
 
   def values(self, name: str) -> list[float]:
-    """Returns a number's values so far, those from before an interruption too; infinite where not finite."""
+    """Returns all logged values of a number, also from before an interruption; null is read as infinity."""
     lines = [json.loads(line) for line in self.path.read_text().splitlines()]
     return [math.inf if line[name] is None else line[name] for line in lines if name in line]
 
@@ -94,7 +94,7 @@ class Log:
     self.bar.update(step - self.bar.n)
 
   def numbers(self, step: int, metrics: Mapping[str, float]) -> None:
-    """Records numbers at a step; infinities and NaN become null in the file, which stays plain JSON."""
+    """Records the numbers of a step. Infinities and NaN are written as null, to keep the file valid JSON."""
     clean = {name: float(x) if math.isfinite(x) else None for name, x in metrics.items()}
     self.file.write(json.dumps({"step": step} | clean) + "\n")
     self.file.flush()
@@ -107,7 +107,7 @@ class Log:
       self.bar.set_postfix(brief, refresh=False)
 
   def picture(self, step: int | str, images: np.ndarray) -> None:
-    """Saves images [n, H, W, C] in [-1, 1] as a grid, samples/STEP.png; STEP may also be a name."""
+    """Saves images [n, H, W, C] in [-1, 1] as a grid, samples/STEP.png. STEP may also be a name."""
     grid = tile(images)
     save_png(self.samples / f"{step}.png", grid)
     if isinstance(step, int):
@@ -120,13 +120,13 @@ class Log:
     self.board.close()
 
 
-class Silence:
-  """The log of a process that writes none: see `Log`."""
+class NullLog:
+  """A log that discards everything, for all processes but the first; see `Log`."""
 
   fresh = False
 
   def values(self, name: str) -> list[float]:
-    """Knows nothing."""
+    """Returns no values."""
     return []
 
   def advance(self, step: int) -> None:
@@ -142,8 +142,8 @@ class Silence:
     """Does nothing."""
 
 
-def forget_after(path: pathlib.Path, step: int) -> None:
-  """Drops the lines of a metrics file after a step, and a last line that was cut off in writing."""
+def delete_after(path: pathlib.Path, step: int) -> None:
+  """Deletes the lines of a metrics file after a step, and a truncated last line."""
   if not path.exists():
     return
   kept = []
@@ -157,7 +157,7 @@ def forget_after(path: pathlib.Path, step: int) -> None:
 
 
 def save_png(path: pathlib.Path, grid: np.ndarray, scale: int = 2) -> None:
-  """Writes a picture [h, w, 3] uint8, every pixel `scale` pixels wide, in the first process."""
+  """Writes a picture [h, w, 3] uint8, enlarged by an integer scale. Only process 0 writes."""
   height, width = grid.shape[:2]
-  if processes.first():
+  if processes.is_first():
     Image.fromarray(grid).resize((width * scale, height * scale), Image.Resampling.NEAREST).save(path)

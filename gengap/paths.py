@@ -1,4 +1,4 @@
-"""Paths that a user gives: local ones, checked before anything is made; and what a file really is."""
+"""Checks paths that users give, writes files atomically, and recognises files of the wrong kind."""
 
 import contextlib
 import os
@@ -35,7 +35,7 @@ MARKUP = re.compile(rb"\s*(<!doctype html|<html|<head|<\?xml|<!--)", re.IGNORECA
 
 
 def local(path: Path, name: str = "") -> pathlib.Path:
-  """Returns a path on this machine's file systems, with ~ expanded.
+  """Returns a local path with ~ expanded.
 
   Args:
     path: as the user gave it.
@@ -65,7 +65,7 @@ def local(path: Path, name: str = "") -> pathlib.Path:
 
 
 def instead(scheme: str, url: str) -> str:
-  """Says what to do in place of giving a URL."""
+  """Returns advice for a user who gave a URL."""
   if scheme == "file":
     return f"name the path itself, {re.sub('^/+', '/', url.partition(':')[2])}"
   if scheme in STORES:
@@ -75,7 +75,7 @@ def instead(scheme: str, url: str) -> str:
 
 
 def split(value: str) -> list[str]:
-  """Returns the paths in a list; neighbours that are a path with the comma between them are one."""
+  """Splits a comma-separated list of paths, but not at a comma in the name of an existing path."""
   pieces, found = value.split(","), []
   while pieces:
     ends = range(len(pieces), 0, -1) if not os.path.exists(os.path.expanduser(pieces[0])) else (1,)
@@ -87,7 +87,7 @@ def split(value: str) -> list[str]:
 
 
 def from_environment(variable: str) -> pathlib.Path | None:
-  """Returns the path in an environment variable; None where it is not set or empty.
+  """Returns the path in an environment variable; None if the variable is unset or empty.
 
   Raises:
     InputError: as `local`.
@@ -97,7 +97,7 @@ def from_environment(variable: str) -> pathlib.Path | None:
 
 
 def check_writable(folder: pathlib.Path, name: str) -> None:
-  """Checks that a folder can be made or written, and makes nothing.
+  """Checks that a folder can be created or written, without creating anything.
 
   Args:
     folder: which need not exist.
@@ -118,7 +118,7 @@ def check_writable(folder: pathlib.Path, name: str) -> None:
 
 
 def write(path: pathlib.Path, content: str | bytes) -> None:
-  """Writes a file that is whole or absent, whenever the process ends; makes its folder.
+  """Writes a file atomically: it is complete or absent, whenever the process ends. Creates its folder.
 
   Raises:
     OSError: the file cannot be written.
@@ -130,7 +130,7 @@ def write(path: pathlib.Path, content: str | bytes) -> None:
 
 
 def nearest(path: pathlib.Path) -> pathlib.Path:
-  """Returns the path, or the nearest of the folders above it that is there."""
+  """Returns the path itself or its nearest existing parent."""
   for part in (path, *path.parents):
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
       part.lstat()
@@ -139,7 +139,7 @@ def nearest(path: pathlib.Path) -> pathlib.Path:
 
 
 def kind(path: pathlib.Path) -> str:
-  """Returns what a file is that is not what it should be, from its first bytes; "" where they do not tell.
+  """Recognises a file of a wrong kind by its first bytes: a description, or "" if nothing is recognised.
 
   The word follows "it is", and says what to do where something can be done.
   """

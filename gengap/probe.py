@@ -209,7 +209,7 @@ def take(
       failed.append(f"{name} of {folder.name}: {error}")
       log.say(f"without {failed[-1]}")
       continue
-    if processes.first():
+    if processes.is_first():
       write(folder, name, found, taken)
     log.say(describe(f"step {folder.name}: {name}", found))
   return failed

@@ -1,7 +1,8 @@
-"""Several processes of one run: how they find each other, what each does, and what they agree on.
+"""Several processes of one run: how they connect, share work and agree.
 
-All run the same program on JAX's own multi-process runtime and each feeds its own devices. Process 0 alone
-speaks and writes; checkpoints are written together. With one process nothing here does anything.
+All processes run the same program on JAX's multi-process runtime, and each feeds its own devices. Process 0
+alone prints and writes files; all processes write checkpoints together. With a single process the functions
+here return their input unchanged.
 """
 
 import contextlib
@@ -25,24 +26,24 @@ from gengap import cluster
 from gengap.errors import InputError
 
 T = TypeVar("T")
-MEETINGS = itertools.count()  # each has a name of its own
-PATIENCE = 3600.0  # seconds that processes wait for each other
-SILENCE = 10.0  # seconds that processes wait for each other at the start before they say so
-START = 300.0  # seconds after which they wait no longer
+BARRIERS = itertools.count()  # every barrier needs a unique name
+BARRIER_TIMEOUT = 3600.0  # seconds that a barrier waits for the other processes
+QUIET_SECONDS = 10.0  # seconds of waiting at the start before a process says so
+START_TIMEOUT = 300.0  # seconds of waiting at the start after which a process gives up
 FLAGS = ("coordinator", "num_processes", "process_id")
 
 
 def define_flags(own: flags.FlagValues) -> None:
-  """Adds to a command's flags those by which processes find each other."""
+  """Adds the flags by which processes find each other to a command."""
   flags.DEFINE_string(
-    FLAGS[0], None, "HOST:PORT of process 0; not needed on TPU pods and under Slurm.", flag_values=own
+    FLAGS[0], None, "HOST:PORT of process 0. Not needed on TPU pods and under Slurm.", flag_values=own
   )
-  flags.DEFINE_integer(FLAGS[1], None, "How many processes make the run.", flag_values=own)
-  flags.DEFINE_integer(FLAGS[2], None, "Which of them this is, from 0.", flag_values=own)
+  flags.DEFINE_integer(FLAGS[1], None, "Number of processes in the run.", flag_values=own)
+  flags.DEFINE_integer(FLAGS[2], None, "Index of this process, from 0.", flag_values=own)
 
 
-def shared(arguments: Iterable[str]) -> list[str]:
-  """Returns a command's arguments without what tells its processes of each other."""
+def without_process_flags(arguments: Iterable[str]) -> list[str]:
+  """Removes the flags of `define_flags` and their values from the arguments of a command."""
   kept, value = [], False
   for text in arguments:
     name, equals, _ = text.lstrip("-").partition("=")
@@ -54,24 +55,24 @@ def shared(arguments: Iterable[str]) -> list[str]:
 
 
 def connect(coordinator: str | None, number: int | None, index: int | None) -> None:
-  """Joins the other processes of this run, before any device is used.
+  """Connects to the other processes of this run. Call it before any device is used.
 
-  Without arguments they are found where their launcher tells of them (TPU pods, Slurm, Open MPI); elsewhere
-  this is the only process.
+  Without arguments the launcher (TPU pods, Slurm, Open MPI) tells where the other processes are; without a
+  launcher this is the only process.
 
   Args:
-    coordinator: HOST:PORT at which process 0 will listen.
-    number: of processes.
-    index: of this one.
+    coordinator: HOST:PORT at which process 0 listens.
+    number: Number of processes.
+    index: Index of this process.
 
   Raises:
-    InputError: only a part is given, it makes no sense, or the others do not come.
+    InputError: Some arguments are missing or invalid, or the other processes do not connect in time.
   """
   given = {"--coordinator": coordinator, "--num_processes": number, "--process_id": index}
   if missing := [name for name, value in given.items() if value is None]:
     if len(missing) < len(given):
       raise InputError(f"{missing[0]} is missing: several processes need {', '.join(given)}")
-    return find()
+    return connect_by_launcher()
   assert coordinator is not None and number is not None and index is not None
   host, _, port = coordinator.rpartition(":")
   if not (host and port.isdecimal() and 0 < int(port) < 2**16):
@@ -85,27 +86,27 @@ def connect(coordinator: str | None, number: int | None, index: int | None) -> N
   if index == 0:
     check_free(int(port), f"--coordinator={coordinator}")
   try:
-    with waiting(number, index, coordinator):
-      jax.distributed.initialize(coordinator, number, index, initialization_timeout=int(2 * START))
+    with announced_wait(number, index, coordinator):
+      jax.distributed.initialize(coordinator, number, index, initialization_timeout=int(2 * START_TIMEOUT))
   except InputError:
     raise
   except Exception as error:
     raise InputError(f"--coordinator={coordinator}: {str(error).splitlines()[0][:200]}") from error
 
 
-def find() -> None:
-  """Joins the other processes where their launcher tells of them; one alone joins nobody.
+def connect_by_launcher() -> None:
+  """Connects to the other processes that the launcher started, if it started any.
 
   Raises:
-    InputError: there are others, and they cannot be found.
+    InputError: The launcher started other processes, and they cannot be found.
   """
   by = cluster.launcher()
   if by.number == 1:
     return
-  told = f"{by.name} started {by.number or 'several'} processes"
+  started = f"{by.name} started {by.number or 'several'} processes"
   if not by.known:
     raise InputError(
-      f"{told}, and does not tell where they meet; give each --coordinator=HOST:PORT "
+      f"{started}, but does not say where they can connect; give each --coordinator=HOST:PORT "
       f"--num_processes={by.number} --process_id=I"
     )
   where = "the first of their machines"
@@ -115,22 +116,22 @@ def find() -> None:
     if by.rank == 0:
       check_free(port, "$JAX_COORDINATOR_PORT")
   try:
-    with waiting(by.number, by.rank, where):
+    with announced_wait(by.number, by.rank, where):
       jax.distributed.initialize(
-        num_processes=by.number, process_id=by.rank, initialization_timeout=int(2 * START)
+        num_processes=by.number, process_id=by.rank, initialization_timeout=int(2 * START_TIMEOUT)
       )
   except InputError:
     raise
   except Exception as error:
     reason = " ".join(str(error).split())[:200]
-    raise InputError(f"{told}, and they cannot be found: {reason}; see --coordinator in --help") from error
+    raise InputError(f"{started}, but they cannot be found: {reason}; see --coordinator in --help") from error
 
 
 def check_free(port: int, name: str) -> None:
-  """Checks that no other program of this machine listens at a port; JAX would let both, and one abort.
+  """Checks that no other program on this machine listens at a port. JAX does not check, and one would abort.
 
   Raises:
-    InputError: one does.
+    InputError: A program listens there.
   """
   dual = socket.has_dualstack_ipv6()
   family = socket.AF_INET6 if dual else socket.AF_INET
@@ -144,13 +145,13 @@ def check_free(port: int, name: str) -> None:
 
 
 @contextlib.contextmanager
-def waiting(number: int | None, index: int | None, where: str) -> Iterator[None]:
-  """Says for whom this process waits, and ends it with status 2 if they do not come: JAX would abort.
+def announced_wait(number: int | None, index: int | None, where: str) -> Iterator[None]:
+  """Reports a long wait for the other processes, and exits with status 2 after a timeout. JAX would abort.
 
   Args:
-    number: of processes, where that is known.
-    index: of this one.
-    where: they meet.
+    number: Number of processes, if known.
+    index: Index of this process.
+    where: The address at which they connect, for the message.
   """
   me = f"process {index} of {number}" if number else "this process"
   others = "process 0" if index else f"the other {number - 1}" if number else "the others"
@@ -160,14 +161,14 @@ def waiting(number: int | None, index: int | None, where: str) -> Iterator[None]
 
   def give_up() -> None:
     print(
-      f"error: {me} waited {START:.0f} seconds for {others} at {where}; start all with the same flags, and "
-      "see what the others say",
+      f"error: {me} waited {START_TIMEOUT:.0f} seconds for {others} at {where}; start all processes with the "
+      "same flags, and read what the others print",
       file=sys.stderr,
       flush=True,
     )
-    os._exit(2)  # nothing else ends a thread that waits in JAX
+    os._exit(2)  # a thread that waits inside JAX cannot be ended otherwise
 
-  timers = [threading.Timer(SILENCE, say), threading.Timer(START, give_up)]
+  timers = [threading.Timer(QUIET_SECONDS, say), threading.Timer(START_TIMEOUT, give_up)]
   for timer in timers:
     timer.daemon = True
     timer.start()
@@ -179,53 +180,54 @@ def waiting(number: int | None, index: int | None, where: str) -> Iterator[None]
 
 
 def count() -> int:
-  """Returns how many processes make the run."""
+  """Returns the number of processes in the run."""
   return jax.process_count() if jax.distributed.is_initialized() else 1
 
 
 def index() -> int:
-  """Returns which of them this is."""
+  """Returns the index of this process."""
   return jax.process_index() if jax.distributed.is_initialized() else 0
 
 
-def first() -> bool:
-  """Whether this is the process that speaks and writes."""
+def is_first() -> bool:
+  """Whether this is process 0, which prints and writes."""
   return index() == 0
 
 
-def meet() -> None:
-  """Waits for all processes, that may have compiled for unequal times.
+def barrier() -> None:
+  """Waits until all processes are here.
 
-  What they exchange by their devices waits, on CPUs, for 30 seconds only.
+  Processes may compile for different times, and collective operations on CPU devices time out after 30
+  seconds, so call this before them.
   """
   if count() > 1:
-    multihost.get_barrier_sync_fn()(key=f"gengap {next(MEETINGS)}", timeout_ms=int(1e3 * PATIENCE))
+    multihost.get_barrier_sync_fn()(key=f"gengap {next(BARRIERS)}", timeout_ms=int(1e3 * BARRIER_TIMEOUT))
 
 
 def broadcast(value: Any) -> Any:
-  """Returns process 0's array."""
-  meet()
+  """Returns the array of process 0."""
+  barrier()
   return multihost_utils.broadcast_one_to_all(value)
 
 
-def told(answer: bool) -> bool:
-  """Returns process 0's answer: what all act upon must not hang on each one's rounding."""
+def agree(answer: bool) -> bool:
+  """Returns the answer of process 0, so that rounding cannot make processes decide differently."""
   return bool(broadcast(np.bool_(answer))) if count() > 1 else answer
 
 
-def preempted(call: int) -> bool:
-  """Whether some process was asked to stop; all get the same answer in the same call.
+def stop_requested(call: int) -> bool:
+  """Whether any process was asked to stop. All processes get the same answer in the same call.
 
   Args:
-    call: how many times this was asked before, in all processes alike.
+    call: Number of earlier calls, the same in all processes.
   """
   return count() > 1 and multihost_utils.reached_preemption_sync_point(call)
 
 
-def dealt(pieces: Sequence[T]) -> Sequence[T]:
-  """Returns this process's share of pieces of work that all processes have: as many for each.
+def own_share(pieces: Sequence[T]) -> Sequence[T]:
+  """Returns this process's share of pieces of work that are known to all processes.
 
-  Where they do not come out even, some have the last piece besides.
+  Every process gets the same number of pieces; if they do not divide evenly, some also get the last piece.
   """
   if count() == 1:
     return pieces
@@ -233,36 +235,36 @@ def dealt(pieces: Sequence[T]) -> Sequence[T]:
   return [pieces[min(i * count() + index(), len(pieces) - 1)] for i in range(rounds)]
 
 
-def collected(found: Sequence[Any], total: int) -> Sequence[Any]:
-  """Gives every process what all found.
+def gather(found: Sequence[Any], total: int) -> Sequence[Any]:
+  """Gathers the results of all processes.
 
   Args:
-    found: of each piece that was dealt to this process, a tree of arrays, of one shape for all pieces.
-    total: of the pieces.
+    found: A tree of arrays for each piece of `own_share`, with the same shapes for all pieces.
+    total: Number of pieces.
 
   Returns:
-    What was found of every piece, in their order; without other processes, `found` as it is.
+    The results of all pieces, in order. With a single process, `found`.
   """
   if count() == 1:
     return found
   mine = jax.tree.map(lambda *x: np.stack([np.asarray(y) for y in x]), *found)
-  meet()
+  barrier()
   every = multihost_utils.process_allgather(mine)  # [processes, rounds, ...]
   return [jax.tree.map(lambda x, i=i: x[i % count(), i // count()], every) for i in range(total)]
 
 
-def saved(value: np.ndarray) -> bytes:
-  """Returns an array as the content of a .npy file."""
+def npy_bytes(value: np.ndarray) -> bytes:
+  """Serialises an array as a .npy file."""
   file = io.BytesIO()
   np.save(file, value)
   return file.getvalue()
 
 
-def from_first(value: np.ndarray | None) -> np.ndarray | None:
-  """Returns process 0's array, or None where it has none."""
+def broadcast_array(value: np.ndarray | None) -> np.ndarray | None:
+  """Returns the array of process 0, or None if process 0 has none."""
   if count() == 1:
     return value
-  data = b"" if value is None else saved(value)
+  data = b"" if value is None else npy_bytes(value)
   length = int(broadcast(np.int32(len(data))))
   if not length:
     return None

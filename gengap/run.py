@@ -210,8 +210,8 @@ def chunked(function, *arrays: Array) -> Any:
   pad = -n % size
   padded = [jnp.concatenate([a, jnp.repeat(a[-1:], pad, axis=0)]) for a in arrays]
   starts = range(0, n + pad, size)
-  found = [function(*(a[i : i + size] for a in padded)) for i in processes.dealt(starts)]
-  pieces = processes.collected(found, len(starts))
+  found = [function(*(a[i : i + size] for a in padded)) for i in processes.own_share(starts)]
+  pieces = processes.gather(found, len(starts))
   return jax.tree.map(lambda *found: jnp.concatenate(found)[:n], *pieces)
 
 

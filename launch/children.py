@@ -1,4 +1,4 @@
-"""The processes that a launcher starts: their cores, their end, and that none outlives it."""
+"""Child processes of the launchers: assigns cores to them and stops them when the launcher ends."""
 
 import contextlib
 import os
@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 ROOT = pathlib.Path(__file__).parents[1]
-GRACE = 60.0  # seconds that an interrupted training has for saving
+GRACE = 60.0  # seconds that an interrupted training may take to save
 
 
 def shares(jobs: int) -> list[tuple[int, ...]]:
-  """Returns the cores of each of several jobs: equal shares, or all where there are fewer than jobs.
+  """Divides the cores equally among jobs. With fewer cores than jobs, every job gets all cores.
 
-  None where the system does not let a process choose its cores.
+  The tuples are empty on systems where a process cannot choose its cores.
   """
   if not hasattr(os, "sched_getaffinity"):
     return [()] * jobs
@@ -28,22 +28,22 @@ def start(command: Sequence[str], cores: tuple[int, ...], **options: Any) -> sub
   """Starts a command in the project's folder.
 
   Args:
-    command: and its arguments.
-    cores: that it may use; none: all.
-    options: of subprocess.Popen.
+    command: The program and its arguments.
+    cores: The cores that it may use; empty allows all.
+    options: Keyword arguments of subprocess.Popen.
 
   Returns:
-    The process, in a session of its own: an interrupt of the launcher reaches it once, from `stop`.
+    The process, in its own session, so that an interrupt of the launcher reaches it only once, from `stop`.
   """
   process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **options)
-  if cores:  # before it has threads, which inherit them
+  if cores:  # before the process starts threads, which inherit the affinity
     with contextlib.suppress(ProcessLookupError):
       os.sched_setaffinity(process.pid, cores)
   return process
 
 
 def stop(processes: Sequence[subprocess.Popen]) -> None:
-  """Asks trainings to save and end; kills those that do not."""
+  """Asks processes to save and exit, and kills those that do not exit in time."""
   for process in processes:
     process.send_signal(signal.SIGTERM)
   deadline = time.monotonic() + GRACE
@@ -57,7 +57,7 @@ def stop(processes: Sequence[subprocess.Popen]) -> None:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-  """Makes of SIGTERM and SIGHUP an interrupt, so that the launcher comes to stop what it has started."""
+  """Turns SIGTERM and SIGHUP into KeyboardInterrupt, so that the launcher can stop its children."""
   endings = (signal.SIGTERM, signal.SIGHUP)
   before = [signal.signal(ending, signal.default_int_handler) for ending in endings]
   try:

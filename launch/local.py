@@ -1,10 +1,11 @@
-"""Runs one command of gengap as several processes of this machine, which find each other on its loopback.
+"""Runs one gengap command as several processes on this machine.
 
   python -m launch.local --processes=2 [--devices=2] gengap.main --config=configs/vae.py --workdir=DIR ...
 
-The same program as on a pod slice or a cluster, to try it and to test it: on a CPU each process has its
-share of the cores and, with --devices, as many pretended devices. When a process fails the others are ended,
-and its status is returned. An interrupt or SIGTERM asks all to save and end.
+The processes run the same program as on a TPU pod slice or a cluster, so use it for trials
+and tests. On a CPU each process gets an equal share of the cores and, with --devices, that many simulated
+devices. If a process fails, the others are stopped and its status is returned. An interrupt or SIGTERM makes all save and
+exit.
 """
 
 import argparse
@@ -19,20 +20,20 @@ from collections.abc import Sequence
 from launch import children
 from launch.parser import Parser
 
-POLL = 0.1  # seconds between looks at the processes
+POLL = 0.1  # seconds between checks of the processes
 
 
 def free_port() -> int:
-  """Returns a port of the loopback on which nothing listens."""
+  """Returns a free port of the loopback interface."""
   with socket.socket() as listener:
     listener.bind(("127.0.0.1", 0))
     return listener.getsockname()[1]
 
 
 def environment(devices: int) -> dict[str, str]:
-  """Returns the variables of a process with so many devices; 0: as many as there are."""
-  pretended = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}".strip()
-  return os.environ | ({"XLA_FLAGS": pretended} if devices else {})
+  """Returns the environment of a process with a number of simulated devices; 0 uses the real ones."""
+  flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}".strip()
+  return os.environ | ({"XLA_FLAGS": flags} if devices else {})
 
 
 def start(command: Sequence[str], number: int, devices: int) -> list[subprocess.Popen]:
@@ -46,7 +47,7 @@ def start(command: Sequence[str], number: int, devices: int) -> list[subprocess.
 
 
 def wait(processes: Sequence[subprocess.Popen]) -> int:
-  """Waits for all to end, or for one to fail; returns the status of the first that failed, else 0."""
+  """Waits until all processes end or one fails; returns the status of the first failure, else 0."""
   while any(process.poll() is None for process in processes):
     for index, process in enumerate(processes):
       if process.poll():
@@ -56,8 +57,8 @@ def wait(processes: Sequence[subprocess.Popen]) -> int:
   return max(process.returncode for process in processes)
 
 
-def there(module: str) -> bool:
-  """Whether Python finds a module."""
+def exists(module: str) -> bool:
+  """Whether Python can find a module."""
   try:
     return importlib.util.find_spec(module) is not None
   except (ImportError, ValueError):
@@ -68,16 +69,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
   """Reads the command line, runs the processes and returns the exit status."""
   parser = Parser(__doc__)
   parser.add_argument("--processes", type=int, required=True)
-  parser.add_argument("--devices", type=int, default=0, help="pretended devices of each process")
+  parser.add_argument("--devices", type=int, default=0, help="simulated devices per process")
   parser.add_argument("command", nargs=argparse.REMAINDER, help="module and flags")
   args = parser.parse_args(arguments)
   for name, least in (("processes", 1), ("devices", 0)):
     if (value := getattr(args, name)) < least:
       parser.error(f"--{name} is {value}; it must be at least {least}")
   if not args.command:
-    parser.error("a module must be named, such as gengap.main")
-  if not there(args.command[0]):
-    parser.error(f"{args.command[0]} is no module; name one, such as gengap.main")
+    parser.error("name a module, such as gengap.main")
+  if not exists(args.command[0]):
+    parser.error(f"{args.command[0]} is not a module; name one, such as gengap.main")
   processes: list[subprocess.Popen] = []
   with children.interruptible():
     try:

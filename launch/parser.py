@@ -1,4 +1,4 @@
-"""The command line of launchers: what is wrong with it is told in one line, as everywhere in gengap."""
+"""The argument parser of the launchers; like all of gengap it reports errors in one line."""
 
 import argparse
 import pathlib
@@ -9,7 +9,7 @@ from gengap.errors import InputError
 
 
 def path(text: str) -> pathlib.Path:
-  """Returns the local path that an argument names, ~ expanded."""
+  """Parses a local path and expands ~."""
   try:
     return paths.local(text)
   except InputError as error:
@@ -17,7 +17,7 @@ def path(text: str) -> pathlib.Path:
 
 
 class Parser(argparse.ArgumentParser):
-  """A parser whose help begins with its module's docstring as it stands."""
+  """An argument parser that prints its module's docstring unchanged at the top of the help."""
 
   def __init__(self, doc: str | None):
     super().__init__(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Trains on Cloud TPU: creates the machines, installs this checkout, runs one command, fetches what it made
-# and deletes the machines, whatever happens on the way. One VM or a pod slice; the command is the same.
+# Trains on Cloud TPU: creates the machines, installs this checkout, runs one command, fetches its results and
+# deletes the machines, also after errors. The command is the same for one VM and for a pod slice.
 #
 #   launch/tpu_vm.sh --name=NAME --zone=ZONE --type=v5litepod-8 --out=DIR [--bucket=BUCKET] [--spot]
 #     [--version=IMAGE] [--project=PROJECT] [--keep] [--dry_run] -- gengap.main --config=... --workdir=runs/NAME
 #
-# The command runs in a folder whose `runs` is fetched to DIR. With --bucket `runs` lies in that Cloud Storage
-# bucket, which all machines see: a slice of several machines needs that, and so does --spot, whose machines
-# may be taken away at any time; they are then made again and the run resumes. Of a bucket only the command's
-# --workdir (or --out) is fetched, where it names one. --keep leaves the machines.
+# The command writes below the folder `runs`, which is fetched to DIR. With --bucket, `runs` is a Cloud Storage
+# bucket that all machines mount. A slice of several machines needs a bucket, and so does --spot: spot machines can
+# be preempted at any time; they are then created again and the run resumes. From a bucket, only the command's
+# --workdir (or --out) is fetched, if it names one. --keep does not delete the machines.
 set -Eeuo pipefail
 
 usage() { sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; }
@@ -30,25 +30,25 @@ while (($#)); do
     --dry_run) dry_run=1 ;;
     --help | -h) usage; exit 0 ;;
     --) shift; break ;;
-    *) die "$1 is none of the flags; see --help" ;;
+    *) die "$1 is not a flag; see --help" ;;
   esac
   shift
 done
 for flag in name zone type out; do
   [[ -n ${!flag} ]] || die "--$flag is missing; see --help"
 done
-(($#)) || die 'after -- the command is missing, such as: gengap.main --config=configs/vae.py --workdir=runs/vae'
-# shellcheck disable=SC2088  # what the shell leaves as it is, as in --out=~/runs
+(($#)) || die 'the command after -- is missing, such as: gengap.main --config=configs/vae.py --workdir=runs/vae'
+# shellcheck disable=SC2088  # the shell does not expand --out=~/runs
 [[ $out != '~' && $out != '~/'* ]] || out=$HOME${out#'~'}
 url='^(--[a-z_.]+=)?[A-Za-z][-+.A-Za-z0-9]+:/'
 for word in "--out=$out" "$@"; do
   [[ ! $word =~ $url ]] || die "$word: it must be a local path; --bucket=BUCKET makes runs a Cloud Storage bucket"
 done
 module=$(dirname "$0")/../${1//.//}
-[[ -e $module.py ]] || die "$1 is no command of this checkout; name one, such as gengap.main"
+[[ -e $module.py || -e $module/__main__.py ]] || die "$1 is not a command of this checkout; name one, such as gengap.main"
 [[ $name =~ ^[a-z]([-a-z0-9]*[a-z0-9])?$ ]] || die "--name=$name: small letters, digits and - only"
-[[ -z $spot || -n $bucket ]] || die '--spot needs --bucket: what lies on a machine is lost with it'
-[[ -z $bucket || $bucket =~ ^[a-z0-9][-_.a-z0-9]*$ ]] || die "--bucket=$bucket: its name alone, such as my-bucket"
+[[ -z $spot || -n $bucket ]] || die '--spot needs --bucket: files on a preempted machine are lost'
+[[ -z $bucket || $bucket =~ ^[a-z0-9][-_.a-z0-9]*$ ]] || die "--bucket=$bucket: give its name alone, such as my-bucket"
 [[ -n $bucket || ! ${type##*-} =~ ^[0-9]+$ ]] || ((${type##*-} <= 8)) ||
   die "--type=$type has several machines, which need --bucket to see the same folder"
 made_in='' # below `runs`
@@ -70,8 +70,8 @@ fi
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 where=(--zone="$zone" ${project:+--project="$project"})
-poll=${GENGAP_POLL_SECONDS:-20} # between looks at machines that are being made
-tries=${GENGAP_TRIES:-5}        # how often machines are made anew, and a lost connection is taken up again
+poll=${GENGAP_POLL_SECONDS:-20} # seconds between checks of a new machine
+tries=${GENGAP_TRIES:-5}        # attempts to create machines, and to reconnect
 
 # Google's package of gcsfuse, by its instructions
 # shellcheck disable=SC2016  # the machine expands it
@@ -95,12 +95,12 @@ state() { gcloud compute tpus tpu-vm describe "$name" "${where[@]}" --format='va
 made=''
 package=''
 # shellcheck disable=SC2317  # the trap calls it
-finish() { # on every way out
+finish() { # runs on every exit
   local status=$?
   trap - EXIT INT TERM
   [[ -z $package ]] || rm -f "$package"
   if [[ -n $made && -z $keep ]]; then
-    tpu delete "$name" --quiet || printf 'error: %s may still run, and cost; delete it\n' "$name" >&2
+    tpu delete "$name" --quiet || printf 'error: %s may still be running and cost money; delete it\n' "$name" >&2
   fi
   exit "$status"
 }
@@ -108,7 +108,7 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# What follows is called where bash does not stop at errors by itself: every step says what follows it.
+# bash ignores `set -e` in the functions below, because they are called in conditions: every step is checked.
 
 create() {
   local now=''
@@ -145,7 +145,7 @@ start() {
   on all "rm -f log status; touch log; nohup bash -c $(printf %q "$command") > /dev/null 2>&1 & echo \$! > pid"
 }
 
-follow() { # prints the log of the first machine to its end; returns the status of the command, 255: not known
+follow() { # prints the first machine's log; returns the status of the command, or 255 if it is unknown
   # shellcheck disable=SC2016  # the machine expands it
   on 0 'tail --pid="$(cat pid)" -n +1 -F log' || return 255
   [[ -z $dry_run ]] || { on 0 'cat status'; return 0; }
@@ -155,10 +155,10 @@ follow() { # prints the log of the first machine to its end; returns the status 
   return "$status"
 }
 
-attempt() { # one life of the machines; returns as follow does
+attempt() { # creates machines and runs the command once; returns the status of follow
   local status
   if ! { create && install && start "$@"; }; then
-    [[ $(state) != READY ]] || die "$name: what is printed last failed"
+    [[ $(state) != READY ]] || die "$name: the last printed command failed"
     return 255
   fi
   for _ in $(seq "$tries"); do
@@ -166,7 +166,7 @@ attempt() { # one life of the machines; returns as follow does
     follow || status=$?
     ((status == 255)) || return "$status"
     [[ $(state) == READY ]] || return 255
-    printf '%s: the connection was lost; taken up again\n' "$name" >&2
+    printf '%s: the connection was lost; reconnecting\n' "$name" >&2
     sleep "$poll"
   done
   return 255
@@ -183,16 +183,16 @@ fetch() {
 }
 
 status=255
-for life in $(seq "$tries"); do
+for number in $(seq "$tries"); do
   status=0
   attempt "$@" || status=$?
   ((status == 255)) || break
-  [[ -n $spot ]] || die "$name cannot be made, or is lost"
-  printf '%s: life %d of %d is over: it could not be made, or was taken away\n' "$name" "$life" "$tries" >&2
+  [[ -n $spot ]] || die "$name could not be created or was lost"
+  printf '%s: attempt %d of %d ended: the machines could not be created, or were preempted\n' "$name" "$number" "$tries" >&2
   tpu delete "$name" --quiet || true
   made=''
   sleep "$poll"
 done
-((status != 255)) || die "$name had $tries lives; the same command goes on"
+((status != 255)) || die "$name failed $tries times; run the same command again to continue"
 fetch
 exit "$status"

@@ -76,8 +76,8 @@ def main(names: Sequence[str], describe: Callable[[str], tuple[str, dict[str, An
       config, fields = describe(name)
       file, _, dataset = config.partition(":")
       workdir = args.out.resolve() / name / str(seed)
-      command = sweep.training(file, dataset, workdir, fields | {"seed": seed})
-      members.append(sweep.Member(f"{name}/{seed}", command, workdir))
+      command = sweep.command(file, dataset, workdir, fields | {"seed": seed})
+      members.append(sweep.Training(f"{name}/{seed}", command, workdir))
   if args.dry:
     print("\n".join(shlex.join(member.command) for member in members))
   elif sweep.run(members, args.jobs):

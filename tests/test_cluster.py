@@ -126,18 +126,16 @@ def test_a_port_that_is_taken_is_an_error():
 
 def test_waiting_is_said_and_ends(monkeypatch, capfd):
   ended = threading.Event()
-  monkeypatch.setattr(processes, "SILENCE", 0.01)
-  monkeypatch.setattr(processes, "START", 0.05)
+  monkeypatch.setattr(processes, "QUIET_SECONDS", 0.01)
+  monkeypatch.setattr(processes, "START_TIMEOUT", 0.05)
   monkeypatch.setattr(os, "_exit", lambda status: ended.set() if status == 2 else None)
-  with processes.waiting(4, 0, "node:1"):
+  with processes.announced_wait(4, 0, "node:1"):
     assert ended.wait(10)
-  with processes.waiting(4, 1, "node:1"):
+  with processes.announced_wait(4, 1, "node:1"):
     time.sleep(0.04)
   said = capfd.readouterr().err.splitlines()
   assert said[0] == "process 0 of 4 waits for the other 3 at node:1"
-  assert said[1].startswith(
-    "error: process 0 of 4 waited 0 seconds for the other 3 at node:1; start all with"
-  )
+  assert said[1].startswith("error: process 0 of 4 waited 0 seconds for the other 3 at node:1; start all")
   assert said[2] == "process 1 of 4 waits for process 0 at node:1"
 
 

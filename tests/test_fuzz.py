@@ -193,7 +193,7 @@ def test_logs_of_runs(count, tmp_path):
   def check(content):
     path.write_bytes(content)
     refused(lambda: records.read(path.parent))
-    log.forget_after(path, 15)
+    log.delete_after(path, 15)
     for line in path.read_text().splitlines():
       assert json.loads(line)["step"] <= 15
 

@@ -206,8 +206,8 @@ def test_processes_that_cannot_find_each_other_are_told_why(given, message):
   [
     (["--processes=0", "gengap.main"], "--processes is 0; it must be at least 1"),
     (["--processes=2", "--devices=-1", "gengap.main"], "--devices is -1"),
-    (["--processes=2"], "a module must be named"),
-    (["--processes=2", "gengap.mian"], "gengap.mian is no module"),
+    (["--processes=2"], "name a module"),
+    (["--processes=2", "gengap.mian"], "gengap.mian is not a module"),
     (["--processes=two", "gengap.main"], "invalid int"),
     (["gengap.main"], "--processes"),
   ],
@@ -221,7 +221,7 @@ def test_a_wrong_command_line_of_the_launcher_is_told_in_a_line(arguments, messa
 
 
 def test_without_a_cluster_there_is_one_process():
-  assert (processes.count(), processes.index(), processes.first()) == (1, 0, True)
+  assert (processes.count(), processes.index(), processes.is_first()) == (1, 0, True)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 5])
@@ -232,10 +232,10 @@ def test_every_piece_is_done_once_and_comes_back_in_its_place(monkeypatch, numbe
   shares = []
   for index in range(number):
     monkeypatch.setattr(processes, "index", lambda index=index: index)
-    shares.append([{"x": np.full(2, piece)} for piece in processes.dealt(pieces)])
+    shares.append([{"x": np.full(2, piece)} for piece in processes.own_share(pieces)])
   gathered = jax.tree.map(lambda *x: np.stack(x), *[jax.tree.map(lambda *x: np.stack(x), *s) for s in shares])
   monkeypatch.setattr(processes.multihost_utils, "process_allgather", lambda mine: gathered)
-  found = processes.collected(shares[0], total)
+  found = processes.gather(shares[0], total)
   assert [x["x"].tolist() for x in found] == [[piece, piece] for piece in pieces]
   assert len({len(share) for share in shares}) == 1
 

@@ -54,7 +54,7 @@ def fast(monkeypatch):
 
 def member(out, name, behaviour="train"):
   workdir = out / name / "0"
-  return sweep.Member(name, (sys.executable, "-c", TRAINING, str(workdir), behaviour), workdir)
+  return sweep.Training(name, (sys.executable, "-c", TRAINING, str(workdir), behaviour), workdir)
 
 
 def starts(one):
@@ -130,9 +130,9 @@ def test_jobs_run_at_a_time_each_on_its_own_cores(tmp_path):
 
 def test_progress_is_the_share_of_steps(tmp_path):
   one = member(tmp_path, "a", "fail")
-  assert sweep.reached(one) == 0
+  assert sweep.progress(one) == 0
   sweep.run([one])
-  assert sweep.reached(one) == 0.5
+  assert sweep.progress(one) == 0.5
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -140,15 +140,15 @@ def test_an_interrupt_lets_trainings_save(tmp_path, ending):
   one = member(tmp_path, "a", "wait")
   given = f"{one.name!r}, {one.command!r}, pathlib.Path({str(one.workdir)!r})"
   heard = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # which a shell's background job is not
-  code = f"import pathlib, signal; from launch import sweep; {heard}; sweep.run([sweep.Member({given})])"
+  code = f"import pathlib, signal; from launch import sweep; {heard}; sweep.run([sweep.Training({given})])"
   grid = subprocess.Popen([sys.executable, "-c", code], cwd=children.ROOT, stderr=subprocess.DEVNULL)
   until = time.monotonic() + 30
-  while sweep.reached(one) == 0 and time.monotonic() < until:
+  while sweep.progress(one) == 0 and time.monotonic() < until:
     time.sleep(0.05)
   grid.send_signal(ending)
   assert grid.wait(30) != 0
-  assert sweep.reached(one) == 0.7
-  assert sweep.said(one) == "stopped at step 7 of 10"
+  assert sweep.progress(one) == 0.7
+  assert sweep.last_line(one) == "stopped at step 7 of 10"
   assert not sweep.done(one)
 
 

@@ -50,7 +50,7 @@ def root() -> pathlib.Path:
 @functools.cache
 def complain(folder: pathlib.Path, reason: str) -> None:
   """Says once that the cache cannot be written, and that commands do without."""
-  if processes.first():
+  if processes.is_first():
     print(
       f"cache {folder} cannot be written ({reason}): every command decodes and compiles anew; set "
       "$GENGAP_CACHE to a folder with free space",

@@ -12,7 +12,7 @@ def progress(what: str, total: int) -> tqdm:
 
   Of several processes, the first does.
   """
-  if processes.first() and not sys.stderr.isatty():
+  if processes.is_first() and not sys.stderr.isatty():
     print(f"{what}: {total} images", file=sys.stderr)
-  hidden = None if processes.first() else True  # None: where there is no terminal
+  hidden = None if processes.is_first() else True  # None: where there is no terminal
   return tqdm(desc=what, total=total, unit=" images", disable=hidden, leave=False)

@@ -252,10 +252,10 @@ def recall(eye: Eye, images: Images) -> np.ndarray:
   digest = hashlib.sha256(about + images.tobytes()).hexdigest()
   path = cache.root() / "features" / f"{digest}.npy"
   kept = None
-  if processes.first():
+  if processes.is_first():
     with contextlib.suppress(OSError, ValueError, EOFError):  # missing or damaged
       kept = np.load(path)
-  if (kept := processes.from_first(kept)) is not None:
+  if (kept := processes.broadcast_array(kept)) is not None:
     return kept
   found = eye.see(images)
   cache.keep(path, lambda file: np.save(file, found))

@@ -68,7 +68,7 @@ def write(step: int, found: Numbers, path: pathlib.Path) -> None:
     whole = plain
   paths.write(path, json.dumps(whole, indent=2) + "\n")
   scores = plain.get(SAMPLES, {}).get("scores", {})
-  with contextlib.closing(log.Board(path.parents[1], "eval")) as board:
+  with contextlib.closing(log.EventFile(path.parents[1], "eval")) as board:
     board.numbers(step, {f"eval/{name}": x["value"] for name, x in scores.items() if x["value"] is not None})
   log.say(f"written: {path}")
 

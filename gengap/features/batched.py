@@ -41,12 +41,12 @@ def over_devices(
     split = NamedSharding(mesh, PartitionSpec("devices"))
     whole = list(pieces)
     size, seen = -(-len(whole[0]) // mesh.size) * mesh.size, []
-    for piece in map(prepare, processes.dealt(whole)):
+    for piece in map(prepare, processes.own_share(whole)):
       padding = [piece[-1:]] * (size - len(piece))
       placed = jax.device_put(np.concatenate([piece, *padding]) if padding else piece, split)
       seen.append(jitted(weights, placed))
       seen[-2:-1] = map(np.asarray, seen[-2:-1])
-    found = processes.collected([*map(np.asarray, seen)], len(whole))
+    found = processes.gather([*map(np.asarray, seen)], len(whole))
     return np.concatenate([x[: len(piece)] for x, piece in zip(found, whole, strict=True)])
 
   return see

@@ -20,7 +20,7 @@ from clu import parameter_overview
 from gengap import config as settings
 from gengap import data, paths, processes
 from gengap.errors import NonFiniteError
-from gengap.log import Log, Silence, say
+from gengap.log import Log, NullLog, say
 from gengap.method import Array, Config, Method, Metrics, Nets, State
 from gengap.training import cost, workdirs
 from gengap.training.alarms import Watch, oscillation
@@ -134,7 +134,7 @@ def on_sigterm() -> Iterator[Callable[[int], bool]]:
   """
   asked = threading.Event()
   if processes.count() > 1:  # JAX's runtime handles the signal
-    yield processes.preempted
+    yield processes.stop_requested
   elif threading.current_thread() is not threading.main_thread():
     yield lambda _: False  # only the main thread may handle signals
   else:
@@ -188,11 +188,11 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
       say(f"compiled in {taken:.0f} s")
     validation = Validation(program, config, held_out)
     with workdirs.claimed(workdir, config):
-      if processes.first():
+      if processes.is_first():
         cost.write(workdir, program, config)
       checkpoints = Checkpoints(workdir, keep=config.keep_checkpoints, best=config.best)
       state = resume(program, checkpoints, say) or start(program, config)
-      log = Log(workdir, int(state.step), config.steps) if processes.first() else Silence()
+      log = Log(workdir, int(state.step), config.steps) if processes.is_first() else NullLog()
       say(describe(program, config, dataset, state) if log.fresh else f"resuming at step {int(state.step)}")
       try:
         return loop(config, program, state, dataset, validation, checkpoints, log, asked_to_stop)
@@ -211,12 +211,12 @@ def stale(values: list[float], patience: int) -> bool:
   return bool(patience and before) and not min(since) < min(before)
 
 
-def done_early(log: Log | Silence, config: Config) -> bool:
+def done_early(log: Log | NullLog, config: Config) -> bool:
   """Whether the run's patience is at its end."""
-  return bool(config.patience) and processes.told(stale(log.values(config.best), config.patience))
+  return bool(config.patience) and processes.agree(stale(log.values(config.best), config.patience))
 
 
-def stopped_early(log: Log | Silence, config: Config) -> str:
+def stopped_early(log: Log | NullLog, config: Config) -> str:
   """Returns why a run has ended before config.steps, and whether it has a best checkpoint."""
   finite = any(map(math.isfinite, log.values(config.best)))
   best = "the best checkpoint is kept" if finite else "it was never finite, so no checkpoint is the best"

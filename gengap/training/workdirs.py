@@ -47,7 +47,7 @@ def check_workdir(workdir: pathlib.Path, config: Config) -> None:
       f"--workdir={workdir.absolute()}: Orbax takes {found[0]} for a pattern and loses the checkpoints; "
       f"choose a path without {' '.join(PATTERN)}"
     )
-  if processes.first():
+  if processes.is_first():
     for folder in (workdir, *(workdir / name for name in FOLDERS)):
       paths.check_writable(folder, "--workdir")
     if (workdir / LOCK).exists():
@@ -110,12 +110,12 @@ def claimed(workdir: pathlib.Path, config: Config) -> Iterator[None]:
   """
   path = workdir / "config.json"
   with writing(workdir), contextlib.ExitStack() as stack:
-    if processes.first():
+    if processes.is_first():
       workdir.mkdir(parents=True, exist_ok=True)
       lock(stack.enter_context((workdir / LOCK).open("w")), workdir)
       if path.exists():
         check_same(workdir, config)
       else:
         paths.write(path, json.dumps(plain(config), indent=2) + "\n")
-    processes.meet()
+    processes.barrier()
     yield

@@ -430,7 +430,7 @@ def main() -> None:
   assert call(whole)[0] == 0
   if not half.exists():
     shutil.copytree(whole, half)
-    log.forget_after(half / "metrics.jsonl", HALF)
+    log.delete_after(half / "metrics.jsonl", HALF)
     for path in (half / "checkpoints").glob("[0-9]*"):
       if int(path.name) > HALF:
         shutil.rmtree(path)
