@@ -4,8 +4,8 @@
 
 The processes run the same program as on a TPU pod slice or a cluster, so use it for trials
 and tests. On a CPU each process gets an equal share of the cores and, with --devices, that many simulated
-devices. If a process fails, the others are stopped and its status is returned. An interrupt or SIGTERM makes all save and
-exit.
+devices. If a process fails, the others are stopped and its status is returned. An interrupt or SIGTERM makes
+all save and exit.
 """
 
 import argparse
