@@ -1,13 +1,13 @@
-"""Network families: a decoder and an encoder each, called alike, so that any method may use any of them.
+"""Network families. Each is a decoder and an encoder with one interface, so any method can use any family.
 
 decoder(shape=(H, W, C), width=..., dtype=None) is a module (z [B, latent], train) -> [B, H, W, C], before
 any output nonlinearity. encoder(outputs=n, width=..., dtype=None) is (x [B, H, W, C], train, keys=None) ->
-[B, n], with one key per example for what it does at random. Both return float32. A GAN plays the decoder
-against encoder(outputs=1); a VAE takes encoder(outputs=2 * latent). An encoder sows what each of its stages
-makes as intermediates/stage. Some have more fields: attention=True, in both, is self-attention on the maps
-of half the image's side; dropout=rate, in an encoder, drops where it is given keys; skips=(n, ...), in a
-decoder, tells its stages the latent again (`layers.Skips`). To add a family, write such a pair and name it
-here.
+[B, n], with one key per example for its random numbers. Both return float32. A GAN trains the decoder against
+encoder(outputs=1); a VAE uses encoder(outputs=2 * latent). An encoder sows the output of each stage as
+intermediates/stage. Some families have more fields: attention=True adds self-attention to the feature maps of
+half the image's side; dropout=rate in an encoder applies dropout when keys are given; skips=(n, ...) in a
+decoder feeds the latent to later stages again (`layers.Skips`). To add a family, write such a pair and add it
+to NETWORKS below.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,10 +1,10 @@
 """Convolutions of [B, H, W, C] with [kh, kw, in, out]: stock XLA on accelerators, matrix products on the CPU.
 
-XLA's CPU backend is good at one convolution only: stride 1 and many channels. The others cost 2 to 200
-times a matrix product of their size, the gradients above all. So on the CPU they are written as matrix
-products of `patches`, or as `fold`, its transpose, of one. These are sums of pads and slices, which XLA
-fuses into one pass, and differentiate any number of times, to the same values as the stock convolution.
-That one convolution wants `compiler_options`, or only one core computes it.
+XLA's CPU backend is fast for one kind of convolution only: stride 1 and many channels. All others, and
+especially gradients, take 2 to 200 times as long as a matrix product of the same size. On the CPU they are
+therefore written as matrix products of `patches`, or as `fold`, its transpose, of a product. These are sums
+of pads and slices, which XLA fuses into one pass. They can be differentiated any number of times and give the
+same values as the stock convolution. The fast kind needs `compiler_options`, or it uses one core only.
 """
 
 import functools
@@ -18,7 +18,7 @@ Array = jax.Array
 
 FEW = 8  # channels below which a product with patches beats XLA's convolution
 CACHE = 2**18  # numbers that stay in a core's cache
-PARTS = 8  # into which a batch is cut at most, since each is compiled
+PARTS = 8  # most pieces that a batch is split into, since each piece is compiled
 SMALL = 8  # side of a grid below which the windows of `subpixel` outnumber its inputs
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 OPTIONS: dict[str, Any] = {
@@ -27,16 +27,16 @@ OPTIONS: dict[str, Any] = {
 
 
 def stock() -> bool:
-  """Whether XLA's own convolutions are used. The only place that asks."""
+  """Whether XLA's own convolutions are used. This is decided here only."""
   return jax.default_backend() != "cpu"
 
 
 @functools.cache
 def compiler_options() -> dict[str, Any]:
-  """Options of XLA for programs with convolutions; none on accelerators, or where XLA does not know them.
+  """Returns XLA options for programs with convolutions; empty on accelerators, or if XLA does not know them.
 
-  By default XLA's CPU backend gives convolutions, products and sums to a library, YNN, whose convolution runs
-  on one core. These leave YNN the products and sums, and XLA's own convolution uses all cores.
+  By default XLA's CPU backend hands convolutions, products and sums to a library, YNN, whose convolution runs
+  on one core. With these options YNN gets only products and sums, and XLA's own convolution uses all cores.
   """
   if stock():
     return {}

@@ -51,7 +51,7 @@ class Decoder(nn.Module):
 class Encoder(nn.Module):
   """Image -> half the side and w channels -> a quarter and 2w -> ... -> Dense: [B, H, W, C] -> [B, outputs].
 
-  Dropout, where there is any, follows every LeakyReLU.
+  Optional dropout follows every LeakyReLU.
   """
 
   outputs: int

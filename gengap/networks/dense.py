@@ -35,7 +35,7 @@ class Decoder(nn.Module):
 class Encoder(nn.Module):
   """image -> 4w -> 2w -> w -> outputs: [B, H, W, C] -> [B, outputs].
 
-  Dropout, where there is any, follows every LeakyReLU.
+  Optional dropout follows every LeakyReLU.
   """
 
   outputs: int

@@ -57,7 +57,8 @@ class Planar(nn.Module):
 class Coupling(nn.Module):
   """Affine coupling of RealNVP (Dinh et al. 2017, arXiv:1605.08803, equations 4 to 8), then reversed.
 
-  The first half of z stays, and with the context tells how the second is scaled, by e^-1 to e, and moved.
+  The first half of z is unchanged; with the context it determines the scale, from e^-1 to e, and the shift of
+  the second half.
   """
 
   dim: int
@@ -67,29 +68,28 @@ class Coupling(nn.Module):
     self.hidden = Dense(self.width)
     self.numbers = Dense(2 * (self.dim - self.dim // 2))
 
-  def parameters(self, still: Array, context: Array) -> tuple[Array, Array]:
+  def parameters(self, fixed: Array, context: Array) -> tuple[Array, Array]:
     """Returns the log scale and the shift of the second half."""
-    hidden = nn.relu(self.hidden(jnp.concatenate([still, context], -1)))
+    hidden = nn.relu(self.hidden(jnp.concatenate([fixed, context], -1)))
     raw, shift = jnp.split(self.numbers(hidden), 2, axis=-1)
     return jnp.tanh(raw), shift
 
   def __call__(self, z: Array, context: Array) -> tuple[Array, Array]:
-    still, moved = jnp.split(z, (self.dim // 2,), axis=-1)
-    log_scale, shift = self.parameters(still, context)
+    fixed, moved = jnp.split(z, (self.dim // 2,), axis=-1)
+    log_scale, shift = self.parameters(fixed, context)
     moved = moved * jnp.exp(log_scale) + shift
-    return jnp.concatenate([still, moved], -1)[:, ::-1], jnp.sum(log_scale, -1)
+    return jnp.concatenate([fixed, moved], -1)[:, ::-1], jnp.sum(log_scale, -1)
 
   def inverse(self, y: Array, context: Array) -> Array:
-    still, moved = jnp.split(y[:, ::-1], (self.dim // 2,), axis=-1)
-    log_scale, shift = self.parameters(still, context)
-    return jnp.concatenate([still, (moved - shift) * jnp.exp(-log_scale)], -1)
+    fixed, moved = jnp.split(y[:, ::-1], (self.dim // 2,), axis=-1)
+    log_scale, shift = self.parameters(fixed, context)
+    return jnp.concatenate([fixed, (moved - shift) * jnp.exp(-log_scale)], -1)
 
 
 class Masked(nn.Module):
-  """Dense without bias, from inputs to those outputs of a degree that is high enough (Germain et al. 2015).
+  """Masked dense layer without bias (Germain et al. 2015, arXiv:1502.03509, equations 8 and 9).
 
-  arXiv:1502.03509, equations 8 and 9: an output sees the inputs of its own degree and below, or if `strict`
-  below only.
+  An output depends on the inputs of its own degree and below, or only of lower degrees if `strict`.
   """
 
   inputs: tuple[int, ...]  # degrees
@@ -99,20 +99,20 @@ class Masked(nn.Module):
   @nn.compact
   def __call__(self, x: Array) -> Array:
     before, after = np.array(self.inputs)[:, None], np.array(self.outputs)
-    seen = before < after if self.strict else before <= after
-    return x @ (self.param("kernel", kernel_init, seen.shape) * seen)
+    mask = before < after if self.strict else before <= after
+    return x @ (self.param("kernel", kernel_init, mask.shape) * mask)
 
 
 class Autoregressive(nn.Module):
   """Inverse autoregressive flow (Kingma et al. 2016, arXiv:1606.04934, equations 13 and 14), then reversed.
 
-  z' = s z + (1 - s) m, where m_i and s_i = sigmoid(raw_i + 1) see the context and z before i.
+  z' = s z + (1 - s) m, where m_i and s_i = sigmoid(raw_i + 1) depend on the context and on z before i.
   """
 
   dim: int
   width: int = 128
 
-  def setup(self):
+  def setup(self):  # attribute names are parameter names in checkpoints
     order = tuple(range(self.dim))
     degrees = tuple(k % max(self.dim - 1, 1) for k in range(self.width))
     self.hidden, self.told = Masked(order, degrees), Dense(self.width)
@@ -130,7 +130,7 @@ class Autoregressive(nn.Module):
     return (scale * z + (1 - scale) * shift)[:, ::-1], jnp.sum(nn.log_sigmoid(raw), -1)
 
   def inverse(self, y: Array, context: Array) -> Array:
-    """One dimension after the other, each pass of the network making one more of them right."""
+    """Inverts one dimension after another; each pass of the network fixes the next one."""
     y, z = y[:, ::-1], jnp.zeros_like(y)
     for _ in range(self.dim):
       shift, raw = self.parameters(z, context)
@@ -140,7 +140,7 @@ class Autoregressive(nn.Module):
 
 
 class Flow(nn.Module):
-  """Layers one after the other; itself a layer."""
+  """A sequence of layers, which is itself a layer."""
 
   layers: Sequence[nn.Module]
 

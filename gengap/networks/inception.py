@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 Array: TypeAlias = jax.Array
 
-SIDE = 299  # of the images that it sees, in pixels
+SIDE = 299  # side of input images, in pixels
 CLASSES = 1008
 EPSILON = 1e-3  # of its batch norms, which are folded into the convolutions
 
@@ -37,8 +37,8 @@ class Pool(NamedTuple):
   mean: bool = False
 
 
-# What is applied in turn. A tuple instead of a layer is a fork: all of its layers see the same, and what they
-# make stands side by side. A block is a fork of branches.
+# A branch is a sequence of layers. A tuple instead of a layer is a fork: its layers get the same input, and
+# their outputs are concatenated. A block is a fork of branches.
 Branch: TypeAlias = tuple[Any, ...]
 ROW, COLUMN, SQUARE = (1, 7), (7, 1), (3, 3)
 MEAN, MAX = Pool("pool", mean=True), Pool("pool")
@@ -169,13 +169,13 @@ class Inception(nn.Module):
 
   @nn.compact
   def __call__(self, x: Array) -> dict[str, Array]:
-    seen = {}
+    outputs = {}
     for layer in STEM:
-      x = seen[layer.name] = convolve(x, layer) if isinstance(layer, Conv) else pool(x, layer)
+      x = outputs[layer.name] = convolve(x, layer) if isinstance(layer, Conv) else pool(x, layer)
     for name, branches in BLOCKS.items():
-      x = seen[name] = Block(branches, name=name)(x)
+      x = outputs[name] = Block(branches, name=name)(x)
     fc = nn.Dense(CLASSES, precision=jax.lax.Precision.HIGHEST, name="fc")
-    seen["logits"] = fc(x.mean((1, 2)))
+    outputs["logits"] = fc(x.mean((1, 2)))
     bias = self.get_variable("params", "fc")["bias"]
-    seen["logits_unbiased"] = seen["logits"] - bias
-    return seen
+    outputs["logits_unbiased"] = outputs["logits"] - bias
+    return outputs

@@ -108,13 +108,13 @@ class UpConv(nn.Module):
 
 
 class Skips(nn.Module):
-  """Latent skip connections: a decoder's stages are told the latent again, [B, ..., F] -> [B, ..., F + n].
+  """Latent skip connections: feeds the latent to the stages of a decoder, [B, ..., F] -> [B, ..., F + n].
 
-  Stage i gets channels[i] linear functions of z [B, D] at every place of its map; one with none, or past the
-  end of the list, stays as it is.
+  Stage i gets channels[i] linear functions of z [B, D] at every position of its feature map. A stage with 0
+  channels, or past the end of the list, is unchanged.
 
   Raises:
-    InputError: the list is longer than the decoder.
+    InputError: The list is longer than the decoder.
   """
 
   channels: Sequence[int]
@@ -129,15 +129,17 @@ class Skips(nn.Module):
       )
     if stage >= len(self.channels) or not self.channels[stage]:
       return x
-    told = Dense(self.channels[stage], dtype=self.dtype, name=f"stage_{stage}")(z)
-    told = told.reshape(len(z), *(1,) * (x.ndim - 2), -1)
-    return jnp.concatenate([x, jnp.broadcast_to(told, (*x.shape[:-1], told.shape[-1])).astype(x.dtype)], -1)
+    latent = Dense(self.channels[stage], dtype=self.dtype, name=f"stage_{stage}")(z)
+    latent = latent.reshape(len(z), *(1,) * (x.ndim - 2), -1)
+    return jnp.concatenate(
+      [x, jnp.broadcast_to(latent, (*x.shape[:-1], latent.shape[-1])).astype(x.dtype)], -1
+    )
 
 
 class BatchNorm(nn.Module):
   """Batch normalisation with PyTorch's momentum and epsilon, over the examples of all devices in training.
 
-  The statistics are float32 in any dtype. In training it must run under a map over AXIS.
+  The statistics are float32 in any dtype. In training it must run inside a map over AXIS.
   """
 
   dtype: Dtype | None = None

@@ -1,4 +1,4 @@
-"""The two players of a GAN around any pair of networks, and how they are told the class."""
+"""Generator and critic around any pair of networks, with optional class conditioning."""
 
 import flax.linen as nn
 import jax
@@ -8,9 +8,10 @@ from gengap.method import Array, Keys
 
 
 class Generator(nn.Module):
-  """A decoder and tanh, told the class or not: z [B, D], label -> [B, H, W, C] in [-1, 1].
+  """A decoder and tanh: z [B, D], label -> [B, H, W, C] in [-1, 1].
 
-  The label is a class, [B], or shares of classes, [B, classes], in place of its one-hot code.
+  With any condition but "none", the one-hot class is appended to z. The label is a class, [B], or a mixture
+  of classes, [B, classes].
   """
 
   body: nn.Module
@@ -25,13 +26,12 @@ class Generator(nn.Module):
 
 
 class Critic(nn.Module):
-  """An encoder to one score an image, told the class or not: [B, H, W, C], label [B], keys [B] -> [B].
+  """An encoder with one score per image: [B, H, W, C], label [B], keys [B] -> [B].
 
   one_hot adds the class to the image as constant planes (Mirza and Osindero 2014, arXiv:1411.1784).
-  projection is D(x, y) = w.f(x) + v_y.f(x) (Miyato and Koyama 2018, arXiv:1802.05637, equation 3), f being
-  all of the encoder but its last layer, of which w and the v_y are the columns; that layer's biases add a
-  constant for each class. The generator is told the class by its one-hot code either way (there:
-  conditional BatchNorm).
+  projection is D(x, y) = w.f(x) + v_y.f(x) (Miyato and Koyama 2018, arXiv:1802.05637, equation 3), where f is
+  the encoder without its last layer, and w and v_y are columns of that layer; its biases add a constant per
+  class. (In the paper the generator uses conditional BatchNorm, here the one-hot class.)
   """
 
   body: nn.Module

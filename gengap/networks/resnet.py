@@ -1,9 +1,9 @@
 """Residual pair of WGAN-GP (Gulrajani et al. 2017, arXiv:1704.00028), as a public course teaches it.
 
-As in the course, every down-block starts with a ReLU, the first included: the image's negative half
-reaches the network only through the first shortcut. Unlike there, the generator's blocks have no biases: the
-BatchNorm that follows takes any constant away, so no gradient reaches them, and Adam would make rounding
-errors into steps.
+As in the course, every down-block starts with a ReLU, the first included: the image's negative half reaches
+the network only through the first shortcut. Unlike in the course, the generator's blocks have no biases: the
+BatchNorm that follows removes any constant, so biases get no gradient, and Adam would turn rounding errors
+into steps.
 """
 
 from collections.abc import Sequence
@@ -87,7 +87,7 @@ class Encoder(nn.Module):
   """Two down-blocks, two residual blocks, ReLU, sum over space, Dense: [B, H, W, C] -> [B, outputs].
 
   From 64x64 on there is a down-block more for every doubling. No normalisation, because a gradient penalty
-  is of one image at a time. Dropout, where there is any, comes before the sum.
+  is of one image at a time. Optional dropout comes before the sum.
   """
 
   outputs: int

@@ -77,12 +77,12 @@ class Encoder(nn.Module):
 
 
 class MapDecoder(Decoder):
-  """The same without Dense: the code is the smallest map, its numbers row by row."""
+  """The same without Dense: the code is the smallest feature map, flattened row by row."""
 
   dense: bool = False
 
 
 class MapEncoder(Encoder):
-  """The same without Dense: what it puts out is its smallest map."""
+  """The same without Dense: the output is the smallest feature map."""
 
   dense: bool = False

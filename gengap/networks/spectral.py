@@ -1,8 +1,8 @@
-"""Spectral normalisation of any network, from outside (Miyato et al. 2018, arXiv:1802.05957, algorithm 1).
+"""Spectral normalisation of the kernels of any network (Miyato et al. 2018, arXiv:1802.05957, algorithm 1).
 
-Every kernel [..., out] counts as a matrix W [in, out] and is divided by its largest singular value, which a
-power iteration finds: one round for each update, carried on from update to update in a vector u [out] for
-each kernel. Biases and other parameters are left as they are.
+Every kernel [..., out] is treated as a matrix W [in, out] and divided by its largest singular value. A power
+iteration estimates that value: one iteration per update, continued from update to update in a vector u [out]
+per kernel. Biases and other parameters are unchanged.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from flax import traverse_util
 from gengap.method import Array, Key, Params
 
 Vectors = dict[str, Array]  # path of a kernel -> u [out], of length 1
-Variables = Mapping[str, Any]  # of one player: "params", "spectral" where its kernels are normalised, others
+Variables = Mapping[str, Any]  # of one player: "params", "spectral" if its kernels are normalised, and others
 
 
 def kernels(params: Params) -> dict[str, Array]:
@@ -30,7 +30,7 @@ def unit(x: Array) -> Array:
 
 
 def init(key: Key, params: Params) -> Vectors:
-  """Returns random vectors to start from."""
+  """Returns random initial vectors."""
   found = kernels(params)
   keys = jax.random.split(key, len(found))
   return {
@@ -39,7 +39,7 @@ def init(key: Key, params: Params) -> Vectors:
 
 
 def advance(variables: Variables) -> Variables:
-  """One round for every kernel, u <- W^T v / |W^T v| with v = W u / |W u|; nothing where there is no u."""
+  """One power iteration per kernel, u <- W^T v / |W^T v| with v = W u / |W u|; does nothing without u."""
   if "spectral" not in variables:
     return variables
   found = jax.lax.stop_gradient(kernels(variables["params"]))
@@ -48,11 +48,11 @@ def advance(variables: Variables) -> Variables:
 
 
 def normalised(variables: Variables) -> Variables:
-  """Divides kernels by sigma = v^T W u, where they have a u; the gradient goes through W, not u and v."""
+  """Divides kernels that have a u by sigma = v^T W u; gradients flow through W, not through u and v."""
   if "spectral" not in variables:
     return variables
   flat: Any = traverse_util.flatten_dict(variables["params"], sep="/")
   for path, w in kernels(variables["params"]).items():
-    seen = w @ unit(variables["spectral"][path])  # a moving average of unit vectors is shorter than 1
-    flat[path] = flat[path] / jnp.dot(jax.lax.stop_gradient(unit(seen)), seen)
+    wu = w @ unit(variables["spectral"][path])  # a moving average of unit vectors is shorter than 1
+    flat[path] = flat[path] / jnp.dot(jax.lax.stop_gradient(unit(wu)), wu)
   return {**variables, "params": traverse_util.unflatten_dict(flat, sep="/")}
