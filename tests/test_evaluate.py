@@ -12,7 +12,7 @@ from gengap import cli, evaluate, metrics
 from gengap.data import Dataset
 from gengap.data.subset import stratified
 from gengap.errors import InputError
-from gengap.evaluation import extract, extractors, files, sample_metrics, scoring
+from gengap.evaluation import extract, extractors, files, quantities, sample_metrics, scoring
 from gengap.metrics import blobs
 from gengap.run import load
 from gengap.training import loop
@@ -132,6 +132,8 @@ def test_the_size_of_the_pieces_changes_nothing(judge, monkeypatch):
 
 def test_a_score_tells_how_it_was_taken(judge):
   found = judge.score(run_of(images(5, 2 * N)[0]), [0, 1, 2])
+  declared = [quantity for metric in judge.metrics.values() for quantity in metric.quantities]
+  assert all(quantities.find(declared, name) for name in found["scores"])
   frechet = found["scores"]["frechet"]
   assert len(set(frechet["values"])) == 3
   assert frechet["value"] == pytest.approx(np.mean(frechet["values"]))
@@ -233,12 +235,10 @@ def test_a_floor_that_cannot_be_computed_does_not_stop_the_score():
   ],
 )
 def test_the_protocol_of_a_number_holds_what_it_depends_on(judge, name, parts):
-  (metric,) = (
-    key for key, x in sample_metrics.METRICS.items() if {name, f"{name.rpartition('_')[0]}_"} & set(x.depends)
-  )
+  (metric,) = (key for key, x in sample_metrics.METRICS.items() if quantities.find(x.quantities, name))
   assert set(judge.part(metric, name)) == parts | {"quantised", "version"}
   number = int(name == "recall")  # and what does not depend on the number of samples can stand beside others
-  assert ("samples" in sample_metrics.METRICS[metric].dependence(name)) == number
+  assert (quantities.Depends.SAMPLES in sample_metrics.METRICS[metric].dependence(name)) == number
 
 
 def test_what_does_not_fit_is_skipped_with_its_reason_and_the_rest_is_scored():
@@ -316,6 +316,7 @@ def test_blobs_are_summed_up():
   one = np.stack([2 * bump(*c) - 1 for c in centres])
   seen = blobs.summary(blobs.describe(one))
   assert (seen["blobs"], seen["one_blob"], seen["streaks"]) == (1, 1, 0)
+  assert set(seen) == set(sample_metrics.METRICS["blobs"].names)
   assert seen["radius"] == pytest.approx(2, rel=0.1)
   assert seen["intensity"] == pytest.approx(1, abs=0.05)
   assert seen["centre_ks"] == pytest.approx(0.2, abs=0.1)  # none within 6 of 32 pixels of a border

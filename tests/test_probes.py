@@ -13,6 +13,7 @@ from scipy import stats
 
 from gengap import probe as command
 from gengap.errors import InputError
+from gengap.evaluation.quantities import find
 from gengap.metrics import estimate
 from gengap.probes import (
   PROBES,
@@ -665,6 +666,7 @@ def test_every_probe_is_a_function_of_its_seed(probe):
   who, how = linear_subject(**few), Options(number=80)
   first, same, other = (probe.probe(who, how._replace(seed=seed)).numbers for seed in (0, 0, 1))
   assert str(first) == str(same)
+  assert all(find(probe.QUANTITIES, row) for row in first)
   if probe is not inversion:  # which draws nothing
     assert str(first) != str(other)
 

@@ -15,6 +15,7 @@ from scipy import stats
 
 from gengap import cli, paths
 from gengap.errors import InputError
+from gengap.evaluation.quantities import Better
 from gengap.report import __main__ as report
 from gengap.report import answers, compare, figures, gaps, groups, page, records, sources, statistics, tables
 from gengap.report.axes import AXES, BLOBS, COVERAGE, DISTANCE, FIDELITY, MEMORY, axis_of
@@ -80,7 +81,7 @@ def test_the_better_of_two_is_told_by_the_axis(axis, a, b, wins):
 def told(axis, a, b, runs=0, real=0.5):
   """What is told of two methods by their values for seeds 0, 1, ..."""
   axis = axis_of(axis)
-  one, two = (Cell(dict(enumerate(values)), "", axis.low, axis.high) for values in (a, b))
+  one, two = (Cell(dict(enumerate(values)), "", axis.quantity.low, axis.quantity.high) for values in (a, b))
   return gaps.gap(axis, one, two, real, max(runs, len(a)) == 1)
 
 
@@ -88,9 +89,10 @@ def test_what_samples_share_with_real_images_is_best_where_theirs_is():
   of_distributions = {"kl", "frechet", "kid"}
   for axis in AXES:
     if axis.theme in (FIDELITY, COVERAGE, DISTANCE, BLOBS):
-      assert axis.better == ("low" if axis.name in of_distributions else "real"), axis.name
+      better = Better.LOW if axis.name in of_distributions else Better.REAL
+      assert axis.quantity.better is better, axis.name
     if axis.theme == MEMORY:
-      assert not axis.better, axis.name
+      assert axis.quantity.better is Better.NONE, axis.name
 
 
 def test_differences_are_scaled_by_the_distance_from_the_best_value():

@@ -1,12 +1,15 @@
-"""What is measured of samples: metrics as functions of two sets of images; what their numbers depend on."""
+"""Metrics of samples: functions of two sets of images, and the declarations of their numbers."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from gengap import metrics
+from gengap.evaluation import quantities
 from gengap.evaluation.extract import Seen
+from gengap.evaluation.quantities import Better, Depends, Quantity
 from gengap.metrics import blobs
 
 Numbers: TypeAlias = dict[str, Any]
@@ -82,83 +85,175 @@ def blob_truths(scene: Scene) -> Numbers:
 
 
 class Metric(NamedTuple):
-  """A comparison, what it asks for, and what its numbers depend on.
-
-  A number depends on some of: "features" (the feature extractor), "classifier", "real" (the test images that
-  samples are compared with), "train" (training images, likewise), and "samples" (how many there are, where
-  the expectation changes with that). A name that ends in "_" is that of one number for each class.
-  """
+  """A comparison of samples with real images, what it needs, and the numbers that it gives."""
 
   compare: Callable[[Scene], Numbers]
   needs: frozenset[str]  # names of `Seen`
-  depends: Mapping[str, str]  # number -> what it depends on, by words
+  quantities: tuple[Quantity, ...]
   least: int = 1  # images of each set
   likes: frozenset[str] = frozenset()  # names of `Seen`: without them some of the numbers are left out
 
   @property
   def names(self) -> list[str]:
-    """The numbers that it gives, those of single classes left out."""
-    return [name for name in self.depends if not name.endswith("_")]
+    """The numbers that it gives for every data set, without those of single classes."""
+    return [quantity.name for quantity in self.quantities if quantity.always and not quantity.per_class]
 
-  def dependence(self, name: str) -> frozenset[str]:
-    """Returns what a number depends on."""
-    return frozenset(self.depends.get(name, self.depends.get(f"{name.rpartition('_')[0]}_", "")).split())
+  def dependence(self, name: str) -> frozenset[Depends]:
+    """Returns the parts of the protocol that a number depends on."""
+    quantity = quantities.find(self.quantities, name)
+    return quantity.depends if quantity else frozenset()
 
   @property
-  def sets(self) -> frozenset[str]:
+  def sets(self) -> frozenset[Depends]:
     """The sets of real images that any of its numbers depends on."""
-    return frozenset({"real", "train"} & set(" ".join(self.depends.values()).split()))
+    used = frozenset().union(*(quantity.depends for quantity in self.quantities))
+    return used & {Depends.REAL, Depends.TRAIN}
 
+
+OF_FEATURES = frozenset({Depends.FEATURES})
+OF_CLASSES = frozenset({Depends.CLASSIFIER})
+BESIDE_REAL = frozenset({Depends.REAL})
+BESIDE_TRAIN = frozenset({Depends.TRAIN})
+BY_NUMBER = frozenset({Depends.SAMPLES})
+COPIES = "not ranked: {} than held-out real images have hints at copies; the other side is no fault of memory"
 
 METRICS: dict[str, Metric] = {
-  "frechet": Metric(frechet, frozenset({"moments"}), {"frechet": "features real samples"}, least=2),
-  "kid": Metric(kid, frozenset({"features"}), {"kid": "features real"}, least=2),
+  "frechet": Metric(
+    frechet,
+    frozenset({"moments"}),
+    (
+      Quantity(
+        "frechet",
+        "Frechet distance, squared",
+        better=Better.LOW,
+        depends=OF_FEATURES | BESIDE_REAL | BY_NUMBER,
+        hint="as FID is",
+      ),
+    ),
+    least=2,
+  ),
+  "kid": Metric(
+    kid,
+    frozenset({"features"}),
+    (
+      Quantity(
+        "kid",
+        "KID",
+        better=Better.LOW,
+        low=-math.inf,
+        depends=OF_FEATURES | BESIDE_REAL,
+        hint="a squared distance, unbiased",
+      ),
+    ),
+    least=2,
+  ),
   "prdc": Metric(
     prdc,
     frozenset({"features"}),
-    {
-      "precision": "features real",
-      "recall": "features real samples",
-      "density": "features real",
-      "coverage": "features real samples",
-    },
+    (
+      Quantity("precision", "precision", better=Better.REAL, high=1, depends=OF_FEATURES | BESIDE_REAL),
+      Quantity("recall", "recall", better=Better.REAL, high=1, depends=OF_FEATURES | BESIDE_REAL | BY_NUMBER),
+      Quantity("density", "density", better=Better.REAL, depends=OF_FEATURES | BESIDE_REAL),
+      Quantity(
+        "coverage", "coverage", better=Better.REAL, high=1, depends=OF_FEATURES | BESIDE_REAL | BY_NUMBER
+      ),
+    ),
     least=NEIGHBOUR + 1,
   ),
   "inception_score": Metric(
-    inception_score, frozenset({"logits"}), {"inception_score": "features samples"}, least=SPLITS
+    inception_score,
+    frozenset({"logits"}),
+    (
+      Quantity(
+        "inception_score", "Inception Score", better=Better.REAL, low=1, depends=OF_FEATURES | BY_NUMBER
+      ),
+    ),
+    least=SPLITS,
   ),
   "classes": Metric(
     classes,
     frozenset({"named"}),
-    {
-      "classes": "classifier real samples",
-      "share_": "classifier real",
-      "least": "classifier real samples",
-      "entropy": "classifier real samples",
-      "kl": "classifier real samples",
-      "unsure": "classifier",
-      "precision_": "classifier features real",
-    },
+    (
+      Quantity("classes", "classes", better=Better.REAL, depends=OF_CLASSES | BESIDE_REAL | BY_NUMBER),
+      Quantity(
+        "share", "share of a class over that in the data", depends=OF_CLASSES | BESIDE_REAL, per_class=True
+      ),
+      Quantity("least", "smallest share of a class", depends=OF_CLASSES | BESIDE_REAL | BY_NUMBER),
+      Quantity("entropy", "entropy of classes", "nats", depends=OF_CLASSES | BESIDE_REAL | BY_NUMBER),
+      Quantity(
+        "kl",
+        "class KL (generated || data)",
+        "nats",
+        Better.LOW,
+        depends=OF_CLASSES | BESIDE_REAL | BY_NUMBER,
+      ),
+      Quantity("unsure", "low-confidence share", better=Better.REAL, high=1, depends=OF_CLASSES),
+      Quantity(
+        "elsewhere",
+        "share of classes that the data lack",
+        high=1,
+        depends=OF_CLASSES | BESIDE_REAL,
+        always=False,
+      ),
+      Quantity(
+        "precision",
+        "precision within a class",
+        high=1,
+        depends=OF_CLASSES | OF_FEATURES | BESIDE_REAL,
+        per_class=True,
+      ),
+    ),
     likes=frozenset({"features"}),
   ),
-  "diversity": Metric(diversity, frozenset({"moments"}), {"diversity": "features"}, least=2),
+  "diversity": Metric(
+    diversity,
+    frozenset({"moments"}),
+    (Quantity("diversity", "diversity", better=Better.REAL, depends=OF_FEATURES),),
+    least=2,
+  ),
   "memorisation": Metric(
     memorisation,
     frozenset({"features"}),
-    {
-      "nearer_train": "features real train",
-      "distance_ratio": "features real train",
-      "authentic": "features train",
-    },
+    (
+      Quantity(
+        "nearer_train",
+        "training-set proximity",
+        high=1,
+        depends=OF_FEATURES | BESIDE_REAL | BESIDE_TRAIN,
+        hint=COPIES.format("more"),
+      ),
+      Quantity(
+        "distance_ratio",
+        "distance to training images over that to held-out ones",
+        depends=OF_FEATURES | BESIDE_REAL | BESIDE_TRAIN,
+      ),
+      Quantity(
+        "authentic",
+        "authentic share",
+        high=1,
+        depends=OF_FEATURES | BESIDE_TRAIN,
+        hint=COPIES.format("less"),
+      ),
+    ),
     least=4,
   ),
-  "sharpness": Metric(sharpness, frozenset({"sharpness"}), {"sharpness": ""}),
+  "sharpness": Metric(
+    sharpness, frozenset({"sharpness"}), (Quantity("sharpness", "sharpness", better=Better.REAL),)
+  ),
   "blobs": Metric(
     blob_truths,
     frozenset({"blobs"}),
-    dict.fromkeys(
-      ("blobs", "blobs_std", "one_blob", "streaks", "radius", "radius_std", "roundness", "background"), ""
-    )
-    | {"intensity": "", "centre_ks": "samples"},
+    (
+      Quantity("blobs", "blobs an image", better=Better.REAL),
+      Quantity("blobs_std", "spread of blobs an image", better=Better.REAL),
+      Quantity("one_blob", "one blob, no streak", better=Better.REAL, high=1),
+      Quantity("streaks", "streaks", better=Better.REAL, high=1),
+      Quantity("radius", "radius", "pixels", Better.REAL),
+      Quantity("radius_std", "spread of the radius", "pixels", Better.REAL),
+      Quantity("roundness", "roundness", better=Better.REAL, high=1),
+      Quantity("background", "background", better=Better.REAL, high=1),
+      Quantity("intensity", "intensity", better=Better.REAL, high=1),
+      Quantity("centre_ks", "centres' distance from uniform", better=Better.REAL, high=1, depends=BY_NUMBER),
+    ),
   ),
 }

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gengap.evaluation.quantities import Better, Block, Quantity
 from gengap.method import draw_labels
 from gengap.run import Run
 from gengap.training.cost import counted, device
@@ -15,6 +16,17 @@ from gengap.training.program import abstract, count_flops, cpu, not_counted
 
 BATCH = 256  # images sampled at once where that is timed
 REPEATS = 5
+
+BLOCKS = {  # of eval/STEP.json
+  "sampling": Block(
+    (
+      Quantity("images_per_second", "images a second", better=Better.HIGH),
+      Quantity("flops_per_image", "operations an image", better=Better.LOW),
+    ),
+    frozenset({"batch", "device"}),
+    on_images=False,
+  )
+}
 
 
 def seconds(call: Callable[[], Any], repeats: int) -> list[float]:

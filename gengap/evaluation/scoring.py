@@ -23,15 +23,16 @@ from gengap.data.subset import stratified
 from gengap.errors import InputError
 from gengap.evaluation.extract import Seen, cut, look, sampled
 from gengap.evaluation.extractors import Eyes, Images, code
+from gengap.evaluation.quantities import Depends
 from gengap.evaluation.sample_metrics import METRICS, SPREAD, Numbers, Scene
 from gengap.run import Run
 
 PARTS = {  # what a number may depend on -> fields of the protocol
-  "features": ("features",),
-  "classifier": ("classifier",),
-  "real": ("split", "real", "real_crc32"),
-  "train": ("train", "train_crc32"),
-  "samples": ("samples",),
+  Depends.FEATURES: ("features",),
+  Depends.CLASSIFIER: ("classifier",),
+  Depends.REAL: ("split", "real", "real_crc32"),
+  Depends.TRAIN: ("train", "train_crc32"),
+  Depends.SAMPLES: ("samples",),
 }
 OF_FEATURES = frozenset({"moments", "features", "logits"})  # names of `Seen`
 ALWAYS = ("quantised", "version")  # fields of the protocol that every number depends on
@@ -55,7 +56,8 @@ def too_few(name: str, there: Sizes) -> str:
   """Returns why there are too few images for a metric; "" where there are enough."""
   metric = METRICS[name]
   words = {"samples": "samples", "real": "test images", "train": "training images to compare with"}
-  counts = {what: count for what, count in there._asdict().items() if what in {"samples", *metric.sets}}
+  sets = {"samples", *(kind.value for kind in metric.sets)}
+  counts = {what: count for what, count in there._asdict().items() if what in sets}
   least = min(counts, key=lambda what: counts[what])
   if counts[least] >= metric.least:
     return ""
@@ -96,7 +98,9 @@ class Judge:
       name: "floor validation" if validation and self.classified(name) else "floor train"
       for name in self.metrics
     }
-    wanted = {kind for metric in self.metrics.values() for kind in metric.sets} | set(self.judged.values())
+    wanted = {kind.value for metric in self.metrics.values() for kind in metric.sets} | set(
+      self.judged.values()
+    )
     self.chosen: dict[str, np.ndarray] = {}
     self.real: dict[str, Seen] = {}
     self.crc: dict[str, int] = {}

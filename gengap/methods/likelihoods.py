@@ -4,6 +4,7 @@ Every log p is in nats, summed over pixels and channels, with all constants but 
 lie in [-1, 1], 256 grey levels in steps of 1 / 127.5; the continuous likelihoods are densities on that scale.
 """
 
+import enum
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -18,6 +19,13 @@ LEVEL = 1 / 127.5  # between two grey levels
 FLOOR = math.log(LEVEL)  # of a learned log scale: below it the density of 8-bit images grows without bound
 
 
+class Observation(enum.Enum):
+  """What a likelihood is of. Likelihoods of different observations cannot be compared."""
+
+  IMAGES = "images"
+  BITS = "bits"  # binarised images
+
+
 class Likelihood(NamedTuple):
   """What is modelled of an image, and how."""
 
@@ -30,6 +38,7 @@ class Likelihood(NamedTuple):
   density: bool = False  # of a continuous image; otherwise the probability of its levels or bits
   # what is modelled of an image, given a key for each; without keys, its expected value
   observe: Callable[[Array, Keys | None], Array] = lambda image, keys: image
+  observes: Observation = Observation.IMAGES
 
   def bits(self, log_prob: Array, dimensions: int) -> Array:
     """Bits per dimension of a whole log p in nats; a density is taken as constant over a grey level."""
@@ -151,7 +160,9 @@ def bernoulli(binarisation: str = "dynamic") -> Likelihood:
     bit = 0.5 * (x + 1)
     return total(bit * jax.nn.log_sigmoid(logits) + (1 - bit) * jax.nn.log_sigmoid(-logits))
 
-  return Likelihood(log_prob, lambda logits: 2 * jax.nn.sigmoid(logits) - 1, observe=observe)
+  return Likelihood(
+    log_prob, lambda logits: 2 * jax.nn.sigmoid(logits) - 1, observe=observe, observes=Observation.BITS
+  )
 
 
 LIKELIHOODS = {

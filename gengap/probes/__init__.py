@@ -6,6 +6,7 @@ A probe is a function of a `Subject`, what may be asked of a model, and of `Opti
 
 from collections.abc import Callable, Mapping
 
+from gengap.evaluation.quantities import Quantity
 from gengap.probes import dynamics, interpolation, inversion, latents, ood, traversal
 from gengap.probes.types import Examples, Found, Options, Subject
 
@@ -21,5 +22,6 @@ PROBES: Mapping[str, Callable[[Subject, Options], Found]] = {n: m.probe for n, m
 UNFIT: Mapping[str, Callable[[Subject], str]] = {  # why a probe cannot be taken of a subject; "": it can
   name: module.unfit for name, module in MODULES.items()
 }
+QUANTITIES: Mapping[str, tuple[Quantity, ...]] = {n: m.QUANTITIES for n, m in MODULES.items()}
 
-__all__ = ["PROBES", "UNFIT", "Examples", "Found", "Options", "Subject"]
+__all__ = ["PROBES", "QUANTITIES", "UNFIT", "Examples", "Found", "Options", "Subject"]

@@ -1,15 +1,26 @@
 """Is one latent one fact? Scores of latents against the facts behind their images."""
 
+import math
+
 import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mutual_info_score, r2_score
 
+from gengap.evaluation.quantities import Better, Quantity
 from gengap.metrics import estimate
 from gengap.metrics.estimate import Estimate
 
 BINS = 20  # of a latent, and of a fact
 LEAST = 100  # images whose facts are known
+QUANTITIES = (
+  Quantity("valid", "share of images with one blob", high=1),
+  Quantity("linear_r2", "R2 of a linear function of the latents", better=Better.HIGH, low=-math.inf, high=1),
+  Quantity("disentanglement", "disentanglement", better=Better.HIGH, high=1),
+  Quantity("completeness", "completeness", better=Better.HIGH, high=1),
+  Quantity("informativeness", "informativeness", better=Better.HIGH, low=-math.inf, high=1),
+  Quantity("mig", "mutual information gap", better=Better.HIGH, high=1),
+)
 
 
 def probe(z: np.ndarray, facts: np.ndarray, seed: int) -> tuple[dict[str, Estimate], tuple[str, ...]]:

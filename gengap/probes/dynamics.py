@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from gengap.errors import InputError
+from gengap.evaluation.quantities import Better, Quantity
 from gengap.metrics import class_coverage, estimate, prdc
 from gengap.metrics.coverage import REACHED
 from gengap.probes import figures
@@ -20,6 +21,16 @@ SHOWN = 18  # latents in the picture
 ROWS = 14  # checkpoints in it, at most
 COLLAPSED = 0.4  # of the diversity of real images
 NEIGHBOUR = 5  # k of precision and coverage
+QUANTITIES = (
+  Quantity("diversity", "diversity over that of test images", better=Better.REAL),
+  Quantity("precision", "precision", better=Better.REAL, high=1),
+  Quantity("coverage", "coverage", better=Better.REAL, high=1),
+  Quantity("classes", "classes", better=Better.HIGH),
+  Quantity("least", "smallest share of a class", better=Better.HIGH),
+  Quantity("entropy", "entropy of classes", "nats", Better.HIGH),
+  Quantity("collapse", "step from which on diversity has collapsed"),
+  Quantity("dropping", "step from which on a class is missing"),
+)
 LEAST = 8  # images, so that NEIGHBOUR + 1 are left where some are left out for an interval
 
 

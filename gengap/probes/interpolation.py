@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from matplotlib.figure import Figure
 
+from gengap.evaluation.quantities import Better, Depends, Quantity
 from gengap.metrics import estimate, neighbours
 from gengap.metrics.coverage import SURE, confidence
 from gengap.probes import figures
@@ -22,6 +23,28 @@ EPSILON = 1e-4  # of the difference that a speed is taken by
 CERTAIN = 0.9  # probability of the likeliest class at an end
 POOL = 20  # latents to choose the ends of a path among
 SHOWN = 3  # paths of a kind in the picture
+
+
+def on_paths(where: str, kind: str, depends: frozenset[Depends]) -> tuple[Quantity, ...]:
+  """Declares the numbers of paths of a kind."""
+  quantities = (
+    Quantity("squared_speed", f"squared speed {where}"),
+    Quantity("detour", f"length over distance {where}", low=1),
+    Quantity("abruptness", f"largest step over mean step {where}", better=Better.LOW, low=1),
+    Quantity("off_data", f"distance to real images {where}"),
+    Quantity("off_data_ends", f"distance to real images at the ends {where}"),
+    Quantity("unsure", f"low-confidence share {where}", better=Better.REAL, high=1),
+    Quantity("elsewhere", f"share of a third class {where}", high=1),
+  )
+  return tuple(quantity._replace(depends=depends, rows=(kind,)) for quantity in quantities)
+
+
+QUANTITIES = (
+  *on_paths("between random latents", "random", frozenset()),
+  *on_paths("within a class", "within", frozenset({Depends.ENDS})),
+  *on_paths("between classes", "across", frozenset({Depends.ENDS})),
+  Quantity("unsure", "low-confidence share of real images", high=1, rows=("real",)),
+)
 
 
 Path: TypeAlias = Callable[[Array, Array, Array], Array]  # of two ends, at t

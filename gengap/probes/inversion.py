@@ -9,6 +9,7 @@ above, since another start may lead nearer: by class it shows modes that may be 
 import numpy as np
 from matplotlib.figure import Figure
 
+from gengap.evaluation.quantities import Better, Depends, Quantity
 from gengap.metrics import estimate, neighbours
 from gengap.probes import figures
 from gengap.probes.types import Array, Found, Options, Subject
@@ -16,6 +17,16 @@ from gengap.probes.types import Array, Found, Options, Subject
 DRAWS = 4  # latents of the prior to start from, to an image of a set
 SHOWN = 12  # images in the picture
 BARS = 20  # classes in it
+BY_ENCODER = frozenset({Depends.ENCODER})
+RESIDUAL = Quantity("reached", "inversion residual", "share of variance", Better.LOW, depends=BY_ENCODER)
+QUANTITIES = (
+  RESIDUAL._replace(title="inversion residual of training images", rows=("train",)),
+  RESIDUAL._replace(title="inversion residual of test images", rows=("test",)),
+  RESIDUAL._replace(title="inversion residual of a class", rows=("class ",)),
+  RESIDUAL._replace(name="guessed", title="residual of the encoder's latent"),
+  RESIDUAL._replace(name="drawn", title="residual of the nearest drawn latent"),
+  Quantity("size", "root mean square of the latents", depends=BY_ENCODER),
+)
 
 
 def errors(images: Array, made: Array) -> Array:

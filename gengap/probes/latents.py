@@ -3,6 +3,7 @@
 Codes are those of the model's own encoder, or of one that was fitted to a frozen generator.
 """
 
+import math
 import warnings
 
 import numpy as np
@@ -16,6 +17,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from gengap.evaluation.quantities import Better, Depends, Quantity
 from gengap.metrics import aggregate, estimate
 from gengap.probes import figures
 from gengap.probes.types import Array, Found, Options, Subject
@@ -23,6 +25,27 @@ from gengap.probes.types import Array, Found, Options, Subject
 NEIGHBOURS = 5
 PERMUTATIONS = 500
 LEAST = 8  # test images
+BY_ENCODER = frozenset({Depends.ENCODER})
+HIGH = Better.HIGH
+QUANTITIES = (
+  Quantity("linear_probe", "accuracy of a linear probe of codes", better=HIGH, high=1, depends=BY_ENCODER),
+  Quantity("knn", "accuracy of nearest neighbours of codes", better=HIGH, high=1, depends=BY_ENCODER),
+  Quantity("chance", "accuracy of the most frequent class", high=1, depends=BY_ENCODER),
+  Quantity("silhouette", "silhouette of codes", better=HIGH, low=-1, high=1, depends=BY_ENCODER),
+  Quantity("kl", "KL to the prior", "nats", depends=BY_ENCODER),
+  Quantity("active_units", "active units", depends=BY_ENCODER),
+  Quantity("variance", "variance of codes", depends=BY_ENCODER),
+  Quantity("mean_norm", "norm of the mean code", depends=BY_ENCODER),
+  Quantity("mean_norm_prior", "norm of the mean of draws of the prior", depends=BY_ENCODER),
+  Quantity(
+    "energy_distance",
+    "energy distance of codes to the prior",
+    better=Better.LOW,
+    low=-math.inf,
+    depends=BY_ENCODER,
+  ),
+  Quantity("p_value", "p of codes being draws of the prior", high=1, depends=BY_ENCODER),
+)
 ACTIVE = 0.01  # variance of its mean over the data above which a unit is active (Burda et al. 2016)
 
 

@@ -4,11 +4,13 @@ A generator has seen N(0, I) alone. Here it gets latents from other distribution
 radii than the sqrt(D) about which those of the prior lie. An autoencoder gets images of another data set.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from gengap.evaluation.quantities import Better, Quantity
 from gengap.metrics import auroc, estimate, frechet_from_features, sharpness
 from gengap.metrics.coverage import SURE, confidence
 from gengap.probes import figures
@@ -47,6 +49,19 @@ PRIORS: dict[str, Draw] = {
   "normal_2": scaled(2.0),
 }
 RADII = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)
+QUANTITIES = (
+  Quantity("frechet", "Frechet distance, squared", better=Better.LOW),
+  Quantity("sharpness", "sharpness", better=Better.REAL),
+  Quantity("contrast", "contrast", better=Better.REAL),
+  Quantity("off_data", "distance to the nearest real image", better=Better.REAL),
+  Quantity("unsure", "low-confidence share", better=Better.REAL, high=1),
+  Quantity("pixel_error_inside", "reconstruction error"),
+  Quantity("pixel_error_outside", "reconstruction error of other data"),
+  Quantity("elbo_inside", "median ELBO", "nats", low=-math.inf),
+  Quantity("elbo_outside", "median ELBO of other data", "nats", low=-math.inf),
+  Quantity("auroc", "AUROC of the ELBO", better=Better.HIGH, high=1),
+  Quantity("auroc_error", "AUROC of the reconstruction error", better=Better.HIGH, high=1),
+)
 SHOWN = 18  # images of a prior in the picture
 CURVES = ("frechet", "sharpness", "contrast", "off_data", "unsure")
 

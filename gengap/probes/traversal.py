@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from gengap.data.pixels import tile
+from gengap.evaluation.quantities import Quantity
 from gengap.metrics import estimate, sharpness
 from gengap.metrics.coverage import confidence
 from gengap.probes import disentangle, figures
@@ -33,6 +34,22 @@ REACH = 3.0  # how far a traversal goes
 SHOWN = 6  # latents, and half as many directions, in the picture
 COLUMNS = 15
 GRID = 10  # images a side
+QUANTITIES = (
+  Quantity("effective_dims", "latents with effect"),
+  Quantity("active_dims", "latents with an effect above 0.01"),
+  Quantity("interaction", "sum of the effects of all latents"),
+  Quantity("top_dim", "largest effect of a latent on the image"),
+  Quantity("top_dim_sharpness", "its effect on sharpness"),
+  Quantity("top_dim_class", "how often it changes the class", high=1),
+  Quantity("mean_dim", "mean effect of a latent on the image"),
+  Quantity("mean_dim_sharpness", "mean effect of a latent on sharpness"),
+  Quantity("mean_dim_class", "how often a latent changes the class", high=1),
+  Quantity("effective_directions", "principal directions with effect"),
+  Quantity("effective_axes", "latents with effect, by the Jacobian"),
+  Quantity("top_directions", "share of the best direction", high=1),
+  Quantity("top_axes", "share of the best latent", high=1),
+  *disentangle.QUANTITIES,
+)
 ACTIVE = 0.01  # effect above which a latent counts
 
 

@@ -2,9 +2,10 @@
 
 import math
 
+from gengap.evaluation.quantities import Better
 from gengap.metrics.estimate import Estimate
 from gengap.report import compare, statistics
-from gengap.report.axes import COST, DISTANCE, REAL, axis_of
+from gengap.report.axes import COST, DISTANCE, axis_of
 from gengap.report.compare import View
 from gengap.report.gaps import SURE, TRIFLE, Gap, gaps
 from gengap.report.groups import Comparison, Group
@@ -52,8 +53,8 @@ def gives_up(loser: str, other: str, lost: list[tuple[Gap, Cell, Cell]], sure: b
       f"Against {other}, {loser} gives up nothing that was measured{' and decided' if sure else ''} here."
     )
   named = [
-    f"{gap.axis.title} ({short(own.estimate.value)} against {short(others.estimate.value)}"
-    + (f", real images {short(gap.real)})" if gap.axis.better == REAL else ")")
+    f"{gap.axis.quantity.title} ({short(own.estimate.value)} against {short(others.estimate.value)}"
+    + (f", real images {short(gap.real)})" if gap.axis.quantity.better is Better.REAL else ")")
     for gap, own, others in lost[:MOST]
   ]
   more = f", and {count(len(lost) - MOST, 'more number')} below" if len(lost) > MOST else ""

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gengap.evaluation.quantities import Better
 from gengap.probes.dynamics import COLLAPSED
-from gengap.report.axes import CLASSES, HIGH, LOW, NEEDS, REAL, Axis
+from gengap.report.axes import CLASSES, LACKS, Axis
 from gengap.report.groups import Comparison, Group, differing
 from gengap.report.records import Record, Score
 from gengap.report.statistics import Cell
@@ -80,8 +81,8 @@ def best(record: Record) -> int | Missing:
 
 def look(record: Record, view: View, axis: Axis) -> Score | Missing:
   """Returns a run's number on an axis."""
-  if not record.made.get(axis.needs):
-    return Missing(NEEDS[axis.needs])
+  if not record.made.get(axis.quantity.needs.value):
+    return Missing(LACKS[axis.quantity.needs])
   step = view(record)
   if isinstance(step, Missing):
     return step
@@ -146,9 +147,11 @@ def row(comparison: Comparison, view: View, axis: Axis) -> dict[str, Cell]:
 def bounds(comparison: Comparison, view: View, axis: Axis) -> tuple[float, float]:
   """Returns the least and the greatest possible value of an axis; classes are as many as real images have."""
   if axis.name != CLASSES:
-    return axis.low, axis.high
+    return axis.quantity.low, axis.quantity.high
   seen = [score for _, _, score in looks(comparison, view, axis) if isinstance(score, Score)]
-  return axis.low, max([0.0, *(x for score in seen for x in (score.value, score.floor) if math.isfinite(x))])
+  return axis.quantity.low, max(
+    [0.0, *(x for score in seen for x in (score.value, score.floor) if math.isfinite(x))]
+  )
 
 
 def floor(comparison: Comparison, view: View, axis: Axis) -> float:
@@ -213,18 +216,19 @@ def badness(axis: Axis, values: Sequence[float], real: float) -> list[float]:
   The best one is the real images' where nearer to them is better, else the end of the axis' range; where that
   end is infinite, the value stands for itself.
   """
-  if axis.better == REAL:
+  low, high, better = axis.quantity.low, axis.quantity.high, axis.quantity.better
+  if better is Better.REAL:
     return [abs(x - real) for x in values]
-  if axis.better == LOW:
-    return [x - axis.low if math.isfinite(axis.low) else x for x in values]
-  if axis.better == HIGH:
-    return [axis.high - x if math.isfinite(axis.high) else -x for x in values]
+  if better is Better.LOW:
+    return [x - low if math.isfinite(low) else x for x in values]
+  if better is Better.HIGH:
+    return [high - x if math.isfinite(high) else -x for x in values]
   return [math.nan] * len(values)
 
 
 def extent(axis: Axis, cell: Cell, real: float) -> float:
   """Returns the greatest difference that two values of `badness` can have."""
-  if axis.better == REAL:
+  if axis.quantity.better is Better.REAL:
     return max(real - cell.low, cell.high - real)
   return cell.high - cell.low
 

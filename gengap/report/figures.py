@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from gengap.probes.figures import COLOURS, readable
 from gengap.report import answers, compare
-from gengap.report.axes import AXES, HINTS, axis_of
+from gengap.report.axes import AXES, axis_of
 from gengap.report.compare import View
 from gengap.report.groups import Comparison, Group
 from gengap.report.records import Record
@@ -189,8 +189,8 @@ def panels(comparison: Comparison, view: View) -> Iterator[Drawn]:
     plot.set_ylim(len(comparison.groups) - 0.5, -0.5)
     plot.xaxis.set_major_locator(MaxNLocator(4))
     plot.xaxis.set_major_formatter(lambda x, _: f"{x:.4g}")
-    plot.set_title(readable(axis.title), fontsize=9, loc="left")
-    plot.set_xlabel(HINTS[axis.better], fontsize=7, color="dimgray")
+    plot.set_title(readable(axis.quantity.title), fontsize=9, loc="left")
+    plot.set_xlabel(axis.quantity.better.value, fontsize=7, color="dimgray")
   yield Drawn(figure, f"Every number of every method of {comparison.title}, with intervals")
 
 

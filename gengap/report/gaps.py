@@ -3,9 +3,10 @@
 import math
 from typing import NamedTuple
 
+from gengap.evaluation.quantities import Better
 from gengap.metrics.estimate import Estimate
 from gengap.report import compare, statistics
-from gengap.report.axes import AXES, REAL, Axis
+from gengap.report.axes import AXES, Axis
 from gengap.report.compare import View
 from gengap.report.groups import Comparison, Group
 from gengap.report.statistics import Cell, Welch
@@ -48,7 +49,7 @@ class Gap(NamedTuple):
 def gaps(comparison: Comparison, a: Group, b: Group, view: View) -> list[Gap]:
   """Returns two methods' numbers on every ranked axis that both have."""
   found = []
-  for axis in (axis for axis in AXES if axis.better):
+  for axis in (axis for axis in AXES if axis.quantity.better is not Better.NONE):
     row = compare.row(comparison, view, axis)
     one, two = row[a.name], row[b.name]
     if not one.values or not two.values:
@@ -61,7 +62,7 @@ def gaps(comparison: Comparison, a: Group, b: Group, view: View) -> list[Gap]:
 
 def gap(axis: Axis, a: Cell, b: Cell, real: float, alone: bool = False) -> Gap:
   """Compares two methods on an axis; p is that of one test alone."""
-  if axis.better == REAL and not math.isfinite(real):
+  if axis.quantity.better is Better.REAL and not math.isfinite(real):
     unknown = Welch(Estimate(math.nan), reason="real images were not measured")
     return Gap(axis, a, b, real, (math.nan, math.nan), alone, unknown, math.nan)
   far = [compare.badness(axis, list(cell.values.values()), real) for cell in (a, b)]

@@ -19,7 +19,7 @@ from gengap.report.groups import Comparison
 from gengap.report.records import Json
 from gengap.report.tables import Table
 
-HERE = importlib.resources.files("gengap.gap")
+HERE = importlib.resources.files("gengap.report")
 
 
 class Picture(NamedTuple):
@@ -85,8 +85,8 @@ def protocols(comparison: Comparison) -> list[tuple[str, str]]:
     for group in comparison.groups:
       for record in group.records.values():
         for seen in record.scores.values():
-          if axis.name in seen and axis.title not in by.setdefault(seen[axis.name].protocol, []):
-            by[seen[axis.name].protocol].append(axis.title)
+          if axis.name in seen and axis.quantity.title not in by.setdefault(seen[axis.name].protocol, []):
+            by[seen[axis.name].protocol].append(axis.quantity.title)
   return [(answers.listed(titles), json.dumps(json.loads(p), indent=1)) for p, titles in by.items()]
 
 
@@ -127,10 +127,9 @@ def part(comparison: Comparison, index: int) -> Part:
   """Returns what the page says of one data set."""
   view = compare.at_step(compare.equal_updates(comparison.groups))
   told = compare.at_step(compare.equal_updates(compare.rivals(comparison) or comparison.groups))
-  themed = [(theme, [axis for axis in AXES if axis.theme == theme]) for theme in THEMES]
   scores = []
   for name, seen in views(comparison):
-    found = (tables.scores(comparison, seen, axes, theme) for theme, axes in themed)
+    found = (tables.scores(comparison, seen, axes, theme) for theme, axes in THEMES.items())
     scores.append((f"{name[0].upper()}{name[1:]}", [table for table in found if table]))
   samples, missing = sample_grids(comparison)
   return Part(

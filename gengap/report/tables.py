@@ -4,10 +4,11 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from gengap.evaluation.quantities import Better
 from gengap.probes.dynamics import COLLAPSED
 from gengap.report import compare, gaps
 from gengap.report.answers import bracket, short
-from gengap.report.axes import LOW, REAL, Axis, hint
+from gengap.report.axes import Axis
 from gengap.report.compare import View
 from gengap.report.gaps import SURE, TRIFLE, Gap
 from gengap.report.groups import Comparison, Group
@@ -83,17 +84,18 @@ def scores(comparison: Comparison, view: View, axes: Sequence[Axis], caption: st
   if any(map(math.isfinite, real)):
     missing = "real images have no such number, or it was not measured"
     body.append([name("real images"), Shown("")] + [plain(x, missing, notes) for x in real])
-  columns = [("method", ""), ("seeds", "")] + [(axis.title, hint(axis)) for axis in measured]
+  columns = [("method", ""), ("seeds", "")] + [(axis.quantity.title, axis.hint) for axis in measured]
   return Table(caption, tuple(columns), body, notes)
 
 
 def tested(axis: Axis) -> str:
   """Returns in words what `compare.badness` is of an axis."""
-  if axis.better == REAL:
+  if axis.quantity.better is Better.REAL:
     return "distance from real"
-  if axis.better == LOW:
+  if axis.quantity.better is Better.LOW:
     return "the value"
-  return f"distance from {axis.high:g}" if math.isfinite(axis.high) else "minus the value"
+  high = axis.quantity.high
+  return f"distance from {high:g}" if math.isfinite(high) else "minus the value"
 
 
 def compared(gap: Gap, a: Group, b: Group, notes: list[str]) -> list[Shown]:
@@ -106,7 +108,7 @@ def compared(gap: Gap, a: Group, b: Group, notes: list[str]) -> list[Shown]:
   trifle = f"differ by less than {TRIFLE:.0%} of the distance from the best value"
   known = math.isfinite(test.difference.value)
   return [
-    name(gap.axis.title),
+    name(gap.axis.quantity.title),
     name(verdict)._replace(note=0 if gap.wins or not known else noted(trifle, notes)),
     *(Shown(short(cell.estimate.value), cell.estimate.value) for cell in (gap.a, gap.b)),
     plain(gap.real, "real images have no such number, or it was not measured", notes),

@@ -10,6 +10,7 @@ from typing import Any
 
 import jinja2
 
+from gengap.evaluation.quantities import Better
 from gengap.report.axes import axis_of
 from gengap.report.gaps import SURE, TRIFLE
 from results.claims.gap import DataSet, tested
@@ -42,8 +43,8 @@ BLOBS += ("intensity", "centre_ks", "frechet", "recall")
 
 def named(axis: str) -> str:
   """Returns the title of an axis on the page, for a table of Markdown, and whether it ranks methods."""
-  found = axis_of(axis)
-  return found.title.replace("|", "\\|") + " (not ranked)" * (not found.better)
+  found = axis_of(axis).quantity
+  return found.title.replace("|", "\\|") + " (not ranked)" * (found.better is Better.NONE)
 
 
 def table(part: DataSet, methods: Sequence[str], axes: Sequence[str]) -> str:
