@@ -28,21 +28,21 @@ SHOWN = 3  # paths of a kind in the picture
 def on_paths(where: str, kind: str, depends: frozenset[Depends]) -> tuple[Quantity, ...]:
   """Declares the numbers of paths of a kind."""
   quantities = (
-    Quantity("squared_speed", f"squared speed {where}"),
-    Quantity("detour", f"length over distance {where}", low=1),
-    Quantity("abruptness", f"largest step over mean step {where}", better=Better.LOW, low=1),
-    Quantity("off_data", f"distance to real images {where}"),
-    Quantity("off_data_ends", f"distance to real images at the ends {where}"),
-    Quantity("unsure", f"low-confidence share {where}", better=Better.REAL, high=1),
-    Quantity("elsewhere", f"share of a third class {where}", high=1),
+    Quantity("squared_speed", f"squared speed{where}"),
+    Quantity("detour", f"length of a path over the distance of its ends{where}", low=1),
+    Quantity("abruptness", f"largest step of a path over its mean{where}", better=Better.LOW, low=1),
+    Quantity("off_data", f"distance to real images{where}"),
+    Quantity("off_data_ends", f"distance to real images at the ends{where}"),
+    Quantity("unsure", f"low-confidence share{where}", better=Better.REAL, high=1),
+    Quantity("elsewhere", f"share of a third class{where}", high=1),
   )
   return tuple(quantity._replace(depends=depends, rows=(kind,)) for quantity in quantities)
 
 
 QUANTITIES = (
-  *on_paths("between random latents", "random", frozenset()),
-  *on_paths("within a class", "within", frozenset({Depends.ENDS})),
-  *on_paths("between classes", "across", frozenset({Depends.ENDS})),
+  *on_paths("", "random", frozenset()),
+  *on_paths(" within a class", "within", frozenset({Depends.ENDS})),
+  *on_paths(" between classes", "across", frozenset({Depends.ENDS})),
   Quantity("unsure", "low-confidence share of real images", high=1, rows=("real",)),
 )
 
