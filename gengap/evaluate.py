@@ -119,7 +119,7 @@ ON_IMAGES = MEASURES.keys() - {"sampling"}  # those that look at test images
 
 def answerable(run: Run) -> list[str]:
   """Returns the measures that suit a run, whatever else they may lack."""
-  names = {"reconstructions"} if "code" in run.method.represent else set()
+  names = {"reconstructions"} if run.method.encodes else set()
   if density := run.method.density:
     names |= {"posterior", "likelihood"}
     names |= {"amortisation"} if density.posterior else set()

@@ -1,9 +1,10 @@
-"""The vocabulary of training: players take turns at a batch.
+"""The types of training: a method is a set of players that take turns at minimising a loss each.
 
-A method is data. It says who plays, in which order, how often and with which loss; it never computes a
-gradient. `gengap.training.step` does that, once, for every method.
+A method is data. It names the players, the order and number of their updates, and their losses. It never
+computes a gradient: `gengap.training.step` does that, in one place, for every method.
 """
 
+import enum
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -12,7 +13,7 @@ import numpy as np
 import optax
 from jax import lax
 
-Config: TypeAlias = Any  # an ml_collections.ConfigDict, whose fields no type checker knows
+Config: TypeAlias = Any  # an ml_collections.ConfigDict, whose fields type checkers do not know
 Array: TypeAlias = jax.Array
 Key: TypeAlias = jax.Array  # one typed PRNG key
 Keys: TypeAlias = jax.Array  # [B], one typed PRNG key per example
@@ -37,7 +38,8 @@ Loss: TypeAlias = Callable[[Params, Nets, Batch, Keys, Array], tuple[Array, tupl
 Each device calls the loss with its slice of the batch. `gengap.training.step` averages the loss, its gradient
 and the metrics over the devices, so a mean over examples needs no care. Any other function of the batch (a
 variance, a ratio of means, a median, a distance between pairs, the absolute value of a mean) must be computed
-from `whole_batch` of the examples; otherwise it depends on the number of devices.
+from `whole_batch` of the examples; otherwise it depends on the number of devices. The tests compare the
+losses and metrics of every method and every config on one device and on several.
 """
 
 
@@ -45,8 +47,8 @@ def whole_batch(tree: Tree) -> Tree:
   """Gathers arrays [B, ...] of one entry per example from all devices: [B * devices, ...], in order.
 
   Every device then computes the same function of the whole batch. The gradient is exact: on each device it is
-  the derivative by the device's own examples times the number of devices, so that its mean over the devices
-  is the gradient of the whole batch's loss. On one device, returns the arrays as they are.
+  the derivative with respect to the device's own examples times the number of devices, so its mean over the
+  devices is the gradient of the whole batch's loss. On one device, returns the arrays as they are.
   """
   if lax.axis_size(AXIS) == 1:
     return tree
@@ -54,74 +56,114 @@ def whole_batch(tree: Tree) -> Tree:
 
 
 class Turn(NamedTuple):
-  """One player's move: which weights follow which loss."""
+  """The updates of one player in a step."""
 
-  player: str  # whose weights move
+  player: str  # whose weights are updated
   loss: Loss
   tx: optax.GradientTransformation
-  repeats: int = 1  # n_critic
+  repeats: int = 1  # updates per step, such as n_critic, each on a batch of its own
+
+
+class Kind(enum.Flag):
+  """How a method learns; several may hold."""
+
+  ADVERSARIAL = enum.auto()  # a critic or discriminator, of whatever name, trains the generator
+  VARIATIONAL = enum.auto()  # it has p(x | z) and q(z | x), and so `Method.density`
+  AUTOENCODER = enum.auto()  # it reconstructs images from a code without a prior
+  CLASSIFIER = enum.auto()  # it predicts classes; represent has "features" and "logits"
+  INVERSE = enum.auto()  # it fits an encoder to a frozen generator
+
+
+class Encoding(enum.Enum):
+  """What a method's encoder returns for an image; represent has "code" in any case."""
+
+  CODE = "code"  # the code alone
+  GAUSSIAN = "gaussian"  # also "mean" and "log_std" of a Gaussian q(z | x), whose mean is the code
+  FLOW = "flow"  # also "mean" and "log_std" of the Gaussian that a flow turns into q(z | x)
+  LEVELS = "levels"  # also "mean" and "log_std" of each level, given the means of the levels above
+
+
+class Observation(enum.Enum):
+  """What a likelihood is of. Likelihoods of different observations cannot be compared."""
+
+  IMAGES = "images"
+  BITS = "bits"  # binarised images
 
 
 class Density(NamedTuple):
-  """What a method with a tractable bound says of log p(x), in nats with all constants.
+  """Evaluates log p(x) of a method with a tractable bound, in nats with all constants.
 
-  x stands for what is modelled of images [B, H, W, C], such as their bits.
+  x is what the method models of images [B, H, W, C]: the images themselves or their bits.
   """
 
-  observe: Callable[[Array, Keys], Array]  # images, keys -> x
+  observes: Observation
+  target: Callable[[Array, Keys], Array]  # images, keys -> x
   # nets, x, keys -> log p(x | z) [B], log p(z) - log q(z | x) [B] and z [B, latent_dim], at one z ~ q each
-  look: Callable[[Nets, Array, Keys], tuple[Array, Array, Array]]
+  elbo_terms: Callable[[Nets, Array, Keys], tuple[Array, Array, Array]]
   log_joint: Callable[[Nets, Array, Array], Array]  # nets, x, z -> log p(x, z) [B]
-  bits: Callable[[Any], Any]  # log p(x) -> the same in bits a dimension, of 8-bit images or of their bits
-  # nets, x -> mean and log std [B, latent_dim] of q(z | x); None: it is no Gaussian
+  bits: Callable[[Any], Any]  # log p(x) in nats -> bits per dimension, of 8-bit images or of bits
+  # nets, x -> mean and log std [B, latent_dim] of q(z | x); None unless q is a Gaussian
   posterior: Callable[[Nets, Array], tuple[Array, Array]] | None
 
 
+class Alarm(NamedTuple):
+  """A logged number that signals failure when it falls below a threshold."""
+
+  name: str  # of the number, such as "critic/diversity"
+  threshold: float
+  since: int  # the first step at which the number is checked
+  batch: int  # the smallest batch size for which the number means anything
+  text: str  # of the warning; {value} stands for the number
+
+
 class Method(NamedTuple):
-  """A way of training a generator, or whatever else learns from images."""
+  """A way of training a generator, or any other network that learns from images."""
 
   latent_dim: int
   init: Callable[[Key, Batch], Nets]  # player -> Linen variables
   turns: tuple[Turn, ...]  # the last is the generator's (or decoder's): exactly one update per step
-  # z [B, latent_dim] ~ N(0, I), label [B] (if conditional, also shares of classes [B, classes]) -> images;
-  # None: it makes no images, and looks at them only
+  # z [B, latent_dim] ~ N(0, I), label [B] (if conditional, also class weights [B, classes]) -> images;
+  # None if the method generates no images
   generate: Callable[[Nets, Array, Array], Array] | None
   represent: Mapping[str, Callable[[Nets, Array], Array]]  # name -> images -> features
-  density: Density | None = None  # None: it says nothing of how likely an image is
-  conditional: bool = False  # whether `generate` looks at the label
+  kind: Kind
+  encodes: Encoding | None = None  # None if it has no encoder
+  density: Density | None = None  # None if it gives no bound on log p(x)
+  conditional: bool = False  # whether `generate` uses the label
+  alarms: tuple[Alarm, ...] = ()  # that watch its training
 
 
 class State(NamedTuple):
-  """All that training changes, which is all that a checkpoint holds."""
+  """Everything that training changes, and so everything that a checkpoint holds."""
 
   step: Array  # [] int32, generator (decoder) updates so far
   nets: Nets
   opt: dict[str, optax.OptState]  # player -> optimiser state
-  ema: Nets  # moving average of nets; empty where config.ema is 0
+  ema: Nets  # moving average of nets; empty if config.ema is 0
 
   @property
-  def shown(self) -> Nets:
-    """The weights that samples and held-out numbers come from: the moving average where there is one."""
+  def eval_nets(self) -> Nets:
+    """The weights used for samples and held-out metrics: the moving average if there is one."""
     return self.ema or self.nets
 
 
 class Spec(NamedTuple):
-  """What a method must know of the data and the arithmetic before it sees a batch."""
+  """The data and the arithmetic that a method is built for."""
 
   shape: tuple[int, int, int]  # (H, W, C)
   num_classes: int
   dtype: str = "float32"  # of the computations; parameters are always float32
-  class_counts: tuple[int, ...] = ()  # training images of each class; () where they are unknown
+  class_counts: tuple[int, ...] = ()  # training images of each class; () if unknown
 
 
 def draw_labels(uniform: Any, class_counts: Any) -> np.ndarray:
-  """Draws classes as often as they occur in the data, by inverse transform sampling.
+  """Draws classes with the frequencies of the data, by inverse transform sampling.
 
-  Samples of a conditional model are compared with data of these frequencies, so their labels must have them.
+  Samples of a conditional model are compared with data of these frequencies, so their labels follow them.
 
   Args:
     uniform: [N] random numbers in [0, 1).
-    class_counts: [classes], how often each class occurs; a class of no images is never drawn.
+    class_counts: [classes], images of each class; an empty class is never drawn.
 
   Returns:
     [N] int32.

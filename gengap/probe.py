@@ -120,7 +120,7 @@ def outside(run: Run) -> Any:
   Raises:
     InputError: they are asked for, and the run has no encoder of its own.
   """
-  if "code" not in run.method.represent:
+  if not run.method.encodes:
     if OUTSIDE.value:
       raise InputError(f"--outside: a run of {run.config.method!r} has no encoder of its own")
     return None
@@ -249,7 +249,7 @@ def check_run(run: Run) -> None:
     InputError: one does not, or the run makes no images.
   """
   run.generator()  # refuses
-  if "code" not in run.method.represent and ENCODER.value == "own":
+  if not run.method.encodes and ENCODER.value == "own":
     raise InputError(f"--encoder=own: a run of {run.config.method!r} has no encoder of its own")
 
 

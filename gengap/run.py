@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from gengap import methods, paths, processes
 from gengap.errors import InputError
 from gengap.log import say
-from gengap.method import Array, Batch, Config, Density, Key, Method, Nets, Spec, draw_labels
+from gengap.method import Array, Batch, Config, Density, Encoding, Key, Method, Nets, Spec, draw_labels
 from gengap.training import workdirs
 from gengap.training.checkpoint import Checkpoints
 from gengap.training.program import load_data
@@ -129,7 +129,7 @@ class Run(NamedTuple):
     Raises:
       InputError: the method has no such encoder.
     """
-    if not {"mean", "log_std"} <= set(self.method.represent):
+    if self.method.encodes in (None, Encoding.CODE):
       raise InputError(f"{self.config.method!r} has no q(z | x): it cannot encode images")
     return self.represent("mean", images), self.represent("log_std", images)
 
@@ -166,11 +166,11 @@ class Run(NamedTuple):
       raise InputError(f"samples is {samples}; it must be at least 1")
     images = self.checked(images)
     bits, noise = jax.random.split(key)
-    x = density.observe(images, jax.random.split(bits, len(images)))
-    look, total = functools.partial(jax.jit(density.look), self.nets), jnp.full(len(images), -jnp.inf)
+    x = density.target(images, jax.random.split(bits, len(images)))
+    terms, total = functools.partial(jax.jit(density.elbo_terms), self.nets), jnp.full(len(images), -jnp.inf)
     for k in range(samples):
       keys = jax.random.split(jax.random.fold_in(noise, k), len(images))
-      log_p, log_ratio, _ = chunked(look, x, keys)
+      log_p, log_ratio, _ = chunked(terms, x, keys)
       total = jnp.logaddexp(total, log_p + log_ratio)
     return total - math.log(samples)
 
@@ -192,7 +192,7 @@ class Run(NamedTuple):
     Raises:
       InputError: the method has no encoder.
     """
-    if "code" not in self.method.represent:
+    if not self.method.encodes:
       raise InputError(f"{self.config.method!r} has no encoder: it cannot reconstruct images")
     return self.generate(self.represent("code", images))
 

@@ -13,7 +13,7 @@ from test_step import squared_mmd
 from test_train import config
 
 from gengap.features import batched
-from gengap.method import Method, Turn, whole_batch
+from gengap.method import Kind, Method, Turn, whole_batch
 from gengap.training import program, step
 
 assert jax.device_count() == 8
@@ -29,7 +29,7 @@ def moment_matching():
     return squared_mmd(made, real) + 0.1 * ratio, ({}, {"ratio": ratio})
 
   nets = {"generator": {"params": {"w": 0.1 * jax.random.normal(jax.random.key(0), (8, 64))}}}
-  return Method(8, lambda *_: nets, (Turn("generator", loss, optax.adam(0.01)),), None, {})
+  return Method(8, lambda *_: nets, (Turn("generator", loss, optax.adam(0.01)),), None, {}, Kind.INVERSE)
 
 
 # BatchNorm in the generators and in the decoder: its statistics must be those of the global batch.

@@ -1,4 +1,4 @@
-"""Signs that a game goes wrong: defined on numbers, and seen in a run."""
+"""Alarms: defined on numbers, and raised in a run."""
 
 import math
 
@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 from test_train import config
 
+from gengap.methods import elbo, gan_metrics
 from gengap.training import alarms, loop
+
+ALARMS = (
+  gan_metrics.collapse_alarm("critic"),
+  gan_metrics.gradient_alarm("generator"),
+  elbo.collapse_alarm("vae"),
+)
 
 
 def test_oscillation_is_what_a_line_leaves():
@@ -19,17 +26,17 @@ def test_oscillation_is_what_a_line_leaves():
   assert alarms.oscillation(np.array([1.0, 5.0])) == 0
 
 
-def test_every_sign_is_told_once_with_its_evidence():
+def test_every_alarm_is_raised_once_with_its_number():
   said = []
-  watch = alarms.Watch(said.append, batch_size=16)
+  monitor = alarms.AlarmMonitor(ALARMS, said.append, batch_size=16)
   good = {"critic/diversity": 0.9, "generator/image_gradient": 0.3}
-  watch.look(100, good | {"critic/diversity": 0.01}, steps=50)  # too early to say
-  watch.look(1000, good, steps=50)
+  monitor.check(100, good | {"critic/diversity": 0.01}, steps=50)  # too early to say
+  monitor.check(1000, good, steps=50)
   assert said == []
   for step in (1500, 2000):
-    watch.look(step, good | {"critic/diversity": 0.031}, steps=50)
-  watch.look(2500, good | {"generator/image_gradient": 3e-6}, steps=50)
-  watch.look(2600, {"vae/active_units": 0.25}, steps=50)
+    monitor.check(step, good | {"critic/diversity": 0.031}, steps=50)
+  monitor.check(2500, good | {"generator/image_gradient": 3e-6}, steps=50)
+  monitor.check(2600, {"vae/active_units": 0.25}, steps=50)
   assert len(said) == 3
   assert said[0].startswith("warning: the generator has collapsed")
   assert "0.031" in said[0] and "critic/diversity at step 1500" in said[0]
@@ -54,13 +61,13 @@ BAD = {"critic/diversity": 0.1, "generator/image_gradient": 1e-6, "vae/active_un
 )
 def test_batches_and_windows_that_are_too_small_raise_no_alarm(batch_size, steps, warned):
   said = []
-  alarms.Watch(said.append, batch_size).look(1000, BAD, steps)
+  alarms.AlarmMonitor(ALARMS, said.append, batch_size).check(1000, BAD, steps)
   assert [name for name in BAD if any(name in line for line in said)] == warned
 
 
 def test_numbers_that_are_not_finite_raise_no_alarm():
   for value in (math.nan, math.inf):
-    alarms.Watch(pytest.fail, 64).look(1000, dict.fromkeys(BAD, value), 50)
+    alarms.AlarmMonitor(ALARMS, pytest.fail, 64).check(1000, dict.fromkeys(BAD, value), 50)
 
 
 def test_a_run_whose_generator_gets_no_gradient_says_so_once(tmp_path, capsys):

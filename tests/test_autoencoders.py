@@ -17,7 +17,7 @@ from gengap import cli, evaluate, metrics
 from gengap.errors import InputError
 from gengap.evaluation import autoencoders, sampling
 from gengap.evaluation.quantities import find
-from gengap.methods.likelihoods import Observation
+from gengap.method import Observation
 from gengap.training import loop
 
 

@@ -12,8 +12,10 @@ import tiny
 
 from gengap.errors import InputError
 from gengap.method import AXIS, Batch, Spec
-from gengap.methods import METHODS, adversarial, common, defaults, gan
+from gengap.methods import METHODS, adversarial, common, defaults, gan, gan_metrics
+from gengap.methods.builders import compose
 from gengap.networks import NETWORKS, Family, spectral
+from gengap.networks.players import Critic
 
 GANS = ("gan", "cgan", "lsgan", "hinge", "wgan", "wgan_gp")
 KEYS = jax.random.split(jax.random.key(0), 4)
@@ -69,7 +71,7 @@ def test_losses_are_the_papers(objective, args, critic, generator):
   ours = objective(**args)
   r, f = REAL.astype(np.float64), FAKE.astype(np.float64)
   assert float(ours.critic(REAL, FAKE)) == pytest.approx(critic(r, f), rel=1e-6)
-  assert float(ours.generator(FAKE)) == pytest.approx(generator(f), rel=1e-6)
+  assert float(ours.generator(REAL, FAKE)) == pytest.approx(generator(f), rel=1e-6)
 
 
 def test_the_boundaries_are_where_the_best_critic_cannot_tell():
@@ -84,7 +86,7 @@ def test_the_saturating_loss_has_no_gradient_where_the_critic_wins():
   """C4: with D(G(z)) = -10 the minimax loss is flat, and the others are not."""
   score = jnp.array([-10.0])
   slope = {
-    name: abs(float(jax.grad(lambda s, o=o: o.generator(s))(score)[0]))
+    name: abs(float(jax.grad(lambda s, o=o: o.generator(0 * s, s))(score)[0]))
     for name, o in {"minimax": gan.gan("minimax"), "non_saturating": gan.gan(), "ls": gan.lsgan()}.items()
   }
   assert slope["minimax"] == pytest.approx(float(sigmoid(-10)), rel=1e-4)
@@ -176,7 +178,7 @@ def test_the_generators_gradient_is_that_of_its_loss(objective):
   z = common.normal(common.split(KEYS)[0], 4)
 
   def judge(image):
-    return objective().generator(m.represent["critic"](nets, image)[:, 0])
+    return objective().generator(jnp.zeros(len(image)), m.represent["critic"](nets, image)[:, 0])
 
   def whole(params):
     return judge(m.generate(nets | {"generator": {"params": params}}, z, x.label))
@@ -194,7 +196,7 @@ def test_the_generators_gradient_is_that_of_its_loss(objective):
 def test_a_gradient_that_vanishes_is_measured_however_small():
   def faint(scale):
     losses = gan.lsgan()
-    return losses._replace(generator=lambda fake: scale * losses.generator(fake))
+    return losses._replace(generator=lambda real, fake: scale * losses.generator(real, fake))
 
   args = dict(network="dense", width=4, latent_dim=4)
   whole, least = (
@@ -206,20 +208,20 @@ def test_a_gradient_that_vanishes_is_measured_however_small():
 
 def test_the_numbers_of_the_critic_by_hand():
   real, fake = jnp.array([2.0, 1.0, -1.0, 0.5]), jnp.array([1.0, -3.0, -1.0, 0.0])
-  seen = {k: float(v) for k, v in adversarial.scores(real, fake, 0.0).items()}
+  seen = {k: float(v) for k, v in gan_metrics.score_metrics(real, fake, 0.0).items()}
   assert seen == pytest.approx(
     {"real": 0.625, "fake": -0.75, "margin": 1.375, "ranking": 0.875, "accuracy": 0.75}
   )
-  assert "accuracy" not in adversarial.scores(real, fake, None)
+  assert "accuracy" not in gan_metrics.score_metrics(real, fake, None)
 
 
 def test_diversity_is_the_mean_distance_of_pairs():
   x = np.asarray(batch(7).image, np.float64).reshape(7, -1)
   pairs = [np.linalg.norm(x[i] - x[j]) for i in range(7) for j in range(i)]
-  assert float(adversarial.mean_distance(jnp.asarray(x, jnp.float32))) == pytest.approx(
+  assert float(gan_metrics.mean_distance(jnp.asarray(x, jnp.float32))) == pytest.approx(
     np.mean(pairs), rel=1e-5
   )
-  assert float(adversarial.mean_distance(jnp.ones((7, 8, 8, 1)))) < 1e-2
+  assert float(gan_metrics.mean_distance(jnp.ones((7, 8, 8, 1)))) < 1e-2
 
 
 def test_a_collapsed_generator_has_no_diversity(by_hand):
@@ -306,7 +308,7 @@ def test_both_players_look_at_the_class(condition):
   z = jax.random.normal(jax.random.key(1), (4, m.latent_dim))
   images = [np.asarray(m.generate(nets, z, jnp.full(4, c))) for c in (0, 1)]
   assert np.abs(images[0] - images[1]).max() > 1e-3
-  critic = adversarial.Critic(
+  critic = Critic(
     NETWORKS["dcgan"].encoder(outputs=3 if condition == "projection" else 1, width=4), condition, 2
   )
   scores = [np.asarray(critic.apply(nets["critic"], x.image, jnp.full(4, c))) for c in (0, 1)]
@@ -316,7 +318,7 @@ def test_both_players_look_at_the_class(condition):
 
 def test_projection_is_the_papers():
   """D(x, y) - D(x, y') = (v_y - v_y').f(x), f(x) being what the last layer sees."""
-  critic = adversarial.Critic(NETWORKS["dense"].encoder(outputs=4, width=2), "projection", 3)
+  critic = Critic(NETWORKS["dense"].encoder(outputs=4, width=2), "projection", 3)
   image = batch().image
   variables = critic.init(jax.random.key(0), image, jnp.zeros(4, jnp.int32))
   last = variables["params"]["body"]["Dense_3"]
@@ -372,10 +374,10 @@ def test_builders_take_the_arguments_of_their_loss_and_of_the_game():
   assert "clip" not in defaults("gan")
   with pytest.raises(TypeError):
     METHODS["gan"](tiny.SPEC, clip=0.1)
-  with pytest.raises(TypeError, match="n_critc is no argument of a GAN"):
-    adversarial.game(gan.hinge, n_critc=5)
+  with pytest.raises(TypeError, match="n_critc is not an argument of"):
+    compose(adversarial.build, gan.hinge, n_critc=5)
   with pytest.raises(TypeError, match="argument a of <lambda> needs a default"):
-    adversarial.game(lambda a: gan.hinge())
+    compose(adversarial.build, lambda a: gan.hinge())
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from gengap.evaluation.quantities import Quantity, find
-from gengap.methods.likelihoods import Observation
+from gengap.method import Observation
 from gengap.report.axes import AXES, BLOCKS, OF_SAMPLES, PROBED, evaluated, probed
 
 DECLARED = (

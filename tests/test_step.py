@@ -12,7 +12,7 @@ import optax
 import pytest
 import tiny
 
-from gengap.method import AXIS, Method, Turn, whole_batch
+from gengap.method import AXIS, Kind, Method, Turn, whole_batch
 from gengap.training import step
 
 METHODS = ["wgan_gp", "vae"]
@@ -96,7 +96,7 @@ def recorder(repeats):
     Turn("generator", loss, optax.sgd(1.0)),
   )
   nets = {name: {"params": {"w": jnp.zeros(1)}} for name in ("critic", "generator")}
-  return Method(1, lambda key, batch: nets, turns, lambda nets, z, label: z, {})
+  return Method(1, lambda key, batch: nets, turns, lambda nets, z, label: z, {}, Kind.AUTOENCODER)
 
 
 def test_every_repeat_of_every_turn_sees_new_images():

@@ -138,14 +138,14 @@ def test_bernoulli_gives_a_bit_its_probability():
 def test_binarisations():
   image = jnp.array([-1.0, -0.2, 0.0, 0.4, 1.0]).reshape(1, 5, 1, 1).repeat(4000, 0)
   keys = jax.random.split(jax.random.key(0), len(image))
-  drawn, static, none = (likelihoods.bernoulli(how).observe for how in ("dynamic", "static", "none"))
+  drawn, static, none = (likelihoods.bernoulli(how).target for how in ("dynamic", "static", "none"))
   np.testing.assert_array_equal(static(image, keys)[0].ravel(), [-1, -1, -1, 1, 1])
   np.testing.assert_array_equal(none(image, keys), image)
   bits = np.asarray(drawn(image, keys))
   assert set(np.unique(bits)) == {-1.0, 1.0}
   np.testing.assert_allclose(bits.mean(0).ravel(), image[0].ravel(), atol=0.06)
   np.testing.assert_array_equal(drawn(image, None), image)
-  assert likelihoods.find("bernoulli").observe is drawn
+  assert likelihoods.find("bernoulli").target is drawn
 
 
 def test_bits_of_a_density_are_those_of_its_grey_levels():
@@ -171,7 +171,7 @@ def test_one_samples_kl_is_the_closed_form_in_the_mean():
 
 
 # name: (description, {step: (cost of a rate of 2 nats)})
-PRICES = {
+WEIGHTS = {
   "number": (3.0, {0: 6, 99: 6}),
   "zero": (0, {0: 0, 99: 0}),
   "constant": ({"schedule": "constant", "value": 0.5}, {0: 1, 99: 1}),
@@ -183,19 +183,19 @@ PRICES = {
 }
 
 
-@pytest.mark.parametrize("name", PRICES)
-def test_the_price_of_the_kl_at_its_corners(name):
-  description, want = PRICES[name]
-  price = kl.price(description)
-  got = {step: float(price(jnp.float32(2.0), jnp.int32(step))[0]) for step in want}
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_the_weighted_kl_at_its_corners(name):
+  description, want = WEIGHTS[name]
+  weight = kl.weight(description)
+  got = {step: float(weight(jnp.float32(2.0), jnp.int32(step))[0]) for step in want}
   assert got == pytest.approx(want, abs=1e-5)
 
 
 def test_free_bits_at_their_corners():
   units = jnp.array([0.1, 0.5, 2.0])
-  assert float(kl.spared(units, 0.0)) == pytest.approx(2.6)
-  assert float(kl.spared(units, 0.5)) == pytest.approx(3.0)
-  np.testing.assert_array_equal(jax.grad(kl.spared)(units, 1.0), [0, 0, 1])
+  assert float(kl.with_free_bits(units, 0.0)) == pytest.approx(2.6)
+  assert float(kl.with_free_bits(units, 0.5)) == pytest.approx(3.0)
+  np.testing.assert_array_equal(jax.grad(kl.with_free_bits)(units, 1.0), [0, 0, 1])
 
 
 def test_free_bits_are_of_the_batch_and_not_of_an_image(by_hand):

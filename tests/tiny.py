@@ -8,25 +8,24 @@ import jax.numpy as jnp
 import numpy as np
 
 from gengap.method import Batch, Spec
-from gengap.methods import METHODS
+from gengap.methods import METHODS, defaults
 from gengap.training import step
 
 SPEC = Spec((8, 8, 1), 2)
-GAN_BODY = dict(network="dcgan", width=4, latent_dim=4)
-GAN = GAN_BODY | {"n_critic": 1}
-ARGS = {
-  "wgan_gp": GAN_BODY | {"n_critic": 2, "learning_rate": 1e-3},
-  "vae": dict(network="conv", width=4, latent_dim=4),
-  "ae": dict(network="conv", width=4, latent_dim=4),
-  "gan": GAN,
-  "cgan": GAN,
-  "lsgan": GAN,
-  "hinge": GAN,
-  "wgan": GAN,
-  "hierarchical_vae": dict(width=4, latents=(4, 2)),
-  "vae_gan": GAN_BODY | {"layer": 0},
-  "classifier": dict(width=4),
-}
+SIZES = dict(width=4, latent_dim=4, n_critic=1, latents=(4, 2), layer=0)  # of whatever method takes them
+
+
+def small(name):
+  """Returns arguments that make a method small; a GAN's networks have BatchNorm."""
+  args = defaults(name)
+  chosen = {argument: value for argument, value in SIZES.items() if argument in args}
+  if "network" in args:
+    chosen["network"] = "dcgan" if "critic_learning_rate" in args else "conv"
+  return chosen
+
+
+ARGS = {name: small(name) for name in METHODS}
+ARGS["wgan_gp"] |= {"n_critic": 2, "learning_rate": 1e-3}
 KINDS = ("wgan_gp", "vae")  # players against each other, and one alone: what whole runs are tested on
 
 

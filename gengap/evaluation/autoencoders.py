@@ -19,9 +19,8 @@ from gengap.data.scale import to_float
 from gengap.data.subset import stratified
 from gengap.errors import InputError
 from gengap.evaluation.quantities import Better, Block, Capability, Quantity
-from gengap.method import Array, Density, Key
+from gengap.method import Array, Density, Key, Observation
 from gengap.methods import kl
-from gengap.methods.likelihoods import Observation
 from gengap.metrics import aggregate, auroc
 from gengap.run import CHUNK, Run, chunked
 from gengap.training.program import load_data
@@ -115,12 +114,12 @@ def spread(name: str, values: Any) -> Numbers:
 
 def observe(run: Run, key: Key, images: Images) -> Array:
   """Returns what the run models of images, such as their bits."""
-  return run.density().observe(run.checked(images), jax.random.split(key, len(images)))
+  return run.density().target(run.checked(images), jax.random.split(key, len(images)))
 
 
 def look(run: Run, key: Key, x: Array, draws: int) -> tuple[Any, Any, Any]:
   """Returns log p(x | z) and log p(z) - log q(z | x), means over draws [n], and z of the last draw [n, D]."""
-  once = functools.partial(jax.jit(run.density().look), run.nets)
+  once = functools.partial(jax.jit(run.density().elbo_terms), run.nets)
   seen = [chunked(once, x, keys) for keys in jax.random.split(key, (draws, len(x)))]
   log_p, log_ratio, _ = (np.mean(values, 0) for values in zip(*seen, strict=True))
   return log_p, log_ratio, np.asarray(seen[-1][2])

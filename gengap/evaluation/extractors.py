@@ -19,6 +19,7 @@ from gengap.errors import InputError
 from gengap.features import batched, inception, weights
 from gengap.features.resize import PROTOCOLS
 from gengap.log import say
+from gengap.method import Kind
 from gengap.run import Run, load
 from gengap.training.program import load_data
 
@@ -83,7 +84,7 @@ def classifier_eye(workdir: str, run: Run, test: Dataset) -> Eye:
     InputError: no run there, or one of no classifier, or of other data.
   """
   found = load(workdir, "best")
-  if not {"features", "logits"} <= set(found.method.represent):
+  if Kind.CLASSIFIER not in found.method.kind:
     raise InputError(f"{workdir} holds a run of {found.config.method!r}; a run of 'classifier' is needed")
   data = run.config.dataset
   same = found.config.dataset == data

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from gengap.methods.likelihoods import Observation
+from gengap.method import Observation
 
 
 class Better(enum.Enum):

@@ -1,4 +1,9 @@
-"""The methods, by name: each builder takes a Spec and the config's method_args and returns a Method."""
+"""The methods by name. A builder takes a Spec and config.method_args, and returns a Method.
+
+To add a GAN, write its `gan.Objective` in a file of its own and compose it with `adversarial.build`. To add
+a VAE, write its `elbo.Regulariser` and compose it with `vae.regularised`. `r1`, `relativistic` and `mmd_vae`
+are examples. Any other method is a function that returns a `gengap.method.Method`.
+"""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -6,19 +11,22 @@ from typing import Any
 
 from gengap.errors import InputError, suggest
 from gengap.method import Config, Method, Spec
-from gengap.methods import classifier, gan, hierarchical, vae, vae_gan
-from gengap.methods.adversarial import game
+from gengap.methods import adversarial, classifier, gan, hierarchical, mmd_vae, r1, relativistic, vae, vae_gan
+from gengap.methods.builders import compose
 
 METHODS: Mapping[str, Callable[..., Method]] = {
-  "gan": game(gan.gan),
-  "cgan": game(gan.gan, condition="one_hot"),
-  "lsgan": game(gan.lsgan),
-  "hinge": game(gan.hinge),
-  "wgan": game(gan.wgan, n_critic=5),
-  "wgan_gp": game(gan.wgan_gp, n_critic=5),
+  "gan": compose(adversarial.build, gan.gan),
+  "cgan": compose(adversarial.build, gan.gan, condition="one_hot"),
+  "lsgan": compose(adversarial.build, gan.lsgan),
+  "hinge": compose(adversarial.build, gan.hinge),
+  "wgan": compose(adversarial.build, gan.wgan, n_critic=5),
+  "wgan_gp": compose(adversarial.build, gan.wgan_gp, n_critic=5),
+  "r1_gan": compose(adversarial.build, r1.r1_gan),
+  "relativistic_gan": compose(adversarial.build, relativistic.relativistic_gan),
   "classifier": classifier.build,
   "ae": vae.autoencoder,
   "vae": vae.build,
+  "mmd_vae": compose(vae.regularised, mmd_vae.mmd_vae),
   "hierarchical_vae": hierarchical.build,
   "vae_gan": vae_gan.build,
 }

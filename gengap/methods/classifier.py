@@ -1,4 +1,4 @@
-"""A classifier by cross-entropy: features, and the class of generated images, from the same trainer."""
+"""A classifier trained by cross-entropy, for features and classes of images."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ import optax
 from jax import lax
 
 from gengap.errors import InputError
-from gengap.method import Array, Batch, Key, Keys, Method, Nets, Params, Spec, Turn
+from gengap.method import Array, Batch, Key, Keys, Kind, Method, Nets, Params, Spec, Turn
 from gengap.methods import common
 from gengap.networks.layers import dropout as drop
 from gengap.networks.residual import Residual
@@ -25,20 +25,20 @@ class Classifier(nn.Module):
 
   @nn.compact
   def __call__(self, x: Array, train: bool, keys: Keys | None = None) -> tuple[Array, Array]:
-    """Returns features and logits; dropout only with keys."""
+    """Returns features and logits; without keys there is no dropout."""
     features = Residual(self.width, dtype=self.dtype)(x, train)
     return features, nn.Dense(self.classes, name="head")(drop(features, self.dropout, keys, layer=0))
 
 
-def moved(x: Array, keys: Keys, shift: int, flip: bool) -> Array:
-  """Images [B, H, W, C] shifted by up to `shift` pixels each way, borders repeated, and perhaps mirrored."""
-  ways, sides = common.split(keys)
+def augment(x: Array, keys: Keys, shift: int, flip: bool) -> Array:
+  """Shifts images [B, H, W, C] by up to `shift` pixels, repeating borders, and mirrors half of them."""
+  shift_keys, flip_keys = common.split(keys)
   padded = jnp.pad(x, ((0, 0), (shift, shift), (shift, shift), (0, 0)), mode="edge")
-  corners = jax.vmap(lambda key: jax.random.randint(key, (2,), 0, 2 * shift + 1))(ways)
+  corners = jax.vmap(lambda key: jax.random.randint(key, (2,), 0, 2 * shift + 1))(shift_keys)
   x = jax.vmap(lambda image, corner: lax.dynamic_slice(image, (*corner, 0), x.shape[1:]))(padded, corners)
   if not flip:
     return x
-  return jnp.where(common.uniform(sides)[:, None, None, None] < 0.5, x[:, :, ::-1], x)
+  return jnp.where(common.uniform(flip_keys)[:, None, None, None] < 0.5, x[:, :, ::-1], x)
 
 
 def build(
@@ -52,20 +52,20 @@ def build(
   b2: float = 0.999,
   decay_steps: int = 0,
 ) -> Method:
-  """Builds the method; it represents images by "features" [B, 4 width] and "logits", and generates none.
+  """Builds the method; it represents images by "features" [B, 4 width] and "logits" [B, classes].
 
-  Loss and accuracy are of shifted and mirrored images, held-out ones too.
+  Loss and accuracy are of augmented images, on held-out data too.
 
   Args:
     spec: of the data.
     width: channels at the image's size.
-    dropout: rate of the features; 0 drops nothing.
-    shift: pixels by which training images are shifted at most, each way.
-    flip: whether half of the training images are mirrored, left to right.
+    dropout: rate on the features; 0 disables it.
+    shift: largest random shift of an image in pixels, each way.
+    flip: whether half of the images are mirrored, left to right.
     learning_rate: of Adam.
     b1: Adam's first decay.
     b2: Adam's second decay.
-    decay_steps: updates until the learning rate has fallen linearly to 0; 0 keeps it.
+    decay_steps: updates over which the learning rate falls linearly to 0; 0 keeps it constant.
 
   Raises:
     InputError: a value outside its range, or data without classes.
@@ -75,7 +75,8 @@ def build(
   common.counts("shift", [shift], 0)
   if spec.num_classes < 2:
     raise InputError(
-      "config.method is 'classifier', and the data have no classes, or only one; use several, such as mnist's"
+      "config.method is 'classifier', but the data have no classes, or only one; use data with several, "
+      "such as mnist"
     )
   model: Any = Classifier(width, spec.num_classes, dropout, spec.dtype)
 
@@ -84,14 +85,15 @@ def build(
 
   def loss(params: Params, nets: Nets, batch: Batch, keys: Keys, step: Array):
     del step
-    ways, drops = common.split(keys)
-    variables, x = nets["classifier"] | {"params": params}, moved(batch.image, ways, shift, flip)
-    (_, logits), changed = model.apply(variables, x, train=True, keys=drops, mutable=["batch_stats"])
+    augment_keys, dropout_keys = common.split(keys)
+    variables = nets["classifier"] | {"params": params}
+    x = augment(batch.image, augment_keys, shift, flip)
+    (_, logits), changed = model.apply(variables, x, train=True, keys=dropout_keys, mutable=["batch_stats"])
     value = optax.softmax_cross_entropy_with_integer_labels(logits, batch.label).mean()
-    right = jnp.mean(jnp.argmax(logits, -1) == batch.label)
-    return value, ({"classifier": changed}, {"accuracy": right})
+    accuracy = jnp.mean(jnp.argmax(logits, -1) == batch.label)
+    return value, ({"classifier": changed}, {"accuracy": accuracy})
 
-  def look(nets: Nets, x: Array) -> tuple[Array, Array]:
+  def features_and_logits(nets: Nets, x: Array) -> tuple[Array, Array]:
     return model.apply(nets["classifier"], x, train=False)
 
   return Method(
@@ -99,5 +101,9 @@ def build(
     init=init,
     turns=(Turn("classifier", loss, common.adam(learning_rate, b1, b2, decay_steps)),),
     generate=None,
-    represent={"features": lambda nets, x: look(nets, x)[0], "logits": lambda nets, x: look(nets, x)[1]},
+    represent={
+      "features": lambda nets, x: features_and_logits(nets, x)[0],
+      "logits": lambda nets, x: features_and_logits(nets, x)[1],
+    },
+    kind=Kind.CLASSIFIER,
   )

@@ -1,4 +1,4 @@
-"""What the methods share: noise named by example, optimisers, schedules, checked choices.
+"""Shared by the methods: noise per example, optimisers, checks of method arguments.
 
 Every function of `keys` draws one independent value per example, from that example's own key.
 """
@@ -35,8 +35,13 @@ def split(keys: Keys, number: int = 2) -> Array:
   return jax.vmap(lambda key: jax.random.split(key, number), out_axes=1)(keys)
 
 
+def fold(keys: Keys, number: int) -> Keys:
+  """Returns [B] keys, independent of those of `split` into at most `number`, and of any other number's."""
+  return jax.vmap(jax.random.fold_in, (0, None))(keys, number)
+
+
 def choose(field: str, name: str, choices: Mapping[str, T]) -> T:
-  """Looks up what a method argument names.
+  """Returns the choice that a method argument names.
 
   Raises:
     InputError: `name` is not among the choices.
@@ -50,14 +55,14 @@ def choose(field: str, name: str, choices: Mapping[str, T]) -> T:
 
 
 def positive(**values: float) -> None:
-  """Raises InputError for the first method argument that is not above zero."""
+  """Raises InputError for the first method argument that is not a finite number above 0."""
   for name, value in values.items():
     if not 0 < value < math.inf:
       raise InputError(f"config.method_args.{name} is {value}; it must be above 0")
 
 
 def rate(**values: float) -> None:
-  """Raises InputError for the first method argument that is not a share of at least 0 and below 1."""
+  """Raises InputError for the first method argument that is not in [0, 1)."""
   for name, value in values.items():
     if not 0 <= value < 1:
       raise InputError(f"config.method_args.{name} is {value}; it must be in [0, 1)")
@@ -78,10 +83,10 @@ def family(name: str) -> Family:
 
 
 def network(name: str, side: str, **options: Any) -> Callable[..., nn.Module]:
-  """Returns the decoder or encoder that config.method_args.network names, with those options that are on.
+  """Returns the decoder or encoder that config.method_args.network names, with the options that are on.
 
   Raises:
-    InputError: unknown network, or an option is on that it does not have.
+    InputError: unknown network, or one without an option that is on.
   """
   module = getattr(family(name), side)
   chosen = {option: value for option, value in options.items() if value}
@@ -106,12 +111,12 @@ def adam(
   """Adam (Kingma and Ba, 2015).
 
   Args:
-    learning_rate: at the first update.
+    learning_rate: of the first update.
     b1: decay of the first moment.
     b2: decay of the second moment.
-    decay_steps: updates after which a linear decay has brought the learning rate to 0; 0 keeps it constant.
-    clip_norm: largest global norm of a gradient; 0 clips nothing.
-    prefix: of the names of the rate and its decay among the method's arguments, such as "critic_".
+    decay_steps: updates over which the learning rate falls linearly to 0; 0 keeps it constant.
+    clip_norm: largest global norm of a gradient; 0 disables clipping.
+    prefix: of the method arguments learning_rate and decay_steps in errors, such as "critic_".
 
   Raises:
     InputError: a value outside its range.
@@ -121,22 +126,31 @@ def adam(
   for name, value in {f"{prefix}decay_steps": decay_steps, "clip_norm": clip_norm}.items():
     if not 0 <= value < math.inf:
       raise InputError(f"config.method_args.{name} is {value}; it must be 0 (off) or above")
-  falling = optax.linear_schedule(learning_rate, 0.0, decay_steps) if decay_steps else learning_rate
+  schedule = optax.linear_schedule(learning_rate, 0.0, decay_steps) if decay_steps else learning_rate
   clip = optax.clip_by_global_norm(clip_norm) if clip_norm else optax.identity()
   if b1:
     scale = optax.scale_by_adam(b1, b2)
-  else:  # the same, without a first moment to keep: a third of Adam's memory and some time
+  else:  # the same update without storing a first moment, which saves a third of Adam's memory
     scale = optax.scale_by_rms(b2, eps=1e-8, eps_in_sqrt=False, bias_correction=True)
-  return optax.chain(clip, scale, optax.scale_by_learning_rate(falling))
+  return optax.chain(clip, scale, optax.scale_by_learning_rate(schedule))
 
 
-def described(field: str, value: Any, kind: str, choices: Mapping[str, Callable[..., T]]) -> T:
-  """Builds what a method argument describes: a name, or a mapping of `kind` to a name, and settings.
+def clip_weights(bound: float) -> optax.GradientTransformation:
+  """Returns an optimiser's last transformation: it keeps every weight in [-bound, bound]."""
+
+  def update(updates, state, params=None):
+    return jax.tree.map(lambda move, w: jnp.clip(w + move, -bound, bound) - w, updates, params), state
+
+  return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+
+
+def from_description(field: str, value: Any, kind: str, choices: Mapping[str, Callable[..., T]]) -> T:
+  """Builds the choice that a method argument describes: a name, or a mapping of `kind` to it and settings.
 
   For instance "linear", or {"schedule": "linear", "start": 0.0, "stop": 1.0, "steps": 3900}.
 
   Raises:
-    InputError: unknown name, or settings that it needs or does not take.
+    InputError: unknown name, unknown settings or missing ones.
   """
   settings, path = {}, field
   if hasattr(value, "items"):

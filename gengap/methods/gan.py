@@ -1,7 +1,7 @@
-"""What the players of a GAN want, as functions of the critic's scores: one function a paper.
+"""Objectives of GANs as functions of the critic's scores: one function per paper.
 
-D is what the critic says before any sigmoid, x a real and G(z) a generated image. Every function here
-returns an `Objective`; `adversarial.game` makes a method of it.
+D is the critic's output before any sigmoid, x a real and G(z) a generated image. Every function here returns
+an `Objective`, from which `adversarial.build` makes a method.
 """
 
 import math
@@ -13,20 +13,34 @@ import jax.numpy as jnp
 
 from gengap.errors import InputError
 from gengap.method import Array
-from gengap.methods import common
+from gengap.methods import common, penalties
 
 log_sigmoid = jax.nn.log_sigmoid  # log s(D); log(1 - s(D)) is log_sigmoid(-D)
 
 
 class Objective(NamedTuple):
-  """Losses of both players, and what keeps the critic in bounds."""
+  """The losses of both players, and what regularises the critic.
+
+  Both losses get the scores of real and of generated images, paired by example. The real scores cost a
+  generator nothing that does not use them: JAX drops unused computations before it compiles.
+  """
 
   critic: Callable[[Array, Array], Array]  # D(x) [B], D(G(z)) [B] -> loss
-  generator: Callable[[Array], Array]  # D(G(z)) [B] -> loss
-  boundary: float | None = None  # scores above it call an image real; None: only differences mean something
-  penalty: Callable[[Array], Array] | None = None  # |grad D| [B] between real and generated -> cost [B]
-  penalty_weight: float = 0.0
-  clip: float = 0.0  # largest weight of the critic; 0 bounds none
+  generator: Callable[[Array, Array], Array]  # D(x) [B], D(G(z)) [B] -> loss
+  boundary: float | None = None  # scores above it mean real; None if only differences of scores mean anything
+  penalty: penalties.Penalty | None = None
+  clip: float = 0.0  # bound of the critic's weights; 0 sets none
+
+
+def raise_scores(real: Array, fake: Array) -> Array:
+  """Returns -E D(G(z)): the generator raises its own scores."""
+  del real
+  return -jnp.mean(fake)
+
+
+def wasserstein(real: Array, fake: Array) -> Array:
+  """Returns -(E D(x) - E D(G(z))), the negative of the critic's estimate of the Wasserstein distance."""
+  return jnp.mean(fake) - jnp.mean(real)
 
 
 def gan(loss: str = "non_saturating", real_label: float = 1.0) -> Objective:
@@ -36,23 +50,23 @@ def gan(loss: str = "non_saturating", real_label: float = 1.0) -> Objective:
     min_G  E log(1 - s(D(G(z))))    minimax
     max_G  E log s(D(G(z)))         non-saturating (section 3)
 
-  The discriminator's ascent is written as the descent of the negative. One-sided label smoothing (Salimans
-  et al. 2016, arXiv:1606.03498, section 3.4) calls real images real with probability `real_label`.
+  The critic minimises the negative of its objective. One-sided label smoothing (Salimans et al. 2016,
+  arXiv:1606.03498, section 3.4) labels real images as real with probability `real_label`.
 
   Args:
     loss: of the generator, "minimax" or "non_saturating".
-    real_label: in (0, 1]; 1 smooths nothing.
+    real_label: in (0, 1]; 1 disables smoothing.
   """
   if not 0 < real_label <= 1:
     raise InputError(f"config.method_args.real_label is {real_label}; it must be above 0 and at most 1")
 
   def critic(real: Array, fake: Array) -> Array:
-    called_real = real_label * log_sigmoid(real) + (1 - real_label) * log_sigmoid(-real)
-    return -jnp.mean(called_real) - jnp.mean(log_sigmoid(-fake))
+    real_term = real_label * log_sigmoid(real) + (1 - real_label) * log_sigmoid(-real)
+    return -jnp.mean(real_term) - jnp.mean(log_sigmoid(-fake))
 
   generator = {
-    "minimax": lambda fake: jnp.mean(log_sigmoid(-fake)),
-    "non_saturating": lambda fake: -jnp.mean(log_sigmoid(fake)),
+    "minimax": lambda real, fake: jnp.mean(log_sigmoid(-fake)),
+    "non_saturating": lambda real, fake: -jnp.mean(log_sigmoid(fake)),
   }
   return Objective(critic, common.choose("loss", loss, generator), boundary=0.0)
 
@@ -65,19 +79,23 @@ def lsgan(a: float = 0.0, b: float = 1.0, c: float = 1.0) -> Objective:
 
   Args:
     a: the critic's target for generated images.
-    b: its target for real ones.
-    c: what the generator wants it to say.
+    b: the critic's target for real images.
+    c: the generator's target for its own images.
   """
   for name, value in {"a": a, "b": b, "c": c}.items():
     if not math.isfinite(value):
       raise InputError(f"config.method_args.{name} is {value}; it must be a finite number")
   if a == b:
-    raise InputError(f"config.method_args.a and b are both {a}; the critic needs two targets")
+    raise InputError(f"config.method_args.a and b are both {a}; the critic needs two different targets")
 
   def critic(real: Array, fake: Array) -> Array:
     return 0.5 * jnp.mean((real - b) ** 2) + 0.5 * jnp.mean((fake - a) ** 2)
 
-  return Objective(critic, lambda fake: 0.5 * jnp.mean((fake - c) ** 2), boundary=(a + b) / 2)
+  def generator(real: Array, fake: Array) -> Array:
+    del real
+    return 0.5 * jnp.mean((fake - c) ** 2)
+
+  return Objective(critic, generator, boundary=(a + b) / 2)
 
 
 def hinge() -> Objective:
@@ -90,12 +108,7 @@ def hinge() -> Objective:
   def critic(real: Array, fake: Array) -> Array:
     return jnp.mean(jax.nn.relu(1 - real)) + jnp.mean(jax.nn.relu(1 + fake))
 
-  return Objective(critic, lambda fake: -jnp.mean(fake), boundary=0.0)
-
-
-def earth_mover(real: Array, fake: Array) -> Array:
-  """-(E D(x) - E D(G(z))): the critic's estimate of the Wasserstein distance, negated to be minimised."""
-  return jnp.mean(fake) - jnp.mean(real)
+  return Objective(critic, raise_scores, boundary=0.0)
 
 
 def wgan(clip: float = 0.01) -> Objective:
@@ -105,17 +118,10 @@ def wgan(clip: float = 0.01) -> Objective:
     max_G  E D(G(z))
 
   Args:
-    clip: largest weight of the critic after an update.
+    clip: bound of the critic's weights after an update.
   """
   common.positive(clip=clip)
-  return Objective(earth_mover, lambda fake: -jnp.mean(fake), clip=clip)
-
-
-PENALTIES = {
-  "two_sided": lambda norm: (norm - 1.0) ** 2,  # the slope is 1 (equation 3)
-  "one_sided": lambda norm: jnp.maximum(norm - 1.0, 0.0) ** 2,  # the slope is at most 1 (section 4)
-  "zero_centred": lambda norm: norm,  # the norm itself, pulled towards 0
-}
+  return Objective(wasserstein, raise_scores, clip=clip)
 
 
 def wgan_gp(penalty: str = "two_sided", penalty_weight: float = 10.0) -> Objective:
@@ -131,5 +137,5 @@ def wgan_gp(penalty: str = "two_sided", penalty_weight: float = 10.0) -> Objecti
     penalty_weight: lambda.
   """
   common.positive(penalty_weight=penalty_weight)
-  cost = common.choose("penalty", penalty, PENALTIES)
-  return Objective(earth_mover, lambda fake: -jnp.mean(fake), penalty=cost, penalty_weight=penalty_weight)
+  cost = common.choose("penalty", penalty, penalties.COSTS)
+  return Objective(wasserstein, raise_scores, penalty=penalties.interpolated(cost, penalty_weight))

@@ -1,9 +1,9 @@
-"""Variational autoencoder with levels of latents (Sønderby et al. 2016, arXiv:1602.02282).
+"""A variational autoencoder with levels of latents (Sønderby et al. 2016, arXiv:1602.02282).
 
   p(z) = p(z_1) p(z_2 | z_1) ...,    q(z | x) = q(z_1 | x) q(z_2 | x, z_1) ...
 
-`networks.ladder` has both ways, and coordinates u in which every prior is N(0, I); `elbo` has the loss. The
-KL of level i, given the levels above as they are drawn, is logged as level_i; level_1 is the top.
+`networks.ladder` has both networks, and coordinates u in which every prior is N(0, I); `autoencoder` has the
+loss. The KL of level i, given samples of the levels above, is logged as level_i; level_1 is the top.
 """
 
 import math
@@ -14,14 +14,15 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from gengap.errors import InputError
-from gengap.method import Array, Method, Spec
+from gengap.method import Array, Encoding, Method, Spec
 from gengap.methods import common, elbo, kl, likelihoods
+from gengap.methods.autoencoder import assemble
 from gengap.methods.posteriors import Gaussian, Sample
 from gengap.networks import ladder
 
 
 class Hierarchy(nn.Module):
-  """A ladder as a model of p(x | z) and q(z | x), and the scale of p(x | z) where one is learned."""
+  """A ladder as a model of p(x | z) and q(z | x), and the scale of p(x | z) if it is learned."""
 
   ladder: ladder.Ladder
   latent_dim: int
@@ -33,22 +34,22 @@ class Hierarchy(nn.Module):
     return self.param("log_scale", nn.initializers.zeros, ()) if self.learned_scale else jnp.zeros(())
 
   def __call__(self, x: Array, noise: Array, train: bool) -> tuple[Gaussian, Sample, tuple[Array, Array]]:
-    """Returns q(u | x), the sample that noise [B, D] makes, and what `decode` makes of that."""
+    """Returns q(u | x), its sample for noise [B, D], and `decode` of that sample."""
     del train
-    numbers, (mean, log_std, u) = self.ladder(noise, x)
+    outputs, (mean, log_std, u) = self.ladder(noise, x)
     q = Gaussian(mean, log_std, context=mean[:, :0])
-    return q, Sample(noise, u, log_det=jnp.zeros(len(x))), (numbers, self.scale())
+    return q, Sample(noise, u, log_det=jnp.zeros(len(x))), (outputs, self.scale())
 
   def encode(self, x: Array, train: bool) -> Gaussian:
-    """[B, H, W, C] -> q(u | x), each level's given the means of those above."""
+    """Returns q(u | x) of images [B, H, W, C], each level's given the means of the levels above."""
     return self(x, jnp.zeros((len(x), self.latent_dim)), train)[0]
 
   def code(self, x: Array, train: bool) -> Array:
-    """[B, H, W, C] -> u of no noise [B, D]."""
+    """Returns the u of zero noise [B, D] for images [B, H, W, C]."""
     return self.encode(x, train).mean
 
   def decode(self, u: Array, train: bool) -> tuple[Array, Array]:
-    """[B, D] -> the decoder's numbers [B, H, W, each * C], and the log scale."""
+    """Returns the decoder's outputs [B, H, W, each * C] for latents [B, D], and the log scale."""
     del train
     return self.ladder(u)[0], self.scale()
 
@@ -70,22 +71,22 @@ def build(
   Args:
     spec: of the data.
     width: channels of the features.
-    latents: how many the top level has, a vector, then the channels of each level of maps, from the smallest
-      (7x7 for 28x28 images, 4x4 for 32x32) to those of half the image's side.
+    latents: the number of latents in the top level, which is a vector, then the channels of each level of
+      maps, from the smallest (7x7 for 28x28 images, 4x4 for 32x32) to half the image's side.
     likelihood: as in `vae.build`.
     beta: as in `vae.build`.
-    free_bits: nats that every level pays at least, in the mean over the batch; 0 frees none.
+    free_bits: the least KL in nats of every level, in the mean over the batch; 0 sets none.
     learning_rate: of Adam.
     b1: Adam's first decay.
     b2: Adam's second decay.
-    clip_norm: largest global norm of a gradient; 0 clips nothing.
+    clip_norm: largest global norm of a gradient; 0 disables clipping.
 
   Raises:
     InputError: a value outside its range, or more levels than the images have.
   """
   common.positive(width=width)
   if not latents:
-    raise InputError("config.method_args.latents is empty; it must have one level at least")
+    raise InputError("config.method_args.latents is empty; it needs at least one level")
   common.counts("latents", latents, least=1)
   kl.not_negative(free_bits=free_bits)
   p = likelihoods.find(likelihood)
@@ -95,6 +96,9 @@ def build(
   model = Hierarchy(
     ladder.Ladder(shape, tuple(latents), width, spec.dtype), sum(sizes), learned_scale=p.learned_scale
   )
-  cost = elbo.closed_form(kl.price(beta), free_bits, sizes)
+  regulariser = elbo.closed_form(kl.weight(beta), free_bits, sizes)
   tx = common.adam(learning_rate, b1, b2, clip_norm=clip_norm)
-  return elbo.assemble(spec, "vae", model, sum(sizes), p, tx, cost, sample=True)
+  alarms = (elbo.collapse_alarm("vae"),)
+  return assemble(
+    spec, "vae", model, sum(sizes), p, tx, regulariser, sample=True, encodes=Encoding.LEVELS, alarms=alarms
+  )

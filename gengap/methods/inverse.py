@@ -1,18 +1,18 @@
-"""An encoder for a generator that has none, fitted while the generator stays as it is.
+"""Fits an encoder to a frozen generator that has none.
 
-Two losses on every batch, each as a share of what there is to explain, so that neither needs a weight:
+The loss has two terms, each relative to the variance of its target, so neither needs a weight:
 
   E |E(G(z)) - z|^2 / E |z|^2           on generated images (Perarnau et al. 2016, arXiv:1611.06355)
   E |G(E(x)) - x|^2 / E |x - mean x|^2  on real ones (Zhu et al. 2016, arXiv:1609.03552, equation 3)
 
-The first keeps codes where the prior is, the second makes them those of the images that will be asked for.
+The first keeps codes in the region of the prior, the second makes them reconstruct real images.
 """
 
 from typing import Any
 
 import jax.numpy as jnp
 
-from gengap.method import Batch, Key, Keys, Method, Nets, Params, Spec, Turn, whole_batch
+from gengap.method import Batch, Encoding, Key, Keys, Kind, Method, Nets, Params, Spec, Turn, whole_batch
 from gengap.methods import common
 
 PLAYER = "inverse"
@@ -31,12 +31,12 @@ def build(
   Args:
     spec: of the data.
     generator: the method whose `generate` is inverted.
-    nets: its trained variables, which are kept as they are.
+    nets: its trained variables, which stay as they are.
     network: family of the encoder.
     width: of the encoder, in the family's own unit.
     learning_rate: of Adam.
   """
-  assert generator.generate, "there is nothing to invert"
+  assert generator.generate, "this method generates no images"
   generate, dim = generator.generate, generator.latent_dim
   encoder: Any = common.network(network, "encoder")(outputs=dim, width=width, dtype=spec.dtype)
 
@@ -48,11 +48,11 @@ def build(
     variables, z = nets[PLAYER] | {"params": params}, common.normal(keys, dim)
     both = jnp.concatenate([generate(nets, z, batch.label), batch.image])
     codes, changed = encoder.apply(variables, both, train=True, mutable=["batch_stats"])
-    of_made, of_real = jnp.split(codes, 2)
-    latent = jnp.mean((of_made - z) ** 2)
-    made = generate(nets, of_real, batch.label)
-    real = whole_batch(batch.image)  # a device's own few images would vary less
-    pixel = jnp.mean((made - batch.image) ** 2) / jnp.mean((real - real.mean(0)) ** 2)
+    of_fake, of_real = jnp.split(codes, 2)
+    latent = jnp.mean((of_fake - z) ** 2)
+    reconstruction = generate(nets, of_real, batch.label)
+    real = whole_batch(batch.image)  # the variance of a device's own images would be smaller
+    pixel = jnp.mean((reconstruction - batch.image) ** 2) / jnp.mean((real - real.mean(0)) ** 2)
     return latent + pixel, ({PLAYER: changed}, {"latent": latent, "pixel": pixel})
 
   def code(nets: Nets, x):
@@ -64,5 +64,7 @@ def build(
     turns=(Turn(PLAYER, loss, common.adam(learning_rate)),),
     generate=generate,
     represent={"code": code},
+    kind=Kind.INVERSE,
+    encodes=Encoding.CODE,
     conditional=generator.conditional,
   )

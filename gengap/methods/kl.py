@@ -1,4 +1,4 @@
-"""The KL term of an ELBO, KL(q(z | x) || N(0, I)): its value, and what is paid for it as training goes on."""
+"""The KL term of an ELBO, KL(q(z | x) || N(0, I)): its value, and its weight over the course of training."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from gengap.errors import InputError
 from gengap.method import Array, Metrics
 from gengap.methods import common
 
-ACTIVE = 0.01  # variance of a latent's mean over the data above which it is called active (Burda et al.)
+ACTIVE = 0.01  # a latent whose mean has a larger variance over the data is active (Burda et al.)
 
 
 def to_prior(mean: Array, log_std: Array) -> Array:
@@ -23,10 +23,10 @@ def to_prior(mean: Array, log_std: Array) -> Array:
 
 
 def of_sample(log_std: Array, noise: Array, z: Array, log_det: Array) -> Array:
-  """Ratio log q(z | x) - log p(z) at z, in nats: [B, D], [B, D], [B, D], [B] -> [B].
+  """The estimate of the KL from one sample z, log q(z | x) - log p(z) in nats, [B].
 
-  One sample's estimate of the KL. z is mean + exp(log_std) noise, or what a flow makes of it; log_det is the
-  flow's (Rezende and Mohamed 2015, arXiv:1505.05770, equation 13), or 0.
+  log_std, noise and z are [B, D], log_det is [B]. z is mean + exp(log_std) noise, or a flow's output for it;
+  log_det is the flow's (Rezende and Mohamed 2015, arXiv:1505.05770, equation 13), or 0.
   """
   return jnp.sum(0.5 * (z**2 - noise**2) - log_std, -1) - log_det
 
@@ -46,69 +46,69 @@ def active_units(mean: Array) -> Array:
   return jnp.sum(jnp.var(mean, axis=0, ddof=1) > ACTIVE).astype(jnp.float32)
 
 
-class Price(NamedTuple):
-  """What a rate costs at a step: beta(step) rate, or beta(step) |rate - capacity(step)|."""
+class KLWeight(NamedTuple):
+  """Weighs a KL at a step: beta(step) kl, or beta(step) |kl - capacity(step)|."""
 
   beta: optax.Schedule
   capacity: optax.Schedule | None = None
 
-  def __call__(self, rate: Array, step: Array) -> tuple[Array, Metrics]:
-    """Returns the cost of a rate [] in nats, and the numbers that describe its price."""
+  def __call__(self, kl: Array, step: Array) -> tuple[Array, Metrics]:
+    """Returns the weighted KL [] of a KL [] in nats, and beta and capacity to log."""
     beta = jnp.asarray(self.beta(step), jnp.float32)
     if self.capacity is None:
-      return beta * rate, {"beta": beta}
+      return beta * kl, {"beta": beta}
     capacity = jnp.asarray(self.capacity(step), jnp.float32)
-    return beta * jnp.abs(rate - capacity), {"beta": beta, "capacity": capacity}
+    return beta * jnp.abs(kl - capacity), {"beta": beta, "capacity": capacity}
 
 
 def not_negative(**values: float) -> None:
-  """Raises InputError for the first setting of beta that is no finite number of at least 0."""
+  """Raises InputError for the first method argument that is not a finite number of at least 0."""
   for name, value in values.items():
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
       raise InputError(f"config.method_args.{name} is {value!r}; it must be a number of at least 0")
 
 
-def constant(value: float) -> Price:
-  """Higgins et al. (2017): beta KL; 1 is the ELBO, 0 pays for nothing."""
+def constant(value: float) -> KLWeight:
+  """Constant beta (Higgins et al. 2017); 1 is the ELBO, 0 leaves the KL out."""
   not_negative(beta=value)
-  return Price(optax.constant_schedule(float(value)))
+  return KLWeight(optax.constant_schedule(float(value)))
 
 
-def linear(start: float, stop: float, steps: int) -> Price:
-  """Beta from `start` at step 0 to `stop` at step `steps`, constant after."""
+def linear(start: float, stop: float, steps: int) -> KLWeight:
+  """Beta rises or falls linearly from `start` at step 0 to `stop` at step `steps`, then stays constant."""
   not_negative(**{"beta.start": start, "beta.stop": stop})
   common.positive(**{"beta.steps": steps})
-  return Price(optax.linear_schedule(float(start), float(stop), steps))
+  return KLWeight(optax.linear_schedule(float(start), float(stop), steps))
 
 
-def warmup(steps: int, stop: float = 1.0) -> Price:
-  """Beta from 0 to `stop` over the first `steps` (Bowman et al. 2016, arXiv:1511.06349)."""
+def warmup(steps: int, stop: float = 1.0) -> KLWeight:
+  """Beta rises linearly from 0 to `stop` over the first `steps` (Bowman et al. 2016, arXiv:1511.06349)."""
   return linear(0.0, stop, steps)
 
 
-def cyclical(steps: int, stop: float = 1.0, rising: float = 0.5) -> Price:
-  """Beta from 0 to `stop` again and again (Fu et al. 2019, arXiv:1903.10145, equation 6).
+def cyclical(steps: int, stop: float = 1.0, rising: float = 0.5) -> KLWeight:
+  """Beta rises from 0 to `stop` in every cycle (Fu et al. 2019, arXiv:1903.10145, equation 6).
 
   Args:
-    steps: of a cycle.
+    steps: length of a cycle.
     stop: beta at the end of each cycle.
-    rising: share of a cycle in which beta rises; it is `stop` for the rest.
+    rising: share of a cycle in which beta rises; it is `stop` for the rest of it.
   """
   not_negative(**{"beta.stop": stop})
   common.positive(**{"beta.steps": steps})
   if not 0 < rising <= 1:
     raise InputError(f"config.method_args.beta.rising is {rising}; it must be above 0 and at most 1")
-  return Price(lambda step: stop * jnp.minimum((step % steps) / (rising * steps), 1.0))
+  return KLWeight(lambda step: stop * jnp.minimum((step % steps) / (rising * steps), 1.0))
 
 
-def capacity(steps: int, stop: float, start: float = 0.0, weight: float = 1.0) -> Price:
+def capacity(steps: int, stop: float, start: float = 0.0, weight: float = 1.0) -> KLWeight:
   """Burgess et al. (2018, arXiv:1804.03599), equation 8: weight |KL - C|.
 
-  C goes from `start` to `stop` nats over `steps`, and stays there.
+  C goes from `start` to `stop` nats over `steps`, then stays constant.
   """
   not_negative(**{"beta.start": start, "beta.stop": stop, "beta.weight": weight})
   common.positive(**{"beta.steps": steps})
-  return Price(
+  return KLWeight(
     optax.constant_schedule(float(weight)), optax.linear_schedule(float(start), float(stop), steps)
   )
 
@@ -116,8 +116,8 @@ def capacity(steps: int, stop: float, start: float = 0.0, weight: float = 1.0) -
 SCHEDULES = {f.__name__: f for f in (constant, linear, warmup, cyclical, capacity)}
 
 
-def price(beta: float | Mapping[str, Any]) -> Price:
-  """Returns what config.method_args.beta describes: a number, or a mapping of a schedule and its settings.
+def weight(beta: float | Mapping[str, Any]) -> KLWeight:
+  """Returns the weight that config.method_args.beta describes: a number, or a schedule and its settings.
 
   For instance {"schedule": "linear", "start": 0.0, "stop": 1.0, "steps": 3900}.
 
@@ -126,13 +126,13 @@ def price(beta: float | Mapping[str, Any]) -> Price:
   """
   if isinstance(beta, int | float):
     return constant(beta)
-  return common.described("beta", beta, "schedule", SCHEDULES)
+  return common.from_description("beta", beta, "schedule", SCHEDULES)
 
 
-def spared(units: Array, free: float) -> Array:
-  """Sum of what every latent costs, at least `free` nats each: [D] -> [].
+def with_free_bits(units: Array, free: float) -> Array:
+  """Sum of the KLs of the latents, at least `free` nats each: [D] -> [].
 
-  Free bits (Kingma et al. 2016, arXiv:1606.04934, equation 15): a latent below `free` nats, in the mean over
-  the batch, gains nothing by telling even less.
+  Free bits (Kingma et al. 2016, arXiv:1606.04934, equation 15): a latent whose KL, in the mean over the
+  batch, is below `free` nats gains nothing by lowering it further.
   """
   return jnp.sum(jnp.maximum(units, free))

@@ -1,10 +1,9 @@
-"""Likelihoods p(x | z) of an image, as functions of what a decoder says of it.
+"""Likelihoods p(x | z) of an image x, as functions of the decoder's outputs.
 
-Every log p is in nats, summed over pixels and channels, with all constants but those that it declares. Images
+Every log p is in nats, summed over pixels and channels, with all constants but those in `constant`. Images
 lie in [-1, 1], 256 grey levels in steps of 1 / 127.5; the continuous likelihoods are densities on that scale.
 """
 
-import enum
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -12,36 +11,29 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gengap.method import Array, Keys
+from gengap.method import Array, Keys, Observation
 from gengap.methods import common
 
 LEVEL = 1 / 127.5  # between two grey levels
-FLOOR = math.log(LEVEL)  # of a learned log scale: below it the density of 8-bit images grows without bound
-
-
-class Observation(enum.Enum):
-  """What a likelihood is of. Likelihoods of different observations cannot be compared."""
-
-  IMAGES = "images"
-  BITS = "bits"  # binarised images
+FLOOR = math.log(LEVEL)  # of learned log scales; without it the density of 8-bit images is unbounded
 
 
 class Likelihood(NamedTuple):
-  """What is modelled of an image, and how."""
+  """A distribution of an image, or of its bits, given the decoder's outputs."""
 
-  # decoder's numbers [B, H, W, each * C], learned log scale [], images [B, H, W, C] -> log p [B]
+  # decoder's outputs [B, H, W, each * C], learned log scale [], x [B, H, W, C] -> log p [B]
   log_prob: Callable[[Array, Array, Array], Array]
-  mean: Callable[[Array], Array]  # decoder's numbers -> expected image
-  each: int = 1  # numbers of the decoder for each channel of a pixel
+  mean: Callable[[Array], Array]  # decoder's outputs -> expected image
+  each: int = 1  # outputs of the decoder for each channel of a pixel
   learned_scale: bool = False  # one log scale for all pixels, a weight of the model
-  constant: float = 0.0  # nats a dimension of -log p that log_prob leaves out
-  density: bool = False  # of a continuous image; otherwise the probability of its levels or bits
-  # what is modelled of an image, given a key for each; without keys, its expected value
-  observe: Callable[[Array, Keys | None], Array] = lambda image, keys: image
-  observes: Observation = Observation.IMAGES
+  constant: float = 0.0  # nats per dimension of -log p that log_prob leaves out
+  density: bool = False  # whether p is a density of continuous images, not a probability of levels or bits
+  observes: Observation = Observation.IMAGES  # what x is
+  # images, one key per image -> x; without keys, the expected x
+  target: Callable[[Array, Keys | None], Array] = lambda image, keys: image
 
   def bits(self, log_prob: Array, dimensions: int) -> Array:
-    """Bits per dimension of a whole log p in nats; a density is taken as constant over a grey level."""
+    """Bits per dimension of log p in nats with all constants; a density counts as constant within a level."""
     nats = -log_prob / dimensions - (math.log(LEVEL) if self.density else 0.0)
     return nats / math.log(2)
 
@@ -62,14 +54,14 @@ def floored(log_scale: Array) -> Array:
 
 
 def squared_error(tanh: bool = False) -> Likelihood:
-  """N(decoder, 1/2), whose -log p is the squared error and a constant, which the loss leaves out.
+  """N(decoder, 1/2): -log p is the squared error and a constant, which the loss leaves out.
 
   Args:
-    tanh: whether the mean is tanh of the decoder's numbers.
+    tanh: whether the mean is tanh of the decoder's outputs.
   """
-  mean = jnp.tanh if tanh else lambda numbers: numbers
+  mean = jnp.tanh if tanh else lambda outputs: outputs
   return Likelihood(
-    lambda numbers, _, x: -total((x - mean(numbers)) ** 2),
+    lambda outputs, _, x: -total((x - mean(outputs)) ** 2),
     mean,
     constant=0.5 * math.log(math.pi),
     density=True,
@@ -84,15 +76,15 @@ def gaussian(scale: float = 1.0) -> Likelihood:
   """
   common.positive(**{"likelihood.scale": scale})
   return Likelihood(
-    lambda numbers, _, x: total(normal(x, numbers, math.log(scale))), lambda numbers: numbers, density=True
+    lambda outputs, _, x: total(normal(x, outputs, math.log(scale))), lambda outputs: outputs, density=True
   )
 
 
 def gaussian_global() -> Likelihood:
   """N(decoder, s^2) with one learned s."""
   return Likelihood(
-    lambda numbers, log_scale, x: total(normal(x, numbers, floored(log_scale))),
-    lambda numbers: numbers,
+    lambda outputs, log_scale, x: total(normal(x, outputs, floored(log_scale))),
+    lambda outputs: outputs,
     learned_scale=True,
     density=True,
   )
@@ -101,11 +93,11 @@ def gaussian_global() -> Likelihood:
 def gaussian_pixel() -> Likelihood:
   """N(m, s^2) with m and log s of every pixel from the decoder."""
 
-  def log_prob(numbers: Array, _: Array, x: Array) -> Array:
-    mean, log_scale = jnp.split(numbers, 2, axis=-1)
+  def log_prob(outputs: Array, _: Array, x: Array) -> Array:
+    mean, log_scale = jnp.split(outputs, 2, axis=-1)
     return total(normal(x, mean, floored(log_scale)))
 
-  return Likelihood(log_prob, lambda numbers: jnp.split(numbers, 2, axis=-1)[0], each=2, density=True)
+  return Likelihood(log_prob, lambda outputs: jnp.split(outputs, 2, axis=-1)[0], each=2, density=True)
 
 
 def discretised_logistic() -> Likelihood:
@@ -116,11 +108,11 @@ def discretised_logistic() -> Likelihood:
 
     s(a) - s(b) = s(a) s(-b) (1 - e^(b - a)),
 
-  whose logarithm loses nothing where the difference is small.
+  whose logarithm is exact even when the difference is small.
   """
 
-  def log_prob(numbers: Array, _: Array, x: Array) -> Array:
-    mean, log_scale = jnp.split(numbers, 2, axis=-1)
+  def log_prob(outputs: Array, _: Array, x: Array) -> Array:
+    mean, log_scale = jnp.split(outputs, 2, axis=-1)
     rate = jnp.exp(-floored(log_scale))
     upper, lower = rate * (x + LEVEL / 2 - mean), rate * (x - LEVEL / 2 - mean)
     below, above = jax.nn.log_sigmoid(upper), jax.nn.log_sigmoid(-lower)
@@ -128,11 +120,11 @@ def discretised_logistic() -> Likelihood:
     first, last = x < LEVEL / 2 - 1, x > 1 - LEVEL / 2
     return total(jnp.where(first, below, jnp.where(last, above, inside)))
 
-  return Likelihood(log_prob, lambda numbers: jnp.split(numbers, 2, axis=-1)[0], each=2)
+  return Likelihood(log_prob, lambda outputs: jnp.split(outputs, 2, axis=-1)[0], each=2)
 
 
-def drawn(image: Array, keys: Keys | None) -> Array:
-  """Bits that are on with the probability of their pixels; the pixels themselves without keys."""
+def bernoulli_draw(image: Array, keys: Keys | None) -> Array:
+  """Draws bits that are 1 with the pixel's value as probability; without keys, returns the pixels."""
   if keys is None:
     return image
   uniform = jax.vmap(lambda key: jax.random.uniform(key, image.shape[1:]))(keys)
@@ -142,26 +134,26 @@ def drawn(image: Array, keys: Keys | None) -> Array:
 BINARISATIONS: Mapping[str, Callable[[Array, Keys | None], Array]] = {
   "none": lambda image, keys: image,
   "static": lambda image, keys: jnp.where(image > 0, 1.0, -1.0),
-  "dynamic": drawn,
+  "dynamic": bernoulli_draw,
 }
 
 
 def bernoulli(binarisation: str = "dynamic") -> Likelihood:
-  """Bernoulli with the decoder's numbers as logits.
+  """Bernoulli with the decoder's outputs as logits.
 
   Args:
-    binarisation: of the images, before the encoder sees them. "static": pixels above half are on, always;
-      "dynamic": drawn anew at every look, on with the pixel's value as probability; "none": the values
-      themselves stand for bits, as in many tutorials, and log p is a cross-entropy but no likelihood.
+    binarisation: of the images, before the encoder gets them. "static": bits of pixels above half are 1;
+      "dynamic": bits are drawn anew for every batch, with the pixel's value as probability; "none": the
+      pixel values stand for bits, as in many tutorials, so log p is a cross-entropy but not a likelihood.
   """
-  observe = common.choose("likelihood.binarisation", binarisation, BINARISATIONS)
+  target = common.choose("likelihood.binarisation", binarisation, BINARISATIONS)
 
   def log_prob(logits: Array, _: Array, x: Array) -> Array:
     bit = 0.5 * (x + 1)
     return total(bit * jax.nn.log_sigmoid(logits) + (1 - bit) * jax.nn.log_sigmoid(-logits))
 
   return Likelihood(
-    log_prob, lambda logits: 2 * jax.nn.sigmoid(logits) - 1, observe=observe, observes=Observation.BITS
+    log_prob, lambda logits: 2 * jax.nn.sigmoid(logits) - 1, observes=Observation.BITS, target=target
   )
 
 
@@ -172,11 +164,11 @@ LIKELIHOODS = {
 
 
 def find(likelihood: str | Mapping[str, Any]) -> Likelihood:
-  """Returns what config.method_args.likelihood describes: a name, or a mapping of it and its settings.
+  """Returns the likelihood that config.method_args.likelihood describes: a name, or a mapping with settings.
 
   For instance "gaussian", or {"likelihood": "gaussian", "scale": 0.1}.
 
   Raises:
-    InputError: unknown name, settings that it does not take, or a value outside its range.
+    InputError: unknown name, unknown settings, or a value outside its range.
   """
-  return common.described("likelihood", likelihood, "likelihood", LIKELIHOODS)
+  return common.from_description("likelihood", likelihood, "likelihood", LIKELIHOODS)

@@ -9,27 +9,27 @@ from gengap.method import Array
 from gengap.methods import common
 from gengap.networks import flows
 
-CONTEXT = 64  # numbers of the encoder for a flow
+CONTEXT = 64  # outputs of the encoder that condition a flow
 
 
 class Gaussian(NamedTuple):
-  """q(z | x) before its flow."""
+  """q(z | x) before the flow."""
 
   mean: Array  # [B, D]
   log_std: Array  # [B, D]
-  context: Array  # [B, C], of the flow
+  context: Array  # [B, C], condition of the flow
 
 
 class Sample(NamedTuple):
-  """One z of each image."""
+  """One z for each image."""
 
-  noise: Array  # [B, D], of the Gaussian
+  noise: Array  # [B, D], standard normal, that makes z
   z: Array  # [B, D], after the flow
   log_det: Array  # [B], of the flow's Jacobian
 
 
 def stack(layer: Callable[..., nn.Module], layers: int, **settings: int) -> Callable[[int], flows.Flow]:
-  """Returns the flow as a function of the latent's dimension."""
+  """Returns a stack of flow layers as a function of the latent dimension."""
   common.positive(**{f"flow.{name}": value for name, value in {"layers": layers, **settings}.items()})
   return lambda dim: flows.Flow([layer(dim, **settings) for _ in range(layers)])
 
@@ -45,7 +45,7 @@ def planar(layers: int = 4) -> Callable[[int], flows.Flow]:
 
 
 def realnvp(layers: int = 4, width: int = 128) -> Callable[[int], flows.Flow]:
-  """`flows.Coupling`, each of which moves one half of the latents: two at least move all."""
+  """`flows.Coupling`. Each layer moves one half of the latents, so it takes two to move all."""
   return stack(flows.Coupling, layers, width=width)
 
 
@@ -58,11 +58,11 @@ FLOWS = {f.__name__: f for f in (none, planar, realnvp, iaf)}
 
 
 def find(flow: str | Mapping[str, Any]) -> Callable[[int], flows.Flow | None]:
-  """Returns what config.method_args.flow describes, as a function of the latent's dimension.
+  """Returns the flow that config.method_args.flow describes, as a function of the latent dimension.
 
-  A name, or a mapping of it and its settings, such as {"flow": "iaf", "layers": 4, "width": 128}.
+  It is a name, or a mapping with settings, such as {"flow": "iaf", "layers": 4, "width": 128}.
 
   Raises:
-    InputError: unknown name, settings that it does not take, or a value outside its range.
+    InputError: unknown name, unknown settings, or a value outside its range.
   """
-  return common.described("flow", flow, "flow", FLOWS)
+  return common.from_description("flow", flow, "flow", FLOWS)

@@ -1,7 +1,7 @@
-"""Autoencoding beyond pixels: a VAE whose likelihood is of a critic's features (Larsen et al. 2016).
+"""VAE-GAN: a VAE whose likelihood is of a critic's features (Larsen et al. 2016).
 
 arXiv:1512.09300, algorithm 1. With x a real image, x~ = Dec(z) at z ~ q(z | x), x_p = Dec(z) at z ~ N(0, I),
-f the features of the critic's layer l, D what the critic says before the sigmoid s:
+f the features of the critic's layer l, D the critic's output before the sigmoid s:
 
   L_prior = KL(q(z | x) || p(z))
   L_llike = -log N(f(x); f(x~), I)
@@ -9,12 +9,12 @@ f the features of the critic's layer l, D what the critic says before the sigmoi
 
   encoder: min L_prior + L_llike,    critic: max L_GAN,    decoder: min gamma L_llike - L_GAN
 
-Two things differ from there: the decoder ascends log s(D) of its images in place of descending
-log(1 - s(D)), and the constant of L_llike is left out. Logged, beside what `adversarial` and `elbo` log under
-the same names:
+Two things differ from the paper: the decoder maximises log s(D) of its images instead of minimising
+log(1 - s(D)), and L_llike leaves out its constant. The losses log what `gan_metrics` and `elbo` log under the
+same names, and
 
   feature_error    L_llike, without its constant
-  pixel_error      squared error of x~ in [-1, 1], summed over pixels: what no player minimises
+  pixel_error      squared error of x~ in [-1, 1], summed over pixels, which no player minimises
 """
 
 from collections.abc import Callable
@@ -24,14 +24,14 @@ import jax
 import jax.numpy as jnp
 
 from gengap.errors import InputError
-from gengap.method import Array, Batch, Key, Keys, Method, Metrics, Nets, Params, Spec, Turn
-from gengap.methods import common, elbo, kl
-from gengap.methods.adversarial import diversity, kept, scores
+from gengap.method import Array, Batch, Encoding, Key, Keys, Kind, Method, Metrics, Nets, Params, Spec, Turn
+from gengap.methods import common, elbo, gan_metrics, kl
 from gengap.methods.gan import log_sigmoid
+from gengap.methods.gan_losses import changed_collections
 from gengap.networks.players import Critic, Generator
 
 
-class Game(NamedTuple):
+class VAEGANLosses(NamedTuple):
   """The losses of the three players."""
 
   encoder: Any
@@ -42,77 +42,79 @@ class Game(NamedTuple):
   gamma: float
 
   def encode(self, variables, x: Array) -> tuple[Array, Array]:
-    """[B, H, W, C] -> mean and log standard deviation of q(z | x), [B, D] each."""
+    """Returns mean and log standard deviation of q(z | x), [B, D] each, of images [B, H, W, C]."""
     mean, log_variance = jnp.split(self.encoder.apply(variables, x, train=False), 2, -1)
     return mean, 0.5 * log_variance
 
-  def paint(self, variables, z: Array) -> tuple[Array, Any]:
+  def decode(self, variables, z: Array) -> tuple[Array, Any]:
     """Returns images, and the decoder's new batch statistics."""
-    label = jnp.zeros(len(z), jnp.int32)  # not looked at
+    label = jnp.zeros(len(z), jnp.int32)  # unused
     return self.decoder.apply(variables, z, label, train=True, mutable=["batch_stats"])
 
-  def judge(self, variables, x: Array, keys: Keys) -> tuple[Array, Array]:
+  def score(self, variables, x: Array, keys: Keys) -> tuple[Array, Array]:
     """Returns the critic's scores [B] and features [B, F]."""
     label = jnp.zeros(len(x), jnp.int32)
-    score, seen = self.critic.apply(variables, x, label, keys, mutable=["intermediates"])
-    stages = seen["intermediates"]["body"]["stage"]
+    scores, collections = self.critic.apply(variables, x, label, keys, mutable=["intermediates"])
+    stages = collections["intermediates"]["body"]["stage"]
     if self.layer >= len(stages):
       raise InputError(
         f"config.method_args.layer is {self.layer}, and this critic has {len(stages)} stages, counted from 0"
       )
-    return score, stages[self.layer].astype(jnp.float32).reshape(len(x), -1)
+    return scores, stages[self.layer].astype(jnp.float32).reshape(len(x), -1)
 
-  def copies(self, variables, q: tuple[Array, Array], keys: Keys) -> tuple[Array, Array, Any]:
-    """Returns x~ of a posterior and x_p, painted as one batch, and the decoder's new batch statistics."""
-    here, anywhere = common.split(keys)
+  def decode_both(self, variables, q: tuple[Array, Array], keys: Keys) -> tuple[Array, Array, Any]:
+    """Returns x~ of a posterior and x_p, decoded as one batch, and the decoder's new batch statistics."""
+    posterior_keys, prior_keys = common.split(keys)
     mean, log_std = q
-    z = mean + jnp.exp(log_std) * common.normal(here, self.latent_dim)
-    images, changed = self.paint(variables, jnp.concatenate([z, common.normal(anywhere, self.latent_dim)]))
-    copy, fake = jnp.split(images, 2)
-    return copy, fake, changed
+    z = mean + jnp.exp(log_std) * common.normal(posterior_keys, self.latent_dim)
+    images, changed = self.decode(variables, jnp.concatenate([z, common.normal(prior_keys, self.latent_dim)]))
+    reconstruction, fake = jnp.split(images, 2)
+    return reconstruction, fake, changed
 
-  def compare(self, nets: Nets, x: Array, copy: Array, keys: Keys) -> tuple[Array, Array, Metrics]:
-    """Returns L_llike, the score of the copies, and numbers to log."""
-    _, wanted = self.judge(nets["critic"], x, keys)
-    score, found = self.judge(nets["critic"], copy, keys)
-    error = jnp.mean(0.5 * jnp.sum((wanted - found) ** 2, -1))
-    pixels = jnp.mean(jnp.sum((x - copy) ** 2, (1, 2, 3)))
-    return error, score, {"feature_error": error, "pixel_error": pixels}
+  def compare(self, nets: Nets, x: Array, reconstruction: Array, keys: Keys) -> tuple[Array, Array, Metrics]:
+    """Returns L_llike, the scores of the reconstructions, and numbers to log."""
+    _, target = self.score(nets["critic"], x, keys)
+    scores, features = self.score(nets["critic"], reconstruction, keys)
+    error = jnp.mean(0.5 * jnp.sum((target - features) ** 2, -1))
+    pixels = jnp.mean(jnp.sum((x - reconstruction) ** 2, (1, 2, 3)))
+    return error, scores, {"feature_error": error, "pixel_error": pixels}
 
   def encoder_loss(self, params: Params, nets: Nets, batch: Batch, keys: Keys, step: Array):
     """L_prior + L_llike."""
     del step
     draw_keys, critic_keys = common.split(keys)
     q = self.encode(nets["encoder"] | {"params": params}, batch.image)
-    copy, *_ = self.copies(nets["decoder"], q, draw_keys)
-    error, _, seen = self.compare(nets, batch.image, copy, critic_keys)
-    units, active = elbo.told(*q)
-    return units.sum() + error, ({}, seen | {"kl": units.sum(), "active_units": active})
+    reconstruction, *_ = self.decode_both(nets["decoder"], q, draw_keys)
+    error, _, metrics = self.compare(nets, batch.image, reconstruction, critic_keys)
+    units, active = elbo.batch_kl(*q)
+    return units.sum() + error, ({}, metrics | {"kl": units.sum(), "active_units": active})
 
   def critic_loss(self, params: Params, nets: Nets, batch: Batch, keys: Keys, step: Array):
     """-L_GAN."""
     del step
     draw_keys, real_keys, copy_keys, fake_keys = common.split(keys, 4)
-    copy, fake, _ = self.copies(nets["decoder"], self.encode(nets["encoder"], batch.image), draw_keys)
-    images, noises = (
-      jnp.concatenate(x) for x in ((batch.image, copy, fake), (real_keys, copy_keys, fake_keys))
+    q = self.encode(nets["encoder"], batch.image)
+    reconstruction, fake, _ = self.decode_both(nets["decoder"], q, draw_keys)
+    images, dropout_keys = (
+      jnp.concatenate(x) for x in ((batch.image, reconstruction, fake), (real_keys, copy_keys, fake_keys))
     )
-    score, _ = self.judge(nets["critic"] | {"params": params}, images, noises)
-    real, copied, faked = jnp.split(score, 3)
-    value = -jnp.mean(log_sigmoid(real) + log_sigmoid(-copied) + log_sigmoid(-faked))
-    seen = scores(real, faked, boundary=0.0)
-    return value, ({}, seen | {"diversity": diversity(fake, batch.image)})
+    scores, _ = self.score(nets["critic"] | {"params": params}, images, dropout_keys)
+    real_score, copy_score, fake_score = jnp.split(scores, 3)
+    loss = -jnp.mean(log_sigmoid(real_score) + log_sigmoid(-copy_score) + log_sigmoid(-fake_score))
+    metrics = gan_metrics.score_metrics(real_score, fake_score, boundary=0.0)
+    return loss, ({}, metrics | {"diversity": gan_metrics.diversity(fake, batch.image)})
 
   def decoder_loss(self, params: Params, nets: Nets, batch: Batch, keys: Keys, step: Array):
-    """Gamma L_llike, and both kinds of images to pass as real."""
+    """Gamma L_llike, and the non-saturating loss of both kinds of images."""
     del step
     draw_keys, copy_keys, fake_keys = common.split(keys, 3)
     own = nets["decoder"] | {"params": params}
-    copy, fake, changed = self.copies(own, self.encode(nets["encoder"], batch.image), draw_keys)
-    error, copied, seen = self.compare(nets, batch.image, copy, copy_keys)
-    faked, _ = self.judge(nets["critic"], fake, fake_keys)
-    fooled = -jnp.mean(log_sigmoid(copied)) - jnp.mean(log_sigmoid(faked))
-    return self.gamma * error + fooled, (kept(decoder=own | changed), seen)
+    q = self.encode(nets["encoder"], batch.image)
+    reconstruction, fake, changed = self.decode_both(own, q, draw_keys)
+    error, copy_score, metrics = self.compare(nets, batch.image, reconstruction, copy_keys)
+    fake_score, _ = self.score(nets["critic"], fake, fake_keys)
+    adversarial = -jnp.mean(log_sigmoid(copy_score)) - jnp.mean(log_sigmoid(fake_score))
+    return self.gamma * error + adversarial, (changed_collections(decoder=own | changed), metrics)
 
 
 def build(
@@ -128,11 +130,11 @@ def build(
   b1: float = 0.5,
   b2: float = 0.999,
 ) -> Method:
-  """Builds the method: encoder, critic and decoder in turn.
+  """Builds the method, which updates encoder, critic and decoder in this order.
 
   Args:
     spec: of the data.
-    network: family of all three: its encoder is the VAE's and the critic, its decoder the decoder.
+    network: family of all three; its encoder serves as encoder and as critic.
     width: of all three, in the family's own unit.
     latent_dim: of z.
     layer: the stage of the critic whose features are compared, counted from 0 at the image.
@@ -144,18 +146,18 @@ def build(
     b2: Adam's second decay, of all.
 
   Raises:
-    InputError: a value outside its range, or an option that the network has not.
+    InputError: a value outside its range, or an option that the network lacks.
   """
   common.positive(width=width, latent_dim=latent_dim)
   kl.not_negative(gamma=gamma, layer=layer)
   shared = dict(width=width, dtype=spec.dtype)
   down = common.network(network, "encoder", attention=attention)
   up = common.network(network, "decoder", attention=attention)
-  told: dict[str, Any] = dict(condition="none", num_classes=spec.num_classes)
+  unconditional: dict[str, Any] = dict(condition="none", num_classes=spec.num_classes)
   encoder: Any = down(outputs=2 * latent_dim, **shared)
-  decoder: Any = Generator(up(shape=spec.shape, **shared), **told)
-  critic: Any = Critic(down(outputs=1, **shared), **told)
-  game = Game(encoder, decoder, critic, latent_dim, layer, gamma)
+  decoder: Any = Generator(up(shape=spec.shape, **shared), **unconditional)
+  critic: Any = Critic(down(outputs=1, **shared), **unconditional)
+  losses = VAEGANLosses(encoder, decoder, critic, latent_dim, layer, gamma)
 
   def init(key: Key, batch: Batch) -> Nets:
     e, d, c = jax.random.split(key, 3)
@@ -169,20 +171,23 @@ def build(
   def generate(nets: Nets, z: Array, label: Array) -> Array:
     return decoder.apply(nets["decoder"], z, label, train=False)
 
-  def half(index: int) -> Callable[[Nets, Array], Array]:
-    return lambda nets, x: game.encode(nets["encoder"], x)[index]
+  def posterior(index: int) -> Callable[[Nets, Array], Array]:
+    return lambda nets, x: losses.encode(nets["encoder"], x)[index]
 
-  def judge(nets: Nets, x: Array) -> Array:
+  def score(nets: Nets, x: Array) -> Array:
     return critic.apply(nets["critic"], x, jnp.zeros(len(x), jnp.int32))[:, None]
 
   return Method(
     latent_dim=latent_dim,
     init=init,
     turns=(
-      Turn("encoder", game.encoder_loss, common.adam(learning_rate, b1, b2)),
-      Turn("critic", game.critic_loss, common.adam(critic_learning_rate, b1, b2, prefix="critic_")),
-      Turn("decoder", game.decoder_loss, common.adam(learning_rate, b1, b2)),
+      Turn("encoder", losses.encoder_loss, common.adam(learning_rate, b1, b2)),
+      Turn("critic", losses.critic_loss, common.adam(critic_learning_rate, b1, b2, prefix="critic_")),
+      Turn("decoder", losses.decoder_loss, common.adam(learning_rate, b1, b2)),
     ),
     generate=generate,
-    represent={"code": half(0), "mean": half(0), "log_std": half(1), "critic": judge},
+    represent={"code": posterior(0), "mean": posterior(0), "log_std": posterior(1), "critic": score},
+    kind=Kind.ADVERSARIAL,
+    encodes=Encoding.GAUSSIAN,
+    alarms=(gan_metrics.collapse_alarm("critic"), elbo.collapse_alarm("encoder")),
   )

@@ -17,6 +17,7 @@ from gengap.errors import InputError, NonFiniteError
 from gengap.evaluation import autoencoders
 from gengap.evaluation.extractors import Eye, Eyes, pixel_eye
 from gengap.log import say
+from gengap.method import Encoding
 from gengap.methods import inverse, kl
 from gengap.metrics import blobs
 from gengap.probes.types import Array, Examples, Subject
@@ -56,7 +57,9 @@ def fit(run: Run, data: Dataset, updates: int, seed: int) -> Run:
       f"the encoder's loss is {loss} after {updates} updates; the generator cannot be inverted"
     )
   here = jax.tree.map(lambda x: jax.device_put(np.asarray(x), jax.local_devices()[0]), state.nets)
-  return run._replace(method=run.method._replace(represent=method.represent), nets=here)
+  return run._replace(
+    method=run.method._replace(represent=method.represent, encodes=method.encodes), nets=here
+  )
 
 
 def refine(run: Run, image: Array, label: Array, z: Array) -> Array:
@@ -118,10 +121,9 @@ def build(
     InputError: the run makes no images.
   """
   run.generator()  # refuses
-  eye, own = sight.features or pixel_eye(), "code" in run.method.represent and not fitted
+  eye, own = sight.features or pixel_eye(), bool(run.method.encodes) and not fitted
   density = None if fitted else run.method.density
-  gaussian = own and {"mean", "log_std"} <= set(run.method.represent)
-  gaussian = gaussian and not (density and not density.posterior)
+  gaussian = own and run.method.encodes is Encoding.GAUSSIAN
 
   @functools.cache
   def encoding() -> Run:

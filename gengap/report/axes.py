@@ -5,7 +5,7 @@ from typing import NamedTuple
 from gengap.evaluation import autoencoders, quantities, sampling
 from gengap.evaluation.quantities import Capability, Quantity
 from gengap.evaluation.sample_metrics import METRICS
-from gengap.methods.likelihoods import Observation
+from gengap.method import Observation
 from gengap.probes import QUANTITIES as PROBED
 
 BLOCKS = autoencoders.BLOCKS | sampling.BLOCKS

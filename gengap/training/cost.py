@@ -1,7 +1,7 @@
-"""What a run costs: updates, images and operations to train it, parameters and operations to sample it.
+"""Writes run.json: what a run's method is, and what its training and sampling cost.
 
-Comparing methods under equal budgets needs the budget of each. What is known once the program is compiled is
-written beside the config, as run.json; how fast samples come is measured by `gengap.evaluate`.
+Comparing methods under equal budgets needs the budget of each. run.json holds what is known once the program
+is compiled; `gengap.evaluate` measures the speed of sampling.
 """
 
 import json
@@ -15,28 +15,26 @@ import numpy as np
 import gengap
 from gengap import cli, paths
 from gengap.errors import InputError
-from gengap.method import Config, Method, Nets
+from gengap.method import Config, Kind, Method, Nets
 from gengap.training import step
 from gengap.training.program import Program
 
-CRITIC = "critic"  # the player that makes a method adversarial
-
 
 def device() -> str:
-  """Returns how many devices of which kind there are."""
+  """Returns the number and the kind of the devices."""
   return f"{jax.device_count()} x {jax.devices()[0].device_kind}"
 
 
 def size(tree: Any) -> int:
-  """Returns the number of numbers in a tree of arrays, or of their shapes."""
+  """Returns the total number of elements in a tree of arrays, or of their shapes."""
   return sum(int(np.prod(x.shape)) for x in jax.tree.leaves(tree))
 
 
 def sampling_parameters(method: Method, nets: Nets) -> int:
-  """Counts the parameters that stand between a latent and its image, in every player.
+  """Counts the parameters of all players that an image depends on when it is generated.
 
   Args:
-    method: that makes images.
+    method: that generates images.
     nets: the variables, or their shapes.
   """
   assert method.generate
@@ -53,18 +51,18 @@ def sampling_parameters(method: Method, nets: Nets) -> int:
 
 
 def counted(name: str, flops: float | None, reason: str) -> dict[str, Any]:
-  """Returns a count of operations by name, or None and the reason."""
+  """Returns {name: flops}, or None instead and the reason under flops_reason."""
   return {name: flops} if flops is not None else {name: None, "flops_reason": reason}
 
 
 def training(program: Program, config: Config) -> dict[str, Any]:
-  """Returns what a run's training is and costs.
+  """Returns the contents of run.json.
 
   Returns:
-    command, device, version; adversarial (it has a critic), variational (it has a likelihood), generates and
-    encodes; flops_per_step (as XLA counts them before it optimises; or None, and flops_reason says why);
+    command, device, version; adversarial, variational, generates and encodes, as the method declares;
+    flops_per_step (as XLA counts them before it optimises; None if it does not, with the flops_reason);
     images_per_step (real images drawn); updates_per_step and parameters of every player;
-    sampling_parameters (None: it makes no images).
+    sampling_parameters (None if it generates no images).
   """
   method, nets = program.method, program.shapes.nets
   updates: dict[str, int] = {}
@@ -74,10 +72,10 @@ def training(program: Program, config: Config) -> dict[str, Any]:
     "command": cli.command(),
     "device": device(),
     "version": gengap.__version__,
-    "adversarial": CRITIC in updates,
-    "variational": method.density is not None,
+    "adversarial": Kind.ADVERSARIAL in method.kind,
+    "variational": Kind.VARIATIONAL in method.kind,
     "generates": method.generate is not None,
-    "encodes": "code" in method.represent,
+    "encodes": method.encodes is not None,
     **counted("flops_per_step", program.flops, program.flops_reason),
     "images_per_step": step.batches_per_step(method) * config.batch_size,
     "updates_per_step": updates,

@@ -10,7 +10,7 @@ import pathlib
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -21,9 +21,9 @@ from gengap import config as settings
 from gengap import data, paths, processes
 from gengap.errors import NonFiniteError
 from gengap.log import Log, NullLog, say
-from gengap.method import Array, Config, Method, Metrics, Nets, State
+from gengap.method import Alarm, Array, Config, Method, Metrics, Nets, State
 from gengap.training import cost, workdirs
-from gengap.training.alarms import Watch, oscillation
+from gengap.training.alarms import AlarmMonitor, oscillation
 from gengap.training.checkpoint import Checkpoints, finite_or_infinity
 from gengap.training.program import Program, compile_program, load_data, resume, source, start
 from gengap.training.validation import GRID, Validation, check_best, whole_batches
@@ -39,8 +39,8 @@ class Window:
   Raises NonFiniteError, from `push` or `flush`, at the first loss or gradient that is not finite.
   """
 
-  def __init__(self, log: Log, every: int, batch_size: int):
-    self.log, self.every, self.watch = log, every, Watch(say, batch_size)
+  def __init__(self, log: Log, every: int, batch_size: int, alarms: Sequence[Alarm] = ()):
+    self.log, self.every, self.monitor = log, every, AlarmMonitor(alarms, say, batch_size)
     self.sent: list[tuple[int, list[Metrics]]] = []
     self.values: list[dict[str, np.ndarray]] = []
     self.clock = time.perf_counter()
@@ -65,7 +65,7 @@ class Window:
       means = {k: float(v.mean()) for k, v in window.items()}
       swings = {k.removesuffix("loss") + "oscillation": oscillation(v) for k, v in window.items() if loss(k)}
       self.log.numbers(end, means | swings | {"steps_per_second": rate})
-      self.watch.look(end, means, steps)
+      self.monitor.check(end, means, steps)
       self.values, self.clock = [], time.perf_counter()
 
   def flush(self) -> None:
@@ -226,7 +226,7 @@ def stopped_early(log: Log | NullLog, config: Config) -> str:
 def loop(config, program, state, dataset, validation, checkpoints, log, asked_to_stop) -> State:
   """Runs dispatches to config.steps or until asked to stop, doing between them what is due."""
   meta = {"config": settings.plain(config), "spec": program.spec._asdict()}
-  window = Window(log, config.log_every, config.batch_size)
+  window = Window(log, config.log_every, config.batch_size, program.method.alarms)
   step = saved = int(state.step)
   data_of_calls = source(program, config, dataset, step)
   if step == 0:

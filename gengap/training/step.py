@@ -173,7 +173,7 @@ def examine(method: Method, *, seed: int, batch_size: int) -> Any:
   def one(slot, state, data, number):
     position = positions(jnp.uint32(number), batch_size, slot)
     batch, keys = deal(resident(data, 0), stream(seed, "valid"), number, position)
-    nets, metrics = state.shown, {}
+    nets, metrics = state.eval_nets, {}
     for turn in method.turns:
       value, (_, seen) = turn.loss(nets[turn.player]["params"], nets, batch, keys, state.step)
       metrics |= {f"{turn.player}/{name}": x for name, x in ({"loss": value} | seen).items()}

@@ -99,7 +99,9 @@ class Validation:
   def generated(self, state: State, z: Array, label: Array) -> np.ndarray:
     """Returns a generator's images of latents [N, latent_dim], N a multiple of GRID: [N, H, W, C]."""
     assert self.generate
-    parts = [self.generate(state.shown, z[i : i + GRID], label[i : i + GRID]) for i in range(0, len(z), GRID)]
+    parts = [
+      self.generate(state.eval_nets, z[i : i + GRID], label[i : i + GRID]) for i in range(0, len(z), GRID)
+    ]
     return np.concatenate([np.asarray(p) for p in parts])
 
   def scores(self, state: State) -> dict[str, float]:
