@@ -11,6 +11,8 @@ from absl import flags as absl_flags
 
 from gengap import paths
 from gengap.errors import InputError, suggest
+from gengap.features import KINDS
+from gengap.features.resize import PROTOCOLS
 
 TAKES = {  # how absl complains of a value -> what the flag takes
   "invalid literal": "a whole number",
@@ -64,6 +66,23 @@ def define_paths(name: str, about: str, own: absl_flags.FlagValues) -> absl_flag
   """Adds a repeatable flag that takes comma-separated paths to a command; its value is a list of lists."""
   serializer = absl_flags.CsvListSerializer(",")
   return absl_flags.DEFINE_multi(PathsParser(name), serializer, name, [], about, own)
+
+
+def define_extractor_flags(own: absl_flags.FlagValues) -> dict[str, absl_flags.FlagHolder]:
+  """Adds to a command's flags those that choose feature extractor and classifier; returns them by name."""
+  kind = absl_flags.DEFINE_enum(
+    "features",
+    None,
+    KINDS,
+    "Kind of features; by default inception for colour images, else classifier.",
+    flag_values=own,
+  )
+  resize = absl_flags.DEFINE_enum(
+    "resize", "clean", list(PROTOCOLS), "How images are resized for Inception.", flag_values=own
+  )
+  weights = define_path("inception", "File of Inception's weights; else $GENGAP_INCEPTION.", own)
+  workdir = define_path("classifier", "Workdir of a classifier of the run's data set.", own)
+  return {"features": kind, "inception": weights, "resize": resize, "classifier": workdir}
 
 
 def parse(flags: absl_flags.FlagValues, argv: Sequence[str]) -> list[str]:

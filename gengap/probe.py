@@ -29,10 +29,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from tqdm import tqdm
 
 import gengap
-from gengap import cli, log, paths, processes
+from gengap import arguments, cli, log, paths, processes
 from gengap.data import blobs
 from gengap.errors import InputError, suggest
 from gengap.evaluation import autoencoders, extractors
+from gengap.evaluation.extractors import Extractors
+from gengap.features import pixels
 from gengap.metrics.estimate import Estimate
 from gengap.probes import PROBES, UNFIT, Found, Options, Subject, subject
 from gengap.run import Run, load, steps
@@ -73,7 +75,7 @@ ENCODER = flags.DEFINE_enum(
 ENCODER_STEPS = flags.DEFINE_integer(
   "encoder_steps", 1000, "Updates of the fitted encoder; 0 fits none.", flag_values=FLAGS
 )
-SIGHT = extractors.define_flags(FLAGS)
+EXTRACTOR = arguments.define_extractor_flags(FLAGS)
 
 
 def numbers(flag: flags.FlagHolder, limit: int, what: str) -> tuple[int, ...]:
@@ -275,8 +277,9 @@ def main(rest: list[str]) -> None:
     outside=others,
     workdir=workdir,
   )
-  names, failed = chosen(build(run, sight=extractors.Eyes(None, None, False)), run.config.method), []
-  sight = extractors.opened(SIGHT, run, test, bool(SIGHT.features.value))
+  names, failed = chosen(build(run, sight=Extractors()), run.config.method), []
+  values = {name: flag.value for name, flag in EXTRACTOR.items()}
+  sight = extractors.select(run.config.dataset, test, **values, required=bool(values["features"]))
   if not sight.features:
     log.say("features are pixels")
   for step in wanted:
@@ -288,7 +291,7 @@ def main(rest: list[str]) -> None:
     raise InputError("; ".join(failed))
 
 
-def protocol(run: Run, who: Subject, sight: extractors.Eyes, how: Options) -> dict[str, Any]:
+def protocol(run: Run, who: Subject, sight: Extractors, how: Options) -> dict[str, Any]:
   """Returns all that is needed to take a probe again."""
   return {
     "step": run.step,
@@ -299,7 +302,7 @@ def protocol(run: Run, who: Subject, sight: extractors.Eyes, how: Options) -> di
     "options": how._asdict(),
     "encoder": who.encoder,
     "encoder_steps": who.fit_steps,
-    "features": (sight.features or extractors.pixel_eye()).protocol,
+    "features": (sight.features or pixels.extractor()).protocol,
     "classifier": sight.classifier.protocol if sight.classifier else None,
     "version": gengap.__version__,
   }

@@ -12,7 +12,21 @@ from gengap import cli, evaluate, metrics
 from gengap.data import Dataset
 from gengap.data.subset import stratified
 from gengap.errors import InputError
-from gengap.evaluation import extract, extractors, files, quantities, sample_metrics, scoring
+from gengap.evaluation import (
+  cached,
+  evaluator,
+  extractors,
+  files,
+  image_statistics,
+  protocol,
+  quantities,
+  sample_metrics,
+)
+from gengap.evaluation.extractors import Extractors
+from gengap.evaluation.references import References
+from gengap.evaluation.samples import of_images, of_run
+from gengap.evaluation.scoring import SampleEvaluator
+from gengap.features import FeatureExtractor, inception
 from gengap.metrics import blobs
 from gengap.run import load
 from gengap.training import loop
@@ -40,13 +54,14 @@ def quarters(x):
   )
 
 
-EYE = extractors.Eye({"features": "quarters", "weights": "none"}, quarters, lambda f: 50 * f[:, :4])
-EYES = extractors.Eyes(EYE, EYE, False)
+EXTRACTOR = FeatureExtractor({"features": "quarters", "weights": "none"}, quarters, lambda f: 50 * f[:, :4])
+BOTH = Extractors(EXTRACTOR, EXTRACTOR)
 
 
 TRAIN, TEST, VALIDATION = (
   Dataset(*images(seed, n), tuple("abcd"), {}) for seed, n in ((0, 3 * N), (1, N), (2, N))
 )
+REFERENCES = References(TEST, "test", train=TRAIN)
 
 
 def run_of(pixels):
@@ -62,20 +77,20 @@ def run_of(pixels):
 
 
 @pytest.fixture(scope="module")
-def judge():
-  return scoring.Judge(TRAIN, TEST, EYES, ALL, N)
+def scorer():
+  return SampleEvaluator(REFERENCES, BOTH, ALL, N)
 
 
-def scores(judge, pixels, seeds=(0,)):
-  return judge.score(run_of(pixels), seeds)["scores"]
+def scores(scorer, pixels, seeds=(0,)):
+  return scorer.score(of_run(run_of(pixels), scorer.number, seeds)).scores
 
 
-def values(judge, pixels):
-  return {name: seen["value"] for name, seen in scores(judge, pixels).items()}
+def values(scorer, pixels):
+  return {name: score.value for name, score in scores(scorer, pixels).items()}
 
 
-def test_a_perfect_generator_is_at_the_floor(judge):
-  seen = scores(judge, images(5)[0])
+def test_a_perfect_generator_is_at_the_floor(scorer):
+  seen = scores(scorer, images(5)[0])
   for name in (
     "frechet",
     "diversity",
@@ -86,14 +101,14 @@ def test_a_perfect_generator_is_at_the_floor(judge):
     "inception_score",
     "kid",
   ):
-    floor = seen[name]["floors"]["test"]
-    assert seen[name]["value"] == pytest.approx(floor, rel=0.3, abs=0.05), name
-  for nearer in (seen["nearer_train"]["value"], seen["nearer_train"]["floors"]["test"]):
+    floor = seen[name].floor
+    assert seen[name].value == pytest.approx(floor, rel=0.3, abs=0.05), name
+  for nearer in (seen["nearer_train"].value, seen["nearer_train"].floor):
     assert nearer == pytest.approx(0.5, abs=0.2)
 
 
-def test_classes_that_are_left_out_are_missed_and_no_others(judge):
-  whole, part = values(judge, images(5)[0]), values(judge, images(6, classes=(0, 3))[0])
+def test_classes_that_are_left_out_are_missed_and_no_others(scorer):
+  whole, part = values(scorer, images(5)[0]), values(scorer, images(6, classes=(0, 3))[0])
   assert (whole["classes"], part["classes"]) == (4, 2)
   assert (part["share_1"], part["share_2"]) == (0, 0) and whole["least"] > 0.5
   assert (part["share_0"], part["share_3"]) == (pytest.approx(2, rel=0.3), pytest.approx(2, rel=0.3))
@@ -103,8 +118,8 @@ def test_classes_that_are_left_out_are_missed_and_no_others(judge):
   assert part["kl"] == pytest.approx(np.log(2), abs=0.1)
 
 
-def test_copies_of_training_images_are_caught(judge):
-  copied, honest = values(judge, images(0, 3 * N)[0]), values(judge, images(5)[0])  # a third are looked for
+def test_copies_of_training_images_are_caught(scorer):
+  copied, honest = values(scorer, images(0, 3 * N)[0]), values(scorer, images(5)[0])  # a third are looked for
   assert copied["authentic"] < honest["authentic"] - 0.15
 
 
@@ -114,110 +129,107 @@ def test_copies_are_looked_for_among_training_images():
   assert sample_metrics.memorisation(sample_metrics.Scene(real, real, train))["nearer_train"] == 0
 
 
-def test_noise_is_worst(judge):
+def test_noise_is_worst(scorer):
   noise = np.random.default_rng(0).integers(0, 256, (N, SIDE, SIDE, 1)).astype(np.uint8)
-  bad, good = values(judge, noise), values(judge, images(5)[0])
+  bad, good = values(scorer, noise), values(scorer, images(5)[0])
   assert bad["frechet"] > 20 * good["frechet"]
   assert bad["precision"] < 0.1 < good["precision"]
   assert bad["sharpness"] > 2 * good["sharpness"]
 
 
-def test_the_size_of_the_pieces_changes_nothing(judge, monkeypatch):
+def test_the_size_of_the_pieces_changes_nothing(scorer, monkeypatch):
   pixels = images(5)[0]
   pieces = [pixels[:11], pixels[11:12], pixels[12:]]
-  whole, cut = (extract.look(p, EYES, judge.needs) for p in ([pixels], pieces))
-  for name in judge.metrics:
-    assert judge.measure(name, whole) == pytest.approx(judge.measure(name, cut), rel=1e-9)
+  whole, cut = (image_statistics.compute(p, BOTH, scorer.needs) for p in ([pixels], pieces))
+  for name in scorer.metrics:
+    assert scorer.measure(name, whole) == pytest.approx(scorer.measure(name, cut), rel=1e-9)
 
 
-def test_a_score_tells_how_it_was_taken(judge):
-  found = judge.score(run_of(images(5, 2 * N)[0]), [0, 1, 2])
-  declared = [quantity for metric in judge.metrics.values() for quantity in metric.quantities]
-  assert all(quantities.find(declared, name) for name in found["scores"])
-  frechet = found["scores"]["frechet"]
-  assert len(set(frechet["values"])) == 3
-  assert frechet["value"] == pytest.approx(np.mean(frechet["values"]))
-  assert frechet["spread"] == pytest.approx(np.std(frechet["values"], ddof=1))
-  assert found["subject"] == {
+def test_a_score_tells_how_it_was_taken(scorer):
+  found = scorer.score(of_run(run_of(images(5, 2 * N)[0]), N, [0, 1, 2]))
+  declared = [quantity for metric in scorer.metrics.values() for quantity in metric.quantities]
+  assert all(quantities.find(declared, name) for name in found.scores)
+  frechet = found.scores["frechet"]
+  assert len(set(frechet.values)) == 3
+  assert frechet.value == pytest.approx(np.mean(frechet.values))
+  assert frechet.spread == pytest.approx(np.std(frechet.values, ddof=1))
+  assert found.to_dict()["samples"]["subject"] == {
     "step": 7,
     "weights": "last",
     "drawn": "generator output",
     "labels": None,
     "seeds": [0, 1, 2],
   }
-  assert {"split", "real", "samples", "quantised", "real_crc32", "version", "features"} <= set(
-    found["protocol"]
-  )
-  assert found["fingerprint"] == scoring.fingerprint(found["protocol"])
-  assert found["fingerprint"] != scoring.fingerprint(found["protocol"] | {"samples": 1})
+  kept = scorer.protocol
+  assert {"split", "real", "samples", "quantised", "real_crc32", "version", "features"} <= set(kept)
+  assert found.fingerprint == protocol.fingerprint(kept) != protocol.fingerprint(kept | {"samples": 1})
 
 
-def test_samples_that_are_not_finite_have_no_scores_and_a_reason(judge):
-  seen = scores(judge, np.full((N, SIDE, SIDE, 1), np.nan))
+def test_samples_that_are_not_finite_have_no_scores_and_a_reason(scorer):
+  seen = scores(scorer, np.full((N, SIDE, SIDE, 1), np.nan))
   assert set(seen) == {number for name in ALL for number in sample_metrics.METRICS[name].names}
-  assert all(x["value"] is None and "step 7 are not finite" in x["reason"] for x in seen.values())
+  assert all(x.value is None and "step 7 are not finite" in x.reason for x in seen.values())
 
 
 def test_features_of_real_images_are_kept_and_belong_to_their_images(tmp_path, monkeypatch):
   monkeypatch.setenv("GENGAP_CACHE", str(tmp_path))
   seen = []
-  eye = EYE._replace(see=lambda x: seen.append(len(x)) or quarters(x))
+  extractor = EXTRACTOR._replace(extract=lambda x: seen.append(len(x)) or quarters(x))
   first, other = images(0)[0], images(1)[0]
   for x in (first, first, other, first):
-    np.testing.assert_array_equal(extractors.recall(eye, x), quarters(x))
+    np.testing.assert_array_equal(cached.extract(extractor, x), quarters(x))
   assert seen == [N, N]
-  extractors.recall(eye._replace(protocol={"features": "others"}), first)
+  cached.extract(extractor._replace(protocol={"features": "others"}), first)
   assert len(seen) == 3
   for path in tmp_path.rglob("*.npy"):
     path.write_bytes(path.read_bytes()[:-8])
-  np.testing.assert_array_equal(extractors.recall(eye, first), quarters(first))
+  np.testing.assert_array_equal(cached.extract(extractor, first), quarters(first))
   assert len(seen) == 4
   (tmp_path / "none").touch()
   monkeypatch.setenv("GENGAP_CACHE", str(tmp_path / "none"))
-  np.testing.assert_array_equal(extractors.recall(eye, first), quarters(first))  # nothing can be kept there
+  np.testing.assert_array_equal(
+    cached.extract(extractor, first), quarters(first)
+  )  # nothing can be kept there
 
 
-def test_the_floor_is_that_of_real_images_in_the_place_of_samples(judge):
+def test_the_floor_is_that_of_real_images_in_the_place_of_samples(scorer):
   """Against the test images, as samples are; not the other way round, and of no image that is a reference."""
-  real, references = TEST.image[judge.chosen["real"]], judge.chosen["train"]
-  judged = judge.chosen["floor train"]
+  real, references = TEST.image[scorer.chosen["real"]], scorer.chosen["train"]
+  judged = scorer.chosen["floor train"]
   assert len(judged) == N and not set(judged) & set(references)
-  fake, seen = TRAIN.image[judged], scores(judge, images(6, classes=(0, 3))[0])
+  fake, seen = TRAIN.image[judged], scores(scorer, images(6, classes=(0, 3))[0])
   found = metrics.prdc(quarters(real), quarters(fake), 5)
   found |= {"frechet": metrics.frechet_from_features(quarters(real), quarters(fake))}
   found |= {"sharpness": float(np.median(metrics.sharpness(fake)))}
   found |= {"unsure": metrics.class_coverage(50 * quarters(fake)[:, :4], np.bincount(TEST.label))["unsure"]}
   found |= metrics.memorisation(quarters(TRAIN.image[references]), quarters(real), quarters(fake))
   for name in set(found) & set(seen):
-    assert seen[name]["floors"]["test"] == pytest.approx(found[name], rel=1e-9), name
-    assert seen[name]["floor_of"] == "train"
+    assert seen[name].floor == pytest.approx(found[name], rel=1e-9), name
+    assert seen[name].floor_of == "train"
   assert set(seen) - {f"precision_{c}" for c in range(4)} <= {*found, *seen} and "recall" in found
 
 
 def test_floors_of_a_classifier_are_of_images_that_it_was_not_trained_on():
-  trained = EYE._replace(trained=True)
-  for features, split in ((EYE, "train"), (trained, "validation")):
-    who = scoring.Judge(
-      TRAIN, TEST, extractors.Eyes(features, trained, False), ["prdc", "classes"], N, VALIDATION
-    )
-    seen = who.score(run_of(images(5)[0]), [0])
-    assert (seen["scores"]["recall"]["floor_of"], seen["scores"]["unsure"]["floor_of"]) == (
-      split,
-      "validation",
-    )
-    assert seen["floors"]["validation"]["images"] == N
+  trained = EXTRACTOR._replace(trained=True)
+  for features, split in ((EXTRACTOR, "train"), (trained, "validation")):
+    references = REFERENCES._replace(validation=VALIDATION)
+    who = SampleEvaluator(references, Extractors(features, trained), ["prdc", "classes"], N)
+    seen = who.score(of_images(images(5)[0], N))
+    assert (seen.scores["recall"].floor_of, seen.scores["unsure"].floor_of) == (split, "validation")
+    assert seen.floors["validation"]["images"] == N
   unsure = metrics.class_coverage(50 * quarters(VALIDATION.image)[:, :4], np.ones(4))["unsure"]
-  assert seen["scores"]["unsure"]["floors"]["test"] == unsure
-  without = scoring.Judge(TRAIN, TEST, extractors.Eyes(trained, trained, False), ["classes"], N)
+  assert seen.scores["unsure"].floor == unsure
+  without = SampleEvaluator(REFERENCES, Extractors(trained, trained), ["classes"], N)
   assert any("no images are held out" in note for note in without.notes())
 
 
 def test_a_floor_that_cannot_be_computed_does_not_stop_the_score():
   few = Dataset(VALIDATION.image[:3], VALIDATION.label[:3], VALIDATION.classes, {})
-  who = scoring.Judge(TRAIN, TEST, extractors.Eyes(EYE._replace(trained=True), None, False), ["prdc"], N, few)
-  recall = who.score(run_of(images(5)[0]), [0])["scores"]["recall"]
-  assert recall["value"] > 0.5 and recall["floors"] == {"test": None}
-  assert "at least 6 of each" in recall["floor_reason"]
+  extractors = Extractors(EXTRACTOR._replace(trained=True))
+  who = SampleEvaluator(REFERENCES._replace(validation=few), extractors, ["prdc"], N)
+  recall = scores(who, images(5)[0])["recall"]
+  assert recall.value > 0.5 and recall.to_dict()["floors"] == {"test": None}
+  assert "at least 6 of each" in recall.floor_reason
   assert any("3 validation images, fewer than the 80 samples" in note for note in who.notes())
 
 
@@ -234,9 +246,9 @@ def test_a_floor_that_cannot_be_computed_does_not_stop_the_score():
     ("nearer_train", {"features", "split", "real", "real_crc32", "train", "train_crc32"}),
   ],
 )
-def test_the_protocol_of_a_number_holds_what_it_depends_on(judge, name, parts):
+def test_the_protocol_of_a_number_holds_what_it_depends_on(scorer, name, parts):
   (metric,) = (key for key, x in sample_metrics.METRICS.items() if quantities.find(x.quantities, name))
-  assert set(judge.part(metric, name)) == parts | {"quantised", "version"}
+  assert set(protocol.of_number(scorer.protocol, metric, name)) == parts | {"quantised", "version"}
   number = int(name == "recall")  # and what does not depend on the number of samples can stand beside others
   assert (quantities.Depends.SAMPLES in sample_metrics.METRICS[metric].dependence(name)) == number
 
@@ -245,35 +257,31 @@ def test_what_does_not_fit_is_skipped_with_its_reason_and_the_rest_is_scored():
   """Too few images for the splits of the Inception Score; a class that the split lacks; no classifier."""
   lacking = TEST.label != 2
   test = Dataset(TEST.image[lacking], TEST.label[lacking], TEST.classes, {})
-  seen = scoring.Judge(TRAIN, test, EYES, ALL, 8).score(run_of(images(5)[0]), [0])["scores"]
-  assert seen["inception_score"] == {
+  references = REFERENCES._replace(real=test)
+  seen = scores(SampleEvaluator(references, BOTH, ALL, 8), images(5)[0])
+  assert seen["inception_score"].to_dict() == {
     "value": None,
     "reason": "inception_score needs at least 10 samples, and there are 8",
     "seeds": [0],
   }
-  assert "share_2" not in seen and 0 <= seen["elsewhere"]["value"] <= 1
-  others = {name for name, x in seen.items() if x["value"] is None} - {"inception_score"}
+  assert "share_2" not in seen and 0 <= seen["elsewhere"].value <= 1
+  others = {name for name, x in seen.items() if x.value is None} - {"inception_score"}
   assert not others
-  seen = scoring.Judge(TRAIN, test, EYES, ALL, 5).score(run_of(images(5)[0]), [0])["scores"]
-  assert {name for name, x in seen.items() if "6 samples, and there are 5" in x.get("reason", "")} == set(
-    sample_metrics.METRICS["prdc"].names
-  )
-  assert seen["frechet"]["value"] > 0
-  blind = scoring.Judge(TRAIN, test, extractors.Eyes(None, None, False), ALL, N).score(
-    run_of(images(5)[0]), [0]
-  )["scores"]
-  assert {name for name, x in blind.items() if x["value"] is not None} == {"sharpness"}
-  assert "--classifier=DIR" in blind["kl"]["reason"] and "feature extractor" in blind["kid"]["reason"]
+  seen = scores(SampleEvaluator(references, BOTH, ALL, 5), images(5)[0])
+  few = {name for name, x in seen.items() if "6 samples, and there are 5" in x.reason}
+  assert few == set(sample_metrics.METRICS["prdc"].names)
+  assert seen["frechet"].value > 0
+  blind = scores(SampleEvaluator(references, Extractors(), ALL, N), images(5)[0])
+  assert {name for name, x in blind.items() if x.value is not None} == {"sharpness"}
+  assert "--classifier=DIR" in blind["kl"].reason and "feature extractor" in blind["kid"].reason
 
 
 def test_features_that_are_not_finite_spoil_only_what_needs_them():
-  broken = extractors.Eye({"features": "broken"}, lambda x: np.full((len(x), 5), np.nan), None)
-  seen = scoring.Judge(TRAIN, TEST, extractors.Eyes(broken, EYE, False), ALL, N).score(
-    run_of(images(5)[0]), [0]
-  )["scores"]
-  taken = {name for name, x in seen.items() if x["value"] is not None}
+  broken = FeatureExtractor({"features": "broken"}, lambda x: np.full((len(x), 5), np.nan))
+  seen = scores(SampleEvaluator(REFERENCES, Extractors(broken, EXTRACTOR), ALL, N), images(5)[0])
+  taken = {name for name, x in seen.items() if x.value is not None}
   assert {"sharpness", "kl", "unsure"} <= taken and not {"frechet", "kid", "recall", "diversity"} & taken
-  assert "not finite" in seen["frechet"]["reason"] and "not finite" in seen["recall"]["reason"]
+  assert "not finite" in seen["frechet"].reason and "not finite" in seen["recall"].reason
 
 
 @pytest.mark.parametrize("number", [4, 20, 57, 100, 400])
@@ -288,25 +296,25 @@ def test_a_part_of_a_data_set_has_all_classes_in_their_shares(number):
   assert (number > 200) or set(chosen) != set(stratified(label, number, 1))
 
 
-def test_labels_of_samples_and_their_kind_are_said(judge):
+def test_labels_of_samples_and_their_kind_are_said(scorer):
   run = run_of(images(5)[0])
   run.label_frequencies = "class frequencies of the training images"
   run.method.density = object()
-  found = judge.score(run, [0])
-  assert (found["subject"]["drawn"], found["subject"]["labels"]) == ("decoder means", run.label_frequencies)
-  head = files.table(found).splitlines()[0]
+  found = scorer.score(of_run(run, N, [0]))
+  assert (found.subject["drawn"], found.subject["labels"]) == ("decoder means", run.label_frequencies)
+  head = str(found).splitlines()[0]
   assert "decoder means" in head and run.label_frequencies in head
 
 
-def test_kept_floors_are_taken_again_and_damaged_ones_made_again(judge, tmp_path, monkeypatch):
+def test_kept_floors_are_taken_again_and_damaged_ones_made_again(scorer, tmp_path, monkeypatch):
   monkeypatch.setenv("GENGAP_CACHE", str(tmp_path))
-  first = judge.floor("frechet")
+  first = scorer.floor("frechet")
   (path,) = (tmp_path / "floors").iterdir()
   other = {"frechet": -1.0}
   path.write_text(json.dumps(other))
-  assert judge.floor("frechet") == other
+  assert scorer.floor("frechet") == other
   path.write_text(json.dumps(first)[:-5])
-  assert judge.floor("frechet") == first == json.loads(path.read_text())
+  assert scorer.floor("frechet") == first == json.loads(path.read_text())
 
 
 def test_blobs_are_summed_up():
@@ -358,14 +366,14 @@ def test_a_classifier_of_all_classes_gives_features_of_some_and_names_none(train
   for who, classes in ((run, names), (some, names[:1])):
     test = load_data(who.config, "test")
     assert test.classes == classes
-    eye = extractors.classifier_eye(str(trained / "classifier"), who, test)
-    assert (eye.classify is None) == (who is some)
-    assert ("accuracy" in eye.protocol) == (who is run)
-    assert eye.see(test.image[:3]).shape[0] == 3
+    extractor = extractors.of_classifier(trained / "classifier", who.config.dataset, test)
+    assert (extractor.classify is None) == (who is some)
+    assert ("accuracy" in extractor.protocol) == (who is run)
+    assert extractor.extract(test.image[:3]).shape[0] == 3
   other = run._replace(config=run.config.copy_and_resolve_references())
   other.config.dataset = "blobs_multi"
   with pytest.raises(InputError, match="classifies blobs_single"):
-    extractors.classifier_eye(str(trained / "classifier"), other, load_data(run.config, "test"))
+    extractors.of_classifier(trained / "classifier", other.config.dataset, load_data(run.config, "test"))
 
 
 def test_a_gan_is_judged_by_one_command(trained):
@@ -411,7 +419,7 @@ def test_each_number_is_kept_or_replaced_by_itself():
   }
   new = {"protocol": {"samples": 9}, "fingerprint": "y", "subject": {}}
   new["scores"] = {"blobs": NUMBER, "kid": NONE, "kl": NUMBER, "recall": NONE}
-  found = files.together({"samples": old, "commands": ["a"]}, {"samples": new, "commands": ["b", "a"]})
+  found = files.combined({"samples": old, "commands": ["a"]}, {"samples": new, "commands": ["b", "a"]})
   kept = {"protocol": old["protocol"]}  # a file of an earlier version has no protocol in each score
   assert found["samples"] == new | {
     "scores": {
@@ -423,7 +431,7 @@ def test_each_number_is_kept_or_replaced_by_itself():
     }
   }
   assert found["commands"] == ["a", "b"]
-  assert files.together({"commands": []}, found) == found
+  assert files.combined({"commands": []}, found) == found
 
 
 def test_measures_of_other_images_keep_their_protocol():
@@ -439,7 +447,7 @@ def test_measures_of_other_images_keep_their_protocol():
     "posterior": {"reason": "no"},
     "commands": ["b"],
   }
-  found = files.together(old, new)
+  found = files.combined(old, new)
   assert found["posterior"] == {"elbo": 1, "protocol": {"images": 8}}
   assert (found["likelihood"], found["sampling"]) == (new["likelihood"], old["sampling"])
   assert (found["protocol"], found["commands"]) == (new["protocol"], ["b"])
@@ -449,7 +457,7 @@ def test_measures_of_other_images_keep_their_protocol():
 def test_a_metric_that_is_named_and_has_too_few_images_is_refused_before_any_work(
   trained, name, number, monkeypatch
 ):
-  monkeypatch.setattr(extractors, "opened", None)
+  monkeypatch.setattr(extractors, "select", None)
   args = ("--features=classifier", f"--classifier={trained / 'classifier'}", f"--num_samples={number}")
   with pytest.raises(InputError, match=f"--metrics={name}: .* needs at least .*, and there are {number}"):
     judged(trained / "wgan_gp", f"--metrics={name}", *args)
@@ -458,12 +466,12 @@ def test_a_metric_that_is_named_and_has_too_few_images_is_refused_before_any_wor
 @pytest.mark.parametrize("text", ["{", "[]", ""])
 def test_a_damaged_evaluation_is_written_anew(tmp_path, text):
   (tmp_path / "4.json").write_text(text)
-  assert files.before(tmp_path / "4.json") == {}
+  assert files.read(tmp_path / "4.json") == {}
 
 
 def test_inception_is_shown_a_grey_image_three_times_and_says_so(trained, monkeypatch, capsys):
   monkeypatch.setattr(
-    extractors, "inception_eye", lambda path, resize: EYE._replace(protocol={"resize": resize})
+    inception, "extractor", lambda path, resize: EXTRACTOR._replace(protocol={"resize": resize})
   )
   args = ("--features=inception", "--inception=weights.npz", "--metrics=frechet", "--sample_seeds=0")
   assert judged(trained / "wgan_gp", *args)[4]["samples"]["protocol"]["features"] == {"resize": "clean"}
@@ -489,7 +497,7 @@ def test_inception_is_shown_a_grey_image_three_times_and_says_so(trained, monkey
   ],
 )
 def test_bad_input_is_named(trained, args, words, monkeypatch):
-  monkeypatch.setattr(scoring, "Judge", None)  # nothing is looked at before
+  monkeypatch.setattr(evaluator, "SampleEvaluator", None)  # nothing is looked at before
   with pytest.raises(InputError) as error:
     judged(trained / "wgan_gp", *(a.format(trained) for a in args))
   for word in words:

@@ -19,7 +19,8 @@ from test_train import config
 import gengap
 from gengap import run
 from gengap.errors import InputError
-from gengap.evaluation import extractors
+from gengap.evaluation.extractors import Extractors
+from gengap.features import pixels
 from gengap.method import AXIS, Batch
 from gengap.methods import inverse
 from gengap.probes import PROBES, Options, subject
@@ -50,7 +51,7 @@ def sets(who):
 def asked(workdirs):
   """Subjects by name."""
   runs = {name: gengap.load(workdirs / name) for name in ("wgan_gp", "cgan", "vae")}
-  sight = extractors.Eyes(None, None, True)
+  sight = Extractors(blobs=True)
   return {
     name: subject.build(r, *sets(r), sight, 40, updates=3, workdir=workdirs / name)
     for name, r in runs.items()
@@ -186,7 +187,7 @@ def test_step_0_is_where_training_began(workdirs, name):
   state = program.start(program.compile_program(begun.config, dataset), begun.config)
   tiny.assert_identical(begun.nets, state.nets)
   assert begun.step == 0
-  who = subject.build(begun, *sets(begun), extractors.Eyes(None, None, True), workdir=workdirs / name)
+  who = subject.build(begun, *sets(begun), Extractors(blobs=True), workdir=workdirs / name)
   z = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)
   was = {step: generate(z, np.zeros(3, int)) for step, generate in who.history()}
   assert list(was) == [0, 2, 4]
@@ -249,7 +250,7 @@ def test_the_loss_of_the_fit_is_the_same_on_any_number_of_devices(fit, devices):
 
 def test_an_encoder_is_fitted_to_a_vae_to_compare_it_with_others(workdirs):
   vae = gengap.load(workdirs / "vae")
-  sight = extractors.Eyes(None, None, True)
+  sight = Extractors(blobs=True)
   own, fitted = (subject.build(vae, *sets(vae), sight, 20, updates=1, fitted=f) for f in (False, True))
   assert (own.encoder, fitted.encoder) == ("own", "fitted, 1 steps")
   assert not (
@@ -267,7 +268,7 @@ def test_a_damaged_checkpoint_is_passed_over(workdirs, monkeypatch, capsys):
     return gengap.load(workdir, step)
 
   gan = gengap.load(workdirs / "wgan_gp")
-  who = subject.build(gan, *sets(gan), extractors.Eyes(None, None, True), 20, workdir=workdirs / "wgan_gp")
+  who = subject.build(gan, *sets(gan), Extractors(blobs=True), 20, workdir=workdirs / "wgan_gp")
   monkeypatch.setattr(subject, "load", damaged)
   assert [step for step, _ in who.history()] == [0, 4]
   assert "without step 2: checkpoint 2 is damaged" in capsys.readouterr().err
@@ -302,12 +303,12 @@ def test_the_kl_of_every_latent_is_the_closed_form(workdirs, asked):
 def test_a_generator_without_features_is_looked_at_in_thumbnails():
   images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), np.uint8)
   floats = images / np.float32(127.5) - 1
-  seen = extractors.pixel_eye().see(images)
+  seen = pixels.extractor().extract(images)
   assert seen.shape == (3, 14 * 14)
   np.testing.assert_allclose(seen[:, 0], floats[:, :2, :2].mean((1, 2, 3)), atol=1e-6)
-  np.testing.assert_allclose(extractors.pixel_eye().see(floats), seen, atol=1e-6)
-  assert extractors.pixel_eye().see(np.zeros((2, 17, 17, 3), np.uint8)).shape == (2, 9 * 9 * 3)
-  assert extractors.pixel_eye().see(np.zeros((2, 8, 8, 1), np.uint8)).shape == (2, 64)
+  np.testing.assert_allclose(pixels.extractor().extract(floats), seen, atol=1e-6)
+  assert pixels.extractor().extract(np.zeros((2, 17, 17, 3), np.uint8)).shape == (2, 9 * 9 * 3)
+  assert pixels.extractor().extract(np.zeros((2, 8, 8, 1), np.uint8)).shape == (2, 64)
 
 
 def test_the_readmes_own_probe_runs(workdirs):

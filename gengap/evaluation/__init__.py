@@ -1,1 +1,7 @@
 """Evaluation of images and runs: metrics with floors and protocols, and diagnostics of autoencoders."""
+
+from gengap.evaluation.evaluator import Evaluator, evaluate
+from gengap.evaluation.options import Options
+from gengap.evaluation.types import Evaluation, Score
+
+__all__ = ["Evaluation", "Evaluator", "Options", "Score", "evaluate"]

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from gengap import metrics
+from gengap.evaluation.image_statistics import ImageStatistics
 from gengap.evaluation import quantities
-from gengap.evaluation.extract import Seen
 from gengap.evaluation.quantities import Better, Depends, Quantity
 from gengap.metrics import blobs
 
@@ -24,7 +24,7 @@ class Scene(NamedTuple):
   """What is compared: samples (`fake`) with test and with training images; None where no metric asks."""
 
   real: Any
-  fake: Seen
+  fake: ImageStatistics
   train: Any = None
 
 
@@ -88,10 +88,10 @@ class Metric(NamedTuple):
   """A comparison of samples with real images, what it needs, and the numbers that it gives."""
 
   compare: Callable[[Scene], Numbers]
-  needs: frozenset[str]  # names of `Seen`
+  needs: frozenset[str]  # names of `ImageStatistics`
   quantities: tuple[Quantity, ...]
   least: int = 1  # images of each set
-  likes: frozenset[str] = frozenset()  # names of `Seen`: without them some of the numbers are left out
+  likes: frozenset[str] = frozenset()  # like `needs`; without them some of the numbers are left out
 
   @property
   def names(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Features of many images: in batches, over all devices."""
+"""Applies a network to many images: in batches, over all devices and processes."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from gengap.networks.convolution import compiler_options
 
 
 def batches(images: Any, share: int) -> Iterator[Any]:
-  """Yields images [N, ...], or a list of them, in batches of `share` for each device, and the rest."""
+  """Yields images [N, ...], or a list of them, in batches of `share` per device; the last may be smaller."""
   size = share * jax.local_device_count()
   for start in range(0, len(images), size):
     yield images[start : start + size]
@@ -21,32 +21,33 @@ def batches(images: Any, share: int) -> Iterator[Any]:
 def over_devices(
   function: Callable[[Any, jax.Array], jax.Array],
 ) -> Callable[..., np.ndarray]:
-  """Applies a function of weights and images to any number of images.
+  """Returns a function that applies another one to any number of images, in batches.
 
   Args:
-    function: of weights and [B, ...] -> [B, ...], every image by itself.
+    function: weights, images [B, ...] -> [B, ...]. Each row of the result depends on its own image alone.
 
   Returns:
-    The function of weights, batches [B] and what makes an array [B, ...] of a batch -> [N, ...]. No batch is
-    larger than the first. A smaller one is padded, so that one program serves all, and cut again. The
-    devices are one batch ahead of the host; several processes share the batches.
+    A function of the weights, the batches and, optionally, a function that turns a batch into an array
+    [B, ...]; it returns [N, ...]. No batch may be larger than the first. Smaller batches are padded, so that
+    one compiled program serves all. The devices compute one batch ahead of the host. Several processes share
+    the batches.
   """
   jitted = jax.jit(function, compiler_options=compiler_options())
 
-  def see(
+  def apply(
     weights: Any, pieces: Iterable[Any], prepare: Callable[[Any], jax.Array | np.ndarray] = np.asarray
   ) -> np.ndarray:
     mesh = Mesh(np.array(jax.local_devices()), "devices")
     weights = jax.device_put(weights, NamedSharding(mesh, PartitionSpec()))
     split = NamedSharding(mesh, PartitionSpec("devices"))
     whole = list(pieces)
-    size, seen = -(-len(whole[0]) // mesh.size) * mesh.size, []
+    size, results = -(-len(whole[0]) // mesh.size) * mesh.size, []
     for piece in map(prepare, processes.own_share(whole)):
       padding = [piece[-1:]] * (size - len(piece))
       placed = jax.device_put(np.concatenate([piece, *padding]) if padding else piece, split)
-      seen.append(jitted(weights, placed))
-      seen[-2:-1] = map(np.asarray, seen[-2:-1])
-    found = processes.gather([*map(np.asarray, seen)], len(whole))
-    return np.concatenate([x[: len(piece)] for x, piece in zip(found, whole, strict=True)])
+      results.append(jitted(weights, placed))
+      results[-2:-1] = map(np.asarray, results[-2:-1])
+    results = processes.gather([*map(np.asarray, results)], len(whole))
+    return np.concatenate([x[: len(piece)] for x, piece in zip(results, whole, strict=True)])
 
-  return see
+  return apply

@@ -12,13 +12,19 @@ import numpy as np
 from gengap.errors import InputError
 from gengap.features import resize, weights
 from gengap.features.batched import batches, over_devices
+from gengap.features.types import FeatureExtractor
 from gengap.networks.inception import EPSILON, SIDE, Inception
 
 Array: TypeAlias = jax.Array
 Params: TypeAlias = dict[str, Any]
 
 BATCH = 32  # images of a device at a time
-STAGES = {"64": "MaxPool_1", "192": "MaxPool_2", "768": "Mixed_6e", "2048": "Mixed_7c"}  # layer -> its map
+STAGES = {
+  "64": "MaxPool_1",
+  "192": "MaxPool_2",
+  "768": "Mixed_6e",
+  "2048": "Mixed_7c",
+}  # layer -> stage
 LAYERS = (*STAGES, "logits", "logits_unbiased")
 
 
@@ -33,10 +39,10 @@ def from_state_dict(state: Mapping[str, np.ndarray]) -> Params:
   """Returns the network's weights from arrays named and shaped as in PyTorch's file.
 
   Batch norms are folded into the convolutions before them, in float64. The counters num_batches_tracked,
-  which some files have, are not looked at.
+  which some files have, are ignored.
 
   Raises:
-    InputError: an array is missing, is not of this network, or has another shape; it is named.
+    InputError: an array is missing, unknown, of another shape or not finite. The error names it.
   """
   left = {name: np.asarray(value) for name, value in state.items()}
   left = {name: value for name, value in left.items() if not name.endswith("num_batches_tracked")}
@@ -84,15 +90,32 @@ def from_state_dict(state: Mapping[str, np.ndarray]) -> Params:
 def load(path: str | pathlib.Path) -> Params:
   """Returns the network's weights from a file: .pth, .npz or .safetensors, with PyTorch's names.
 
-  A .pth is read without torch, and nothing that is pickled in it is executed.
+  A .pth is read without torch, and no code in it is executed.
 
   Raises:
-    InputError: no such file, a damaged one, or one of another network.
+    InputError: the file is missing, damaged, or of another network.
   """
   try:
     return from_state_dict(weights.read(path))
   except InputError as error:
     raise InputError(f"{path}: {error}") from error
+
+
+def extractor(path: str | pathlib.Path, resizing: str = "clean") -> FeatureExtractor:
+  """Returns the extractor of the 2048 features of the last pooling layer, with the 1008 class logits.
+
+  Args:
+    path: of the weights, see `load`.
+    resizing: see `protocol` of `features`.
+
+  Raises:
+    InputError: see `load`.
+  """
+  params = load(path)
+  fc = np.asarray(params["fc"]["kernel"], np.float64)
+  protocol = {"network": "inception 2048", "weights": weights.sha256(path), "resize": resizing}
+  extract = functools.partial(features, params, protocol=resizing)
+  return FeatureExtractor(protocol, extract, lambda x: np.asarray(x, np.float64) @ fc)
 
 
 def features(
@@ -105,16 +128,16 @@ def features(
   """Returns the features of images: [N, width of the layer] float32.
 
   Args:
-    params: of `load` or `from_state_dict`.
-    images: [N, H, W, C] uint8 or float in [-1, 1], which is not rounded; or a list of [H, W, C] of any sizes.
-      A single channel is shown three times.
-    protocol: how images are resized and scaled (`resize.PROTOCOLS`): "pytorch_fid", "legacy" (as TensorFlow
-      1 did) or "clean".
-    layer: "64", "192", "768", "2048": mean over the map after the first and second max pool, after Mixed_6e
-      and after Mixed_7c; "logits", or "logits_unbiased" without their bias.
+    params: from `load` or `from_state_dict`.
+    images: [N, H, W, C] uint8, or float in [-1, 1], which is not rounded; or a list of [H, W, C] of any
+      sizes. A single channel is repeated three times.
+    protocol: how images are resized and scaled (`resize.PROTOCOLS`): "pytorch_fid", "legacy" (TensorFlow 1)
+      or "clean".
+    layer: "64", "192", "768" or "2048" for the spatial mean after the first and second max pool, after
+      Mixed_6e and after Mixed_7c; "logits", or "logits_unbiased" without the bias.
 
   Raises:
-    InputError: images that are none, or an unknown protocol or layer.
+    InputError: there are no images, they are of a wrong shape or type, or protocol or layer is unknown.
   """
   if layer not in LAYERS:
     raise InputError(f"layer is {layer!r}; it must be one of {', '.join(LAYERS)}")
@@ -126,10 +149,10 @@ def features(
 
 
 def scaled(images: np.ndarray | Sequence[np.ndarray], protocol: str) -> Array | np.ndarray:
-  """Images as the network wants them: [N, 299, 299, 3] float32; on the device if all are of one size.
+  """Returns the input of the network: [N, 299, 299, 3] float32; on the device if all images have one size.
 
   Raises:
-    InputError: they are not [H, W, 1] or [H, W, 3], or neither uint8 nor float in [-1, 1].
+    InputError: an image is not [H, W, 1] or [H, W, 3], or neither uint8 nor float in [-1, 1].
   """
   alike: dict[tuple[int, ...], list[int]] = {}
   for i, image in enumerate(images):
@@ -151,17 +174,17 @@ def scaled(images: np.ndarray | Sequence[np.ndarray], protocol: str) -> Array | 
 
 @functools.cache
 def resizer(protocol: str) -> Callable[[np.ndarray], Array]:
-  """Returns the compiled way from [N, H, W, C] of 0 to 255 to [N, 299, 299, 3]."""
+  """Returns the compiled function from images [N, H, W, C], 0 to 255, to [N, 299, 299, 3]."""
   scale = resize.PROTOCOLS[protocol]
   return jax.jit(lambda images: jnp.broadcast_to(scale(images), (len(images), SIDE, SIDE, 3)))
 
 
 @functools.cache
 def network(layer: str) -> Callable[..., np.ndarray]:
-  """Returns the way from weights, batches of images and what scales them to [B, 299, 299, 3], to features."""
+  """Returns the compiled function from weights, batches and a function that scales them, to features."""
 
-  def look(params: Params, x: Array) -> Array:
-    seen: Any = Inception().apply({"params": params}, x)
-    return seen[STAGES[layer]].mean((1, 2)) if layer in STAGES else seen[layer]
+  def forward(params: Params, x: Array) -> Array:
+    layers: Any = Inception().apply({"params": params}, x)
+    return layers[STAGES[layer]].mean((1, 2)) if layer in STAGES else layers[layer]
 
-  return over_devices(look)
+  return over_devices(forward)

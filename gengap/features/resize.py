@@ -1,8 +1,7 @@
-"""From images of any size to the 299x299 of the Inception network: three ways, each with its own scores.
+"""Resizes images to the 299x299 of the Inception network, by three protocols; scores depend on the protocol.
 
-All are linear in rows and in columns, so each is two matrices, made in float64 for the size of the image.
-They leave an image of 299x299 as it is. How much a score depends on them: Parmar et al. (2022,
-arXiv:2104.11222).
+Each protocol is linear in rows and in columns, so it is two matrices, computed in float64 for the size of the
+image. An image of 299x299 stays as it is. Parmar et al. (2022, arXiv:2104.11222) measure how scores change.
 """
 
 from collections.abc import Callable
@@ -18,7 +17,7 @@ CUBIC = -0.5  # the a of Keys's kernel (1981), as in Pillow
 
 
 def between(source: np.ndarray, n: int) -> np.ndarray:
-  """Linear interpolation at `source` [SIDE] among n pixels, the outermost going on for ever: [SIDE, n]."""
+  """Returns the matrix [SIDE, n] of linear interpolation at `source` [SIDE]; edge pixels are extended."""
   source = np.clip(source, 0, n - 1)
   low = np.floor(source).astype(int)
   part = source - low
@@ -30,17 +29,17 @@ def between(source: np.ndarray, n: int) -> np.ndarray:
 
 
 def half_pixel(n: int) -> np.ndarray:
-  """Bilinear with centres at half pixels and no antialiasing: PyTorch's, align_corners=False."""
+  """Bilinear, centres at half pixels, no antialiasing: PyTorch with align_corners=False."""
   return between((np.arange(SIDE) + 0.5) * n / SIDE - 0.5, n)
 
 
 def corner(n: int) -> np.ndarray:
-  """Bilinear with the first pixel's corner at 0 and no antialiasing: TensorFlow 1's."""
+  """Bilinear, the corner of the first pixel at 0, no antialiasing: TensorFlow 1."""
   return between(np.arange(SIDE) * n / SIDE, n)
 
 
 def bicubic(n: int) -> np.ndarray:
-  """Bicubic with centres at half pixels, widened where it shrinks the image: Pillow's."""
+  """Bicubic, centres at half pixels, a wider kernel where the image shrinks: Pillow."""
   scale = max(n / SIDE, 1.0)
   centre = (np.arange(SIDE)[:, None] + 0.5) * n / SIDE
   first, last = np.trunc(centre - 2 * scale + 0.5), np.trunc(centre + 2 * scale + 0.5)
@@ -53,7 +52,7 @@ def bicubic(n: int) -> np.ndarray:
 
 
 def resized(matrix: Callable[[int], np.ndarray], images: Array) -> Array:
-  """[N, H, W, C] of 0 to 255 -> [N, 299, 299, C] of the same, not rounded."""
+  """Resizes images [N, H, W, C] to [N, 299, 299, C], without rounding."""
   _, h, w, _ = images.shape
   rows, columns = (jnp.asarray(matrix(n), jnp.float32) for n in (h, w))
   highest = jax.lax.Precision.HIGHEST

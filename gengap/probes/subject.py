@@ -15,7 +15,8 @@ from gengap.data.progress import progress
 from gengap.data.scale import to_float
 from gengap.errors import InputError, NonFiniteError
 from gengap.evaluation import autoencoders
-from gengap.evaluation.extractors import Eye, Eyes, pixel_eye
+from gengap.evaluation.extractors import Extractors
+from gengap.features import FeatureExtractor, pixels
 from gengap.log import say
 from gengap.method import Encoding
 from gengap.methods import inverse, kl
@@ -94,7 +95,7 @@ def build(
   run: Run,
   train: Dataset,
   test: Dataset,
-  sight: Eyes,
+  sight: Extractors,
   number: int = 1000,
   seed: int = 0,
   *,
@@ -121,7 +122,7 @@ def build(
     InputError: the run makes no images.
   """
   run.generator()  # refuses
-  eye, own = sight.features or pixel_eye(), bool(run.method.encodes) and not fitted
+  extractor, own = sight.features or pixels.extractor(), bool(run.method.encodes) and not fitted
   density = None if fitted else run.method.density
   gaussian = own and run.method.encodes is Encoding.GAUSSIAN
 
@@ -143,7 +144,7 @@ def build(
 
   def look(image: Array, draws: int) -> tuple[Array, Array, Array]:
     key = jax.random.key(seed)
-    return autoencoders.look(run, key, autoencoders.observe(run, key, image), draws)
+    return autoencoders.elbo_terms(run, key, autoencoders.observe(run, key, image), draws)
 
   def elbo(image: Array) -> Array:
     log_p, log_ratio, _ = look(image, 8)
@@ -165,7 +166,7 @@ def build(
     classes=test.classes,
     conditional=run.method.conditional,
     generate=functools.partial(paint, run),
-    see=eye.see,
+    see=extractor.extract,
     name=naming(sight.classifier),
     test=examples(test, number, seed),
     class_counts=np.bincount(train.label, minlength=len(test.classes)),
@@ -183,11 +184,11 @@ def build(
   )
 
 
-def naming(eye: Eye | None) -> Callable[[Array], Array] | None:
+def naming(extractor: FeatureExtractor | None) -> Callable[[Array], Array] | None:
   """Returns the way from images to a classifier's logits, where there is one."""
-  if not eye or not (classify := eye.classify):
+  if not extractor or not (classify := extractor.classify):
     return None
-  return lambda images: classify(eye.see(images))
+  return lambda images: classify(extractor.extract(images))
 
 
 def paint(run: Run, z: Array, label: Array) -> Array:

@@ -48,7 +48,7 @@ def report(run: Run) -> dict[str, float]:
   images = autoencoders.test_images(run, 10_000, 0)
   if run.method.density is None:
     return {"reconstruction": float(autoencoders.pixel_errors(run, images).mean() * images[0].size)}
-  log_p, log_ratio, _ = autoencoders.look(run, KEY, autoencoders.observe(run, KEY, images), 1)
+  log_p, log_ratio, _ = autoencoders.elbo_terms(run, KEY, autoencoders.observe(run, KEY, images), 1)
   constant = 0.5 * np.log(np.pi) * images[0].size
   return {
     "reconstruction": float(-log_p.mean() - constant),
@@ -60,7 +60,7 @@ def report(run: Run) -> dict[str, float]:
 def collapse(run: Run) -> dict[str, float]:
   """A1 to A4: what the posterior tells, of 1,000 test images."""
   images = autoencoders.test_images(run, 1000, 0)
-  log_p, *_ = autoencoders.look(run, KEY, autoencoders.observe(run, KEY, images), 1)
+  log_p, *_ = autoencoders.elbo_terms(run, KEY, autoencoders.observe(run, KEY, images), 1)
   return {"reconstruction": float(-log_p.mean() - 0.5 * np.log(np.pi) * images[0].size)} | told(run, images)
 
 

@@ -1,0 +1,53 @@
+"""How an evaluation is made."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+from gengap.errors import InputError, suggest
+from gengap.evaluation import extractors
+from gengap.evaluation.diagnostics import DIAGNOSTICS
+from gengap.evaluation.sample_metrics import METRICS
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """Options of an evaluation; every one is also a flag of `gengap.evaluate`, except `data_dir`.
+
+  Raises:
+    InputError: a value is wrong whatever is evaluated. Errors name an option as its flag.
+  """
+
+  metrics: Sequence[str] | None = None  # of METRICS and DIAGNOSTICS; None: all that suit
+  features: str | None = None  # "inception", "classifier" or "pixels"; None: "inception" for colour images
+  inception: str | pathlib.Path | None = None  # file of Inception's weights; None: $GENGAP_INCEPTION
+  resize: str = "clean"  # how images are resized for Inception: "pytorch_fid", "legacy" or "clean"
+  classifier: str | pathlib.Path | None = None  # workdir of a classifier of the data set
+  outside: str = ""  # data set of images that an autoencoder was not trained on
+  num_samples: int = 10_000  # samples, and real images of each set, if there are as many
+  sample_seeds: Sequence[int] = (0, 1, 2)  # one draw of samples for each; images are one draw
+  num_images: int | None = None  # test images for the diagnostics; None: 1,000, or all if there are fewer
+  samples: int = 500  # importance samples of the likelihood
+  seed: int = 0  # of all other random numbers
+  data_dir: str = ""  # of TFDS, for the reference of images; a run has its own
+
+  def __post_init__(self) -> None:
+    for name, least in (("samples", 1), ("num_samples", 2), ("num_images", 2), ("seed", 0)):
+      value = getattr(self, name)
+      if value is not None and (not isinstance(value, int) or value < least):
+        raise InputError(f"--{name} is {value}; it must be at least {least}")
+    if isinstance(self.metrics, str):
+      raise InputError(f"metrics is {self.metrics!r}; it must be a list of names, such as [{self.metrics!r}]")
+    known = (*METRICS, *DIAGNOSTICS)
+    for name in self.metrics or ():
+      if name not in known:
+        raise InputError(f"--metrics={name} is none of {', '.join(known)}{suggest(name, known)}")
+    seeds = [isinstance(seed, int) and seed >= 0 for seed in self.sample_seeds]
+    if not seeds or not all(seeds):
+      raise InputError(f"sample_seeds is {self.sample_seeds!r}; whole numbers are needed, such as (0, 1, 2)")
+    extractors.check(self.features, self.resize)
+
+  @property
+  def named(self) -> list[str]:
+    """The metrics that are asked for by name: what they lack is an error."""
+    return list(self.metrics or ())
