@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_train import config
 
-from gengap import cli, evaluate, metrics
+from gengap import cli, evaluate, evaluation, metrics
 from gengap.data import Dataset
 from gengap.data.subset import stratified
 from gengap.errors import InputError
@@ -390,6 +390,18 @@ def test_a_gan_is_judged_by_one_command(trained):
     assert {"frechet", "precision", "classes", "authentic"} <= set(seen["samples"]["scores"])
     assert 0 <= seen["samples"]["protocol"]["classifier"]["accuracy"] <= 1
   assert len(list((trained / "wgan_gp").glob("*.eval"))) >= 2
+
+
+def test_the_command_writes_what_the_function_returns(trained):
+  workdir = trained / "wgan_gp"
+  (workdir / "eval" / "4.json").unlink(missing_ok=True)
+  options = dict(features="pixels", metrics=["frechet", "memorisation", "sharpness"], sample_seeds=[0])
+  flags = ("--features=pixels", "--metrics=frechet,memorisation,sharpness", "--sample_seeds=0")
+  written = judged(workdir, *flags)[4]
+  found = evaluation.evaluate(load(workdir), num_samples=16, **options)
+  assert json.loads(found.to_json()) | {"commands": written["commands"]} == written
+  assert evaluation.evaluate(workdir, num_samples=16, **options) == found
+  assert evaluation.Evaluation.from_dict(written).to_dict() == written
 
 
 def test_what_was_found_before_stays_where_its_protocol_is_the_same(trained):

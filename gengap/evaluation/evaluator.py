@@ -112,7 +112,7 @@ class Evaluator:
         raise InputError("--metrics=outside needs --outside=DATASET")
       if name not in can:
         raise InputError(f"--metrics={name}: {who} has no answer; it has {', '.join(can)}")
-      if name in METRICS and (why := found.lacking(name, self.number)):
+      if name in METRICS and (why := found.missing(name) or found.too_few(name, self.number)):
         raise InputError(f"--metrics={name}: {why}")
     if outside and "outside" not in can:
       log.say(f"--outside is not used: {who} has no likelihood of images")

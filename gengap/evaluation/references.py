@@ -70,13 +70,18 @@ class References(NamedTuple):
     real = min(number, len(self.real.image))
     return Sizes(number, real, min(real, len(self.train.image) // 2) if self.train else 0)
 
-  def lacking(self, name: str, number: int) -> str:
-    """Returns which real images a metric lacks for `number` samples; "" if it lacks none."""
+  def missing(self, name: str) -> str:
+    """Returns which real images a metric needs that are not there; "" if it lacks none."""
     metric = METRICS[name]
     if Depends.TRAIN in metric.sets and self.no_train:
       return self.no_train
     if "named" in metric.needs and not self.real.classes:
       return "it compares classes, and the reference has no labels; give a Dataset or the name of one"
+    return ""
+
+  def too_few(self, name: str, number: int) -> str:
+    """Returns why there are too few images to score `number` samples by a metric; "" if there are enough."""
+    metric = METRICS[name]
     words = {"samples": "samples", "real": "test images", "train": "training images to compare with"}
     words |= {} if self.split == "test" else {"real": "reference images"}
     used = {"samples", *(kind.value for kind in metric.sets)}

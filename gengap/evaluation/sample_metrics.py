@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from gengap import metrics
-from gengap.evaluation.image_statistics import ImageStatistics
 from gengap.evaluation import quantities
+from gengap.evaluation.image_statistics import ImageStatistics
 from gengap.evaluation.quantities import Better, Depends, Quantity
 from gengap.metrics import blobs
 

@@ -43,7 +43,10 @@ class SampleEvaluator:
     """
     self.references, self.extractors, self.number = references, extractors, number
     reasons = {
-      name: extractors.missing(METRICS[name].needs) or references.lacking(name, number) for name in names
+      name: references.missing(name)
+      or extractors.missing(METRICS[name].needs)
+      or references.too_few(name, number)
+      for name in names
     }
     self.skipped = {name: reason for name, reason in reasons.items() if reason}
     self.metrics = {name: METRICS[name] for name, reason in reasons.items() if not reason}
