@@ -1,4 +1,4 @@
-"""Scores sets of images whose worth is known, on Fashion-MNIST, and writes sanity.json.
+"""Scores sets of images of known quality, on Fashion-MNIST, and writes sanity.json.
 
 python -m results.evaluator.sanity --classifier=DIR [--number=10000]
 
@@ -12,24 +12,18 @@ noise        pixels drawn one by one
 """
 
 import argparse
-import itertools
 import json
 import pathlib
-from collections.abc import Iterator
 
 import numpy as np
 from scipy import ndimage
 
 import gengap
-from gengap.evaluation import extract, extractors, scoring
+from gengap.evaluation import Evaluator, Options
 from gengap.training.program import load_data
 
 HERE = pathlib.Path(__file__).parent
 METRICS = ("frechet", "kid", "prdc", "classes", "diversity", "memorisation", "sharpness")
-
-
-def pieces(images: np.ndarray) -> Iterator[np.ndarray]:
-  return (images[i : i + extract.PIECE] for i in range(0, len(images), extract.PIECE))
 
 
 def blur(images: np.ndarray, sigma: float) -> np.ndarray:
@@ -43,9 +37,10 @@ def main() -> None:
   args = parser.parse_args()
   run, n, rng = gengap.load(args.classifier, "best"), args.number, np.random.default_rng(0)
   train, test = (load_data(run.config, split) for split in ("train", "test"))
-  eye = extractors.classifier_eye(args.classifier, run, test)
-  judge = scoring.Judge(train, test, extractors.Eyes(eye, eye, False), METRICS, n)
-  looked_for = judge.chosen["train"]
+  options = Options(METRICS, features="classifier", classifier=args.classifier, num_samples=n)
+  evaluator = Evaluator(train.image[:n], test, options, training=train)
+  assert evaluator.scorer
+  looked_for = evaluator.scorer.chosen["train"]
   others = np.setdiff1d(np.arange(len(train.image)), looked_for)
   real = train.image[np.sort(rng.permutation(others)[:n])]
   fewer = others[~np.isin(train.label[others], (3, 7))]
@@ -61,12 +56,12 @@ def main() -> None:
   }
   found = {}
   for name, images in sets.items():
-    numbers, reasons = judge.compare(pieces(images))
-    found[name] = dict(itertools.chain.from_iterable(x.items() for x in numbers.values()))
-    print(*(f"{name}: skipped: {reason}" for reason in reasons.values()), sep="\n", end="")
+    result = evaluator.evaluate(images)
+    found[name] = {number: score.value for number, score in result.scores.items()}
+    print(*(f"{name}: skipped: {reason}" for reason in evaluator.missing(result).values()), sep="\n", end="")
   for name, numbers in found.items():
-    print(name, {k: round(v, 4) for k, v in numbers.items()}, flush=True)
-  result = {"protocol": judge.protocol, "floors": judge.floors, "sets": found}
+    print(name, {k: v if v is None else round(v, 4) for k, v in numbers.items()}, flush=True)
+  result = {"protocol": evaluator.scorer.protocol, "floors": evaluator.scorer.floors, "sets": found}
   (HERE / "sanity.json").write_text(json.dumps(result, indent=2) + "\n")
 
 

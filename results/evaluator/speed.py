@@ -176,19 +176,20 @@ def prdc_numpy() -> Callable[[], Any]:
 
 def streamed(images: int) -> Callable[[], Any]:
   """Images are made, seen by a linear network and forgotten, piece by piece."""
-  from gengap.evaluation import extract, extractors
-  from gengap.features import batched
+  from gengap.evaluation import image_statistics
+  from gengap.evaluation.extractors import Extractors
+  from gengap.features import FeatureExtractor, batched
 
   weights = np.random.default_rng(0).normal(size=(32 * 32 * 3, WIDTH)).astype(np.float32)
-  look = batched.over_devices(lambda weights, x: x.reshape(len(x), -1).astype("float32") @ weights / 255)
-  eye = extractors.Eye({}, lambda x: look(weights, [x]), lambda x: x)
+  apply = batched.over_devices(lambda weights, x: x.reshape(len(x), -1).astype("float32") @ weights / 255)
+  extractors = Extractors(FeatureExtractor({}, lambda x: apply(weights, [x])))
 
   def run():
     rng = np.random.default_rng(0)
-    size = extract.PIECE
+    size = image_statistics.PIECE
     pieces = (rng.integers(0, 256, (size, 32, 32, 3), np.uint8) for _ in range(images // size))
-    seen = extract.look(pieces, extractors.Eyes(eye, None, False), frozenset({"moments"}))
-    return seen["moments"].diversity
+    found = image_statistics.compute(pieces, extractors, frozenset({"moments"}))
+    return found["moments"].diversity
 
   return run
 
