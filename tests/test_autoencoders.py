@@ -18,6 +18,7 @@ from gengap.errors import InputError
 from gengap.evaluation import autoencoders, sampling
 from gengap.evaluation.quantities import find
 from gengap.method import Observation
+from gengap.method import Observation
 from gengap.training import loop
 
 
@@ -95,6 +96,10 @@ def test_the_kl_of_every_latent_adds_up_to_the_rate(linear):  # noqa: F811
   found = autoencoders.posterior(run, jax.random.key(0), x, draws=2000)
   assert sum(found["kl_per_unit"]) == pytest.approx(found["rate"], abs=0.05)
   assert found["kl_per_unit"] == sorted(found["kl_per_unit"], reverse=True)
+  density = run.density()._replace(observes=Observation.BITS)
+  bits = run._replace(method=run.method._replace(density=density))
+  names = [autoencoders.likelihood(r, jax.random.key(0), x[:2], 1)["observes"] for r in (run, bits)]
+  assert (found["observes"], *names) == ("images", "images", "bits")
   assert (found["active_units"], found["latents"]) == (3, 3)
 
 

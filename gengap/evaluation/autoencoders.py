@@ -2,7 +2,7 @@
 
 Each function takes a run, a key and images [n, H, W, C] in [-1, 1], and returns numbers by name. Unless the
 function says otherwise they are in nats per image, with all constants and beta 1. A name that ends in
-`_error` is that of a standard error over images.
+`_error` is that of a standard error over images. `observes` says what a likelihood is of: images or bits.
 """
 
 import functools
@@ -129,7 +129,7 @@ def posterior(run: Run, key: Key, images: Images, draws: int = 8) -> Numbers:
   x = observe(run, bits, images)
   log_p, log_ratio, z = elbo_terms(run, noise, x, draws)
   terms = {"elbo": log_p + log_ratio, "distortion": -log_p, "rate": -log_ratio}
-  found: Numbers = {}
+  found: Numbers = {"observes": run.density().observes.value}
   for name, values in terms.items():
     found |= mean_and_error(name, values)
   found["bits_per_dimension"] = float(run.density().bits(found["elbo"]))
@@ -147,7 +147,8 @@ def posterior(run: Run, key: Key, images: Images, draws: int = 8) -> Numbers:
 
 def likelihood(run: Run, key: Key, images: Images, samples: int = 500) -> Numbers:
   """Returns an upper bound of the negative log likelihood, by importance weights (`Run.log_likelihood`)."""
-  found = mean_and_error("nll", -run.log_likelihood(key, images, samples))
+  found = {"observes": run.density().observes.value}
+  found |= mean_and_error("nll", -run.log_likelihood(key, images, samples))
   return found | {"samples": samples, "bits_per_dimension": float(run.density().bits(-found["nll"]))}
 
 
