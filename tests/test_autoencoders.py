@@ -18,7 +18,6 @@ from gengap.errors import InputError
 from gengap.evaluation import autoencoders, sampling
 from gengap.evaluation.quantities import find
 from gengap.method import Observation
-from gengap.method import Observation
 from gengap.training import loop
 
 
