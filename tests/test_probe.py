@@ -1,5 +1,6 @@
-"""Probing trained runs: the command, and what it may ask of a run."""
+"""Probing trained runs: the command, the library, and a run as a subject of probes."""
 
+import dataclasses
 import itertools
 import json
 import pathlib
@@ -23,7 +24,7 @@ from gengap.evaluation.extractors import Extractors
 from gengap.features import pixels
 from gengap.method import AXIS, Batch
 from gengap.methods import inverse
-from gengap.probes import PROBES, Options, subject
+from gengap.probes import PROBES, Options, ProbeResult, probe, prober, subject
 from gengap.training import loop, program
 
 FEW = ["--num_samples=40", "--encoder_steps=3"]
@@ -53,7 +54,7 @@ def asked(workdirs):
   runs = {name: gengap.load(workdirs / name) for name in ("wgan_gp", "cgan", "vae")}
   sight = Extractors(blobs=True)
   return {
-    name: subject.build(r, *sets(r), sight, 40, updates=3, workdir=workdirs / name)
+    name: subject.of_run(r, *sets(r), sight, 40, encoder_steps=3, workdir=workdirs / name)
     for name, r in runs.items()
   }
 
@@ -97,7 +98,7 @@ def test_a_gan_is_probed_by_one_command(workdirs, tmp_path):
   assert {f"step {n}/diversity" for n in (0, 2, 4)} <= set(numbers["dynamics"])
 
 
-def test_one_probe_of_a_vae_at_every_checkpoint(workdirs, tmp_path):
+def test_one_probe_of_a_vae_at_every_checkpoint_by_the_command_and_from_python(workdirs, tmp_path):
   args = ("--probes=traversal", "--step=all", "--num_samples=40", "--dims=2,0", "--grid=1,3")
   said, found = probed(workdirs / "vae", tmp_path, *args)
   assert {str(p.relative_to(workdirs / "vae" / "probes")) for p in found} == {
@@ -109,31 +110,60 @@ def test_one_probe_of_a_vae_at_every_checkpoint(workdirs, tmp_path):
     assert seen["protocol"]["options"]["dims"] == [2, 0]
     assert seen["protocol"]["options"]["grid"] == [1, 3]
     assert seen["protocol"]["encoder"] == "own"
+  run, options = gengap.load(workdirs / "vae", 2), dict(num_samples=40, dims=[2, 0], grid=[1, 3])
+  results = probe(run, probes=["traversal"], workdir=workdirs / "vae", folder=tmp_path / "out", **options)
+  assert (results.step, list(results), dict(results.failed)) == (2, ["traversal"], {})
+  result = results["traversal"]
+  wanted = found[workdirs / "vae" / "probes" / "2" / "traversal.json"]
+  assert (
+    json.loads((tmp_path / "out" / "traversal.json").read_text()) | {"command": wanted["command"]} == wanted
+  )
+  assert ProbeResult.from_json("traversal", result.to_json()).to_json() == result.to_json()
+  assert result.figure().axes
+  with pytest.raises(TypeError):
+    result.numbers["interaction"] = 0
 
 
 BAD = [
-  ("wgan_gp", ["--probes=interpolate"], ["interpolate", "did you mean 'interpolation'"]),
-  ("wgan_gp", ["--probes=latents", "--encoder_steps=0"], ["needs an encoder", "--encoder_steps=1000"]),
-  ("wgan_gp", ["--encoder=own"], ["--encoder=own", "'wgan_gp' has no encoder of its own"]),
-  ("vae", ["--encoder=fitted", "--encoder_steps=0"], ["--encoder=fitted needs --encoder_steps"]),
-  ("vae", ["--encoder=fitted", "--outside=blobs_multi"], ["leave --encoder=fitted out"]),
-  ("wgan_gp", ["--dims=4"], ["--dims", "'4' is no latent", "0 to 3"]),
-  ("wgan_gp", ["--dims=-1"], ["'-1' is no latent"]),
-  ("wgan_gp", ["--grid=1"], ["--grid=1", "two latents"]),
-  ("wgan_gp", ["--grid=1,01"], ["names one twice"]),
-  ("wgan_gp", ["--classes=uper_left,lower_left"], ["no class 'uper_left'", "did you mean 'upper_left'"]),
-  ("wgan_gp", ["--classes=0,9"], ["no class '9'"]),
-  ("wgan_gp", ["--classes=2"], ["two different classes"]),
-  ("wgan_gp", ["--outside=blobs_multi"], ["--outside", "'wgan_gp' has no encoder"]),
-  ("wgan_gp", ["--num_samples=3"], ["--num_samples is 3"]),
-  ("wgan_gp", ["--step=3"], ["step '3' is none of last, best, 0, 2, 4"]),
-  ("wgan_gp", ["--features=classifier"], ["--classifier=DIR"]),
-  ("classifier", [], ["'classifier' makes no images"]),
-  ("empty", [], ["holds no run"]),
+  ("wgan_gp", dict(probes=["interpolate"]), ["--probes=interpolate", "did you mean 'interpolation'"]),
+  ("wgan_gp", dict(probes=["latents"], encoder_steps=0), ["needs an encoder", "--encoder_steps=1000"]),
+  ("wgan_gp", dict(probes="latents"), ["must be a list of names, such as ['latents']"]),
+  ("wgan_gp", dict(features="pixel"), ["--features=pixel", "did you mean 'pixels'"]),
+  ("wgan_gp", dict(encoder="own"), ["--encoder=own", "'wgan_gp' has no encoder of its own"]),
+  ("wgan_gp", dict(encoder="its"), ["--encoder is 'its'; it must be own or fitted"]),
+  ("vae", dict(encoder="fitted", encoder_steps=0), ["--encoder=fitted needs --encoder_steps"]),
+  ("vae", dict(encoder="fitted", outside="blobs_multi"), ["leave --encoder=fitted out"]),
+  ("wgan_gp", dict(dims=[4]), ["--dims", "'4' is no latent", "0 to 3"]),
+  ("wgan_gp", dict(dims=["-1"]), ["'-1' is no latent"]),
+  ("wgan_gp", dict(grid=[1]), ["--grid=1", "two latents"]),
+  ("wgan_gp", dict(grid=["1", "01"]), ["--grid=1,01 names one twice"]),
+  ("wgan_gp", dict(classes=["uper_left", 1]), ["no class 'uper_left'", "did you mean 'upper_left'"]),
+  ("wgan_gp", dict(classes=[0, 9]), ["no class '9'"]),
+  ("wgan_gp", dict(classes=[2]), ["--classes=2: paths need two different classes"]),
+  ("wgan_gp", dict(outside="blobs_multi"), ["--outside", "'wgan_gp' has no encoder"]),
+  ("wgan_gp", dict(num_samples=3), ["--num_samples is 3"]),
+  ("wgan_gp", dict(features="classifier"), ["--classifier=DIR"]),
+  ("classifier", {}, ["'classifier' makes no images"]),
 ]
 
 
-@pytest.mark.parametrize(("name", "args", "words"), BAD, ids=lambda x: " ".join(x)[:60])
+@pytest.mark.parametrize(("name", "settings", "words"), BAD, ids=lambda x: str(x)[:60])
+def test_bad_settings_are_refused_before_anything_is_computed(workdirs, monkeypatch, name, settings, words):
+  monkeypatch.setattr(prober, "take", lambda *args: pytest.fail("a probe is taken"))
+  with pytest.raises(InputError) as error:
+    probe(workdirs / name, **settings)
+  for word in words:
+    assert word in str(error.value)
+
+
+@pytest.mark.parametrize(
+  ("name", "args", "words"),
+  [
+    ("wgan_gp", ["--probes=latents", "--encoder_steps=0"], ["--probes=latents", "needs an encoder"]),
+    ("wgan_gp", ["--step=3"], ["step '3' is none of last, best, 0, 2, 4"]),
+    ("empty", [], ["holds no run"]),
+  ],
+)
 def test_bad_input_is_one_line(workdirs, tmp_path, name, args, words):
   (workdirs / "empty").mkdir(exist_ok=True)
   before = set(workdirs.rglob("*"))
@@ -145,22 +175,33 @@ def test_bad_input_is_one_line(workdirs, tmp_path, name, args, words):
   assert set(workdirs.rglob("*")) == before
 
 
-@pytest.mark.parametrize("name", ["interpolation", "traversal", "ood"])
-def test_results_do_not_depend_on_the_batch(asked, monkeypatch, name):
-  how = Options(number=40)
+def test_a_probe_that_fails_ends_no_other(workdirs, monkeypatch, capsys):
+  def broken(measurements, options):
+    raise ArithmeticError("no numbers")
+
+  table = {name: PROBES[name] for name in ("ood", "latents")}
+  table["ood"] = dataclasses.replace(table["ood"], score=broken)
+  monkeypatch.setattr(prober, "PROBES", table)
+  found = probe(workdirs / "vae", probes=list(table), num_samples=20, features="pixels")
+  assert (list(found), dict(found.failed)) == (["latents"], {"ood": "no numbers"})
+  assert "without ood of 4: no numbers" in capsys.readouterr().err
+
+
+def test_measurements_do_not_depend_on_the_batch(asked, monkeypatch):
   found = []
   for size in (256, 7):
     monkeypatch.setattr(run, "CHUNK", size)
-    found.append(PROBES[name](asked["wgan_gp"], how).numbers)
-  for key, value in found[0].items():
-    if "squared_speed" not in key:  # a difference over 1e-4, of numbers that are known to 1e-7
-      np.testing.assert_allclose(value, found[1][key], rtol=1e-3, atol=1e-5, err_msg=key)
+    found.append(PROBES["ood"].measure(asked["wgan_gp"], Options(number=40)).images)
+  for name, images in found[0].items():
+    np.testing.assert_allclose(images.image, found[1][name].image, rtol=1e-3, atol=1e-5, err_msg=name)
 
 
 def test_a_conditional_run_is_led_from_class_to_class(asked):
-  seen = PROBES["interpolation"](asked["cgan"], Options(number=40, classes=(1, 3)))
-  assert "across linear/squared_speed" in seen.numbers
-  assert not seen.notes
+  found = PROBES["interpolation"].measure(asked["cgan"], Options(number=40, classes=(1, 3)))
+  ends = found.paths["across linear"].ends
+  assert set(ends.from_class) | set(ends.to_class) == {1, 3}
+  assert (ends.from_class != ends.to_class).all()
+  assert not found.notes
 
 
 def test_shares_of_classes_are_between_them(workdirs):
@@ -187,7 +228,7 @@ def test_step_0_is_where_training_began(workdirs, name):
   state = program.start(program.compile_program(begun.config, dataset), begun.config)
   tiny.assert_identical(begun.nets, state.nets)
   assert begun.step == 0
-  who = subject.build(begun, *sets(begun), Extractors(blobs=True), workdir=workdirs / name)
+  who = subject.of_run(begun, *sets(begun), Extractors(blobs=True), workdir=workdirs / name)
   z = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)
   was = {step: generate(z, np.zeros(3, int)) for step, generate in who.history()}
   assert list(was) == [0, 2, 4]
@@ -251,12 +292,12 @@ def test_the_loss_of_the_fit_is_the_same_on_any_number_of_devices(fit, devices):
 def test_an_encoder_is_fitted_to_a_vae_to_compare_it_with_others(workdirs):
   vae = gengap.load(workdirs / "vae")
   sight = Extractors(blobs=True)
-  own, fitted = (subject.build(vae, *sets(vae), sight, 20, updates=1, fitted=f) for f in (False, True))
+  own, fitted = (subject.of_run(vae, *sets(vae), sight, 20, encoder_steps=1, fitted=f) for f in (False, True))
   assert (own.encoder, fitted.encoder) == ("own", "fitted, 1 steps")
   assert not (
-    fitted.own_encoder or fitted.told or fitted.draw or fitted.elbo
+    fitted.own_encoder or fitted.posterior or fitted.sample_codes or fitted.elbo
   )  # these are of its own q(z | x)
-  assert own.own_encoder and own.told and own.draw and own.elbo
+  assert own.own_encoder and own.posterior and own.sample_codes and own.elbo
   codes = [who.encode(who.test.image, who.test.label) for who in (own, fitted)]
   assert np.abs(codes[0] - codes[1]).max() > 0.01
 
@@ -268,7 +309,7 @@ def test_a_damaged_checkpoint_is_passed_over(workdirs, monkeypatch, capsys):
     return gengap.load(workdir, step)
 
   gan = gengap.load(workdirs / "wgan_gp")
-  who = subject.build(gan, *sets(gan), Extractors(blobs=True), 20, workdir=workdirs / "wgan_gp")
+  who = subject.of_run(gan, *sets(gan), Extractors(blobs=True), 20, workdir=workdirs / "wgan_gp")
   monkeypatch.setattr(subject, "load", damaged)
   assert [step for step, _ in who.history()] == [0, 4]
   assert "without step 2: checkpoint 2 is damaged" in capsys.readouterr().err
@@ -294,13 +335,13 @@ def test_refined_latents_are_nearer_and_each_is_by_itself(workdirs, monkeypatch)
 def test_the_kl_of_every_latent_is_the_closed_form(workdirs, asked):
   vae, image = gengap.load(workdirs / "vae"), asked["vae"].test.image
   mean, log_std = (np.asarray(x, np.float64) for x in vae.encode(image))
-  seen, told = asked["vae"].told(image)
+  seen, divergence = asked["vae"].posterior(image)
   np.testing.assert_allclose(seen, mean, atol=1e-6)
-  np.testing.assert_allclose(told, 0.5 * (mean**2 + np.exp(2 * log_std) - 1) - log_std, atol=1e-5)
-  assert asked["wgan_gp"].told is None
+  np.testing.assert_allclose(divergence, 0.5 * (mean**2 + np.exp(2 * log_std) - 1) - log_std, atol=1e-5)
+  assert asked["wgan_gp"].posterior is None
 
 
-def test_a_generator_without_features_is_looked_at_in_thumbnails():
+def test_pixel_features_are_those_of_thumbnails():
   images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), np.uint8)
   floats = images / np.float32(127.5) - 1
   seen = pixels.extractor().extract(images)

@@ -1,27 +1,34 @@
-"""Questions to a latent space, the same for every generator: what is measured, pure scores of it, a picture.
+"""Probes of a latent space, the same for VAEs and GANs; `probe` takes them of a run.
 
-A probe is a function of a `Subject`, what may be asked of a model, and of `Options`; it returns what it
-`Found`. It knows nothing of runs and files, so any generator can be probed, a matrix too.
+A probe measures a `Subject`, scores the measured arrays by a pure function, and draws them. It knows nothing
+of runs and files, so any generator can be probed, also a matrix.
 """
 
-from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from gengap.evaluation.quantities import Quantity
-from gengap.probes import dynamics, interpolation, inversion, latents, ood, traversal
-from gengap.probes.types import Examples, Found, Options, Subject
+from gengap.probes.result import ProbeResult, ProbeResults
+from gengap.probes.table import PROBES
+from gengap.probes.types import Examples, Options, Probe, Scores, Subject
 
-MODULES = {
-  "interpolation": interpolation,
-  "traversal": traversal,
-  "ood": ood,
-  "latents": latents,
-  "inversion": inversion,
-  "dynamics": dynamics,
-}
-PROBES: Mapping[str, Callable[[Subject, Options], Found]] = {n: m.probe for n, m in MODULES.items()}
-UNFIT: Mapping[str, Callable[[Subject], str]] = {  # why a probe cannot be taken of a subject; "": it can
-  name: module.unfit for name, module in MODULES.items()
-}
-QUANTITIES: Mapping[str, tuple[Quantity, ...]] = {n: m.QUANTITIES for n, m in MODULES.items()}
+if TYPE_CHECKING:
+  from gengap.probes.probing import probe
 
-__all__ = ["PROBES", "QUANTITIES", "UNFIT", "Examples", "Found", "Options", "Subject"]
+__all__ = [
+  "PROBES",
+  "Examples",
+  "Options",
+  "Probe",
+  "ProbeResult",
+  "ProbeResults",
+  "Scores",
+  "Subject",
+  "probe",
+]
+
+
+def __getattr__(name: str) -> Any:
+  if name == "probe":  # lazily, since reports read the table of probes and load no runs
+    from gengap.probes.probing import probe
+
+    return probe
+  raise AttributeError(f"module 'gengap.probes' has no attribute {name!r}")

@@ -1,26 +1,26 @@
-"""What happened while it trained? The same latents at every checkpoint, and when modes were dropped.
+"""What happens during training? The same latents at every checkpoint, and when modes are dropped.
 
-`collapse` and `dropping` state the rules for what happened when: something counts only if it lasts to the end
-and the samples are enough to tell.
+`collapse` and `dropping` define when something happens: it counts only if it lasts to the end and the samples
+suffice to tell.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 from scipy import stats
 
 from gengap.errors import InputError
 from gengap.evaluation.quantities import Better, Quantity
 from gengap.metrics import class_coverage, estimate, prdc
 from gengap.metrics.coverage import REACHED
-from gengap.probes import figures
-from gengap.probes.types import Array, Found, Options, Subject
+from gengap.metrics.estimate import Estimate
+from gengap.probes.types import Array, Options, Scores, Subject
 
-SHOWN = 18  # latents in the picture
-ROWS = 14  # checkpoints in it, at most
+SHOWN = 18  # latents in the figure
 COLLAPSED = 0.4  # of the diversity of real images
 NEIGHBOUR = 5  # k of precision and coverage
+LEAST = 8  # images, so that a jackknife keeps at least NEIGHBOUR + 1
 QUANTITIES = (
   Quantity("diversity", "diversity over that of test images", better=Better.REAL),
   Quantity("precision", "precision", better=Better.REAL, high=1),
@@ -31,59 +31,76 @@ QUANTITIES = (
   Quantity("collapse", "step from which on diversity has collapsed"),
   Quantity("dropping", "step from which on a class is missing"),
 )
-LEAST = 8  # images, so that NEIGHBOUR + 1 are left where some are left out for an interval
 
 
-def onset(steps: Sequence[int], states: Sequence[int]) -> estimate.Estimate:
-  """Returns the first step of what lasts to the end, by what each checkpoint tells.
+class Checkpoint(NamedTuple):
+  """The images of one checkpoint, reduced at once so that memory does not grow with the checkpoints."""
+
+  numbers: dict[str, Estimate]  # see score_images and score_classes
+  counts: Array | None  # [classes], images of each class as the classifier names them
+  images: Array  # [SHOWN, H, W, C] at most
+
+
+class Measurements(NamedTuple):
+  """The checkpoints of a run, and the same numbers of real images."""
+
+  checkpoints: dict[int, Checkpoint]  # by step, ascending
+  real: dict[str, Estimate]  # of as many training images
+  number: int  # of images of each checkpoint
+  class_counts: Array  # [classes], training images of each
+  classes: tuple[str, ...]
+  classified: bool  # whether a classifier names classes
+  notes: tuple[str, ...]
+
+
+def onset(steps: Sequence[int], states: Sequence[int]) -> Estimate:
+  """Returns the first step of a condition that lasts to the end.
 
   Args:
     steps: of the checkpoints, in order.
-    states: of each, 1: it is so, -1: it is not, 0: its samples are too few to tell.
+    states: of each checkpoint, 1: the condition holds, -1: it does not, 0: too few samples to tell.
 
   Returns:
-    The first checkpoint that tells so and after which none denies it, with the interval within which it
-    began: from the last checkpoint that denies it to this one. NaN where the last one does not tell so.
+    The first checkpoint where the condition holds and after which none denies it. The interval starts at the
+    last checkpoint that denies it and ends at this one. NaN if it does not hold at the last checkpoint.
   """
   if not len(states) or states[-1] <= 0:
     return estimate.NONE
   after = max((i + 1 for i, state in enumerate(states) if state < 0), default=0)
   first = next(i for i in range(after, len(states)) if states[i] > 0)
-  return estimate.Estimate(float(steps[first]), float(steps[max(after - 1, 0)]), float(steps[first]))
+  return Estimate(float(steps[first]), float(steps[max(after - 1, 0)]), float(steps[first]))
 
 
-def collapse(steps: Sequence[int], diversities: Sequence[estimate.Estimate]) -> estimate.Estimate:
-  """Returns from which step on the interval of the diversity lies below COLLAPSED, to the end."""
+def collapse(steps: Sequence[int], diversities: Sequence[Estimate]) -> Estimate:
+  """Returns the step from which the interval of the diversity is below COLLAPSED to the end."""
   return onset(steps, [(x.high < COLLAPSED) - (x.low >= COLLAPSED) for x in diversities])
 
 
-def dropping(
-  steps: Sequence[int], counts: Array, frequencies: Array
-) -> tuple[estimate.Estimate, dict[int, estimate.Estimate]]:
-  """Returns from which step on a class is missing that was there before, and when each such class went.
+def dropping(steps: Sequence[int], counts: Array, frequencies: Array) -> tuple[Estimate, dict[int, Estimate]]:
+  """Returns the step from which a class is missing that was present before, and the step of each such class.
 
-  A class is there if the interval of its share of the samples lies above REACHED times its share of the data,
-  and missing if it lies below. A share that is REACHED of the data's or more is called missing by chance in
-  2.5 % of checkpoints at most, and one like the data's hardly ever.
+  A class is present if the interval of its share of the samples is above REACHED times its share of the data,
+  and missing if it is below. A share of at least REACHED of the data's is called missing by chance in at most
+  2.5 % of checkpoints, and a share like the data's hardly ever.
 
   Args:
     steps: of the checkpoints, in order.
     counts: [steps, classes], samples of each class.
     frequencies: [classes], shares of the data.
   """
-  gone = {}
+  dropped = {}
   for c, wanted in enumerate(REACHED * frequencies):
     low, high = estimate.wilson(counts[:, c], int(counts[0].sum()))
-    there, missing = low >= wanted, high < wanted
-    lost = missing & (np.cumsum(there) > 0)
-    found = onset(steps, lost.astype(int) - there)
+    present, missing = low >= wanted, high < wanted
+    lost = missing & (np.cumsum(present) > 0)
+    found = onset(steps, lost.astype(int) - present)
     if np.isfinite(found.value):
-      gone[c] = found
-  return min(gone.values(), default=estimate.NONE), gone
+      dropped[c] = found
+  return min(dropped.values(), default=estimate.NONE), dropped
 
 
-def needed(frequency: float) -> int:
-  """Returns how many samples tell that a class of this share of the data is missing, if none is of it."""
+def samples_needed(frequency: float) -> int:
+  """Returns how many samples, none of a class with this share of the data, tell that the class is missing."""
   z = stats.norm.ppf(0.5 + estimate.LEVEL / 2)
   return int(z**2 * (1 / (REACHED * frequency) - 1)) + 1
 
@@ -94,17 +111,30 @@ def diversity(images: Array) -> float:
   return float(np.sqrt(2 * flat.var(0, ddof=1).sum()))
 
 
-def score(images: Array, features: Array, apart: float, real: Array) -> dict[str, estimate.Estimate]:
-  """Returns how images [N, H, W, C] spread, and how their features lie among those [M, F] of real ones."""
-  found = {"diversity": estimate.jackknife(lambda x: diversity(x) / apart, images)}
+def score_images(images: Array, features: Array, unit: float, real: Array) -> dict[str, Estimate]:
+  """Returns the diversity of images [N, H, W, C], and precision and coverage of their features.
+
+  Args:
+    images: of one checkpoint.
+    features: [N, F], of these.
+    unit: the diversity of test images.
+    real: [M, F], features of test images.
+  """
+  found = {"diversity": estimate.jackknife(lambda x: diversity(x) / unit, images)}
   for name in ("precision", "coverage"):
     value = estimate.jackknife(lambda x, of=name: prdc(real, x, NEIGHBOUR)[of], features, groups=5)
     found[name] = value.within(0, 1)
   return found
 
 
-def unfit(subject: Subject) -> str:
-  """Returns why the probe cannot be taken; "" where it can."""
+def score_classes(logits: Array, class_counts: Array) -> dict[str, Estimate]:
+  """Returns the classes reached, their least share and their entropy; see `class_coverage`."""
+  found = class_coverage(logits, class_counts)
+  return {name: Estimate(float(found[name])) for name in ("classes", "least", "entropy")}
+
+
+def requirements(subject: Subject) -> str:
+  """Returns why the probe does not suit the subject; "" where it does."""
   if min(len(subject.test.image), len(subject.train.image)) < LEAST:
     return f"it needs {LEAST} training images and as many test images"
   return (
@@ -112,52 +142,63 @@ def unfit(subject: Subject) -> str:
   )
 
 
-def probe(subject: Subject, options: Options) -> Found:
-  """Goes through a run's checkpoints, and the weights before training.
-
-  Returns: Of each step, and of as many training images (`real`): diversity, root mean square distance of two
-    images over that of test images; precision and coverage of the features, which depend on how many there
-    are; of each step classes reached, their least share and entropy. collapse, the step from which on
-    diversity is below 0.4 to the end; dropping, the step from which on a class is missing to the end that was
-    there before. Both count only what the intervals of 95 % tell, are NaN where nothing is told, and their
-    intervals lead from the last checkpoint that tells otherwise to the first that tells so (`onset`).
+def measure(subject: Subject, options: Options) -> Measurements:
+  """Generates the same latents at every checkpoint of a run, and before training.
 
   Raises:
     InputError: there is no checkpoint whose images are finite.
   """
   n, rng = min(max(LEAST, options.number // 2), len(subject.train.image)), options.rng(0)
   z, label = rng.standard_normal((n, subject.latent_dim)), subject.labels(rng, n)
-  real, apart = subject.see(subject.test.image), diversity(subject.test.image)
-  floor = score(subject.train.image[:n], subject.see(subject.train.image[:n]), apart, real)
-  seen: dict[int, dict[str, estimate.Estimate]] = {}
-  pictures, counts, notes = {}, {}, []
+  real, unit = subject.features(subject.test.image), diversity(subject.test.image)
+  train = subject.train.image[:n]
+  floor = score_images(train, subject.features(train), unit, real)
+  checkpoints: dict[int, Checkpoint] = {}
+  notes = []
   for step, generate in subject.history():
     try:
       images = generate(z, label)
     except InputError as error:
       notes.append(f"without step {step}: {error}")
       continue
-    pictures[step] = images[:SHOWN]
-    seen[step] = score(images, subject.see(images), apart, real)
-    if subject.name and subject.class_counts.min() > 0:
-      logits = subject.name(images)
-      named = class_coverage(logits, subject.class_counts)
-      seen[step] |= {name: estimate.Estimate(float(named[name])) for name in ("classes", "least", "entropy")}
-      counts[step] = np.bincount(logits.argmax(1), minlength=len(subject.classes))
-  if not (steps := sorted(seen)):
+    numbers, counts = score_images(images, subject.features(images), unit, real), None
+    if subject.classify and subject.class_counts.min() > 0:
+      logits = subject.classify(images)
+      numbers |= score_classes(logits, subject.class_counts)
+      counts = np.bincount(logits.argmax(1), minlength=len(subject.classes))
+    checkpoints[step] = Checkpoint(numbers, counts, images[:SHOWN])
+  if not checkpoints:
     raise InputError("; ".join(notes) or "there are no checkpoints")
-  every = {"real": floor} | {f"step {step}": seen[step] for step in steps}
-  numbers = {f"{of}/{name}": value for of, found in every.items() for name, value in found.items()}
-  numbers["collapse"] = collapse(steps, [seen[step]["diversity"] for step in steps])
+  classified = subject.classify is not None
+  ordered = dict(sorted(checkpoints.items()))
+  return Measurements(ordered, floor, n, subject.class_counts, subject.classes, classified, tuple(notes))
+
+
+def score(measurements: Measurements, options: Options) -> Scores:
+  """Scores the course of training.
+
+  Returns: Of each step, and of as many training images (`real`): diversity, the root mean square distance of
+    two images over that of test images; precision and coverage of the features, which depend on the number
+    of images; of each step also classes reached, their least share and entropy. collapse, the step from
+    which the diversity is below 0.4 to the end; dropping, the step from which a class is missing to the end
+    that was present before. Both only count what intervals of 95 % tell, are NaN if there is nothing to
+    tell, and have the interval of `onset`.
+  """
+  del options
+  checkpoints, n = measurements.checkpoints, measurements.number
+  steps, notes = list(checkpoints), list(measurements.notes)
+  rows = {"real": measurements.real} | {f"step {step}": found.numbers for step, found in checkpoints.items()}
+  numbers = {f"{row}/{name}": value for row, found in rows.items() for name, value in found.items()}
+  numbers["collapse"] = collapse(steps, [found.numbers["diversity"] for found in checkpoints.values()])
   detail = {"steps": steps, "images": n}
+  counts = [found.counts for found in checkpoints.values() if found.counts is not None]
   if counts:
-    frequencies = subject.class_counts / subject.class_counts.sum()
-    matrix = np.stack([counts[step] for step in steps])
-    numbers["dropping"], gone = dropping(steps, matrix, frequencies)
+    frequencies, matrix = measurements.class_counts / measurements.class_counts.sum(), np.stack(counts)
+    numbers["dropping"], dropped = dropping(steps, matrix, frequencies)
     detail["shares"] = dict(zip(map(str, steps), (matrix / n / frequencies).tolist(), strict=True))
-    detail["dropped"] = {subject.classes[c]: found.value for c, found in gone.items()}
+    detail["dropped"] = {measurements.classes[c]: found.value for c, found in dropped.items()}
     notes += too_few(n, frequencies)
-  elif subject.name:
+  elif measurements.classified:
     notes.append("no classes through training: one has no training images")
   else:
     notes.append("no classes through training: a classifier has to name them")
@@ -165,37 +206,20 @@ def probe(subject: Subject, options: Options) -> Found:
     notes.append(
       f"only {len(steps)} steps are there; train with a larger --config.keep_checkpoints to see more"
     )
-  return Found(numbers, lambda: draw(pictures, seen, floor), detail, tuple(notes))
+  return Scores(numbers, detail, tuple(notes))
 
 
 def too_few(n: int, frequencies: Array) -> list[str]:
-  """Returns what n samples cannot tell of classes with these shares of the data, as a note or none."""
-  wanted = [needed(share) for share in frequencies]
+  """Returns a note on the classes that n samples cannot tell to be missing; [] if there are none.
+
+  Args:
+    n: samples of each checkpoint.
+    frequencies: [classes], shares of the data.
+  """
+  wanted = [samples_needed(share) for share in frequencies]
   if not (hidden := sum(least > n for least in wanted)):
     return []
   return [
     f"dropping: {n} samples cannot tell of {hidden} of {len(wanted)} classes whether they are missing; "
     f"--num_samples={2 * max(wanted)} can"
   ]
-
-
-def draw(
-  pictures: dict[int, Array],
-  seen: dict[int, dict[str, estimate.Estimate]],
-  real: dict[str, estimate.Estimate],
-) -> Figure:
-  """Draws the same latents at some of the steps, and the scores of all beside those of real images."""
-  steps = sorted(pictures)
-  chosen = sorted(
-    {steps[i] for i in np.linspace(0, len(steps) - 1, min(ROWS, len(steps))).round().astype(int)}
-  )
-  names = [name for name in ("diversity", "precision", "coverage", "classes") if name in seen[steps[0]]]
-  sheet, places, panels = figures.sheet(len(chosen), SHOWN, len(names), "the same latents through training")
-  for step, place in zip(chosen, places, strict=True):
-    figures.strip(sheet, place, pictures[step], f"step {step}")
-  for panel, name in zip(panels, names, strict=True):
-    figures.curves(panel, steps, {name: [seen[step][name] for step in steps]}, "step", name)
-    if name in real:
-      panel.axhline(real[name].value, color="grey", linewidth=0.5)
-    panel.set_ylim(bottom=0)
-  return sheet

@@ -1,28 +1,22 @@
-"""Is the latent space continuous? Paths between latents, and what their images do on the way.
+"""Is the latent space continuous? The images along paths between latents.
 
-Paths lead between random latents, between two of one class, and between two of different classes. For a
-model with its own encoder the ends are codes of real images; for another one they are latents whose images a
-classifier is sure of; a conditional model is told the class, so that its paths across classes keep the
-latent and change the shares of the classes alone.
+Paths connect random latents, two latents of one class, and two of different classes; see `latent_paths` for
+the choice of their ends.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from gengap.evaluation.quantities import Better, Depends, Quantity
-from gengap.metrics import estimate, neighbours
-from gengap.metrics.coverage import SURE, confidence
-from gengap.probes import figures
-from gengap.probes.types import Array, Found, Options, Subject
+from gengap.metrics import estimate
+from gengap.metrics.coverage import confidence
+from gengap.probes.latent_paths import Ends, Path, class_ends, linear, random_ends, spherical
+from gengap.probes.realism import distance_to_data, low_confidence_share
+from gengap.probes.types import Array, Options, Scores, Subject
 
 STEPS = 16  # of a path; even, so that one point is its middle
-EPSILON = 1e-4  # of the difference that a speed is taken by
-CERTAIN = 0.9  # probability of the likeliest class at an end
-POOL = 20  # latents to choose the ends of a path among
-SHOWN = 3  # paths of a kind in the picture
+EPSILON = 1e-4  # of the difference quotient that gives a speed
 
 
 def on_paths(where: str, kind: str, depends: frozenset[Depends]) -> tuple[Quantity, ...]:
@@ -47,256 +41,158 @@ QUANTITIES = (
 )
 
 
-Path: TypeAlias = Callable[[Array, Array, Array], Array]  # of two ends, at t
+class PathMeasurements(NamedTuple):
+  """Images along P paths of one kind, at STEPS + 1 points each."""
+
+  images: Array  # [P, STEPS + 1, H, W, C]
+  features: Array  # [P, STEPS + 1, F]
+  logits: Array | None  # [P, STEPS + 1, classes]
+  nearby: Array  # [P, 2, F], features at a random t and at t + EPSILON
+  distance: Array  # [P, STEPS + 1], see distance_to_data
+  ends: Ends
 
 
-class Ends(NamedTuple):
-  """Where paths begin and end."""
+class Measurements(NamedTuple):
+  """Images along all paths."""
 
-  a: Array  # [P, D]
-  b: Array  # [P, D]
-  from_class: Array  # [P]
-  to_class: Array  # [P]
-
-
-def linear(a: Array, b: Array, t: Array) -> Array:
-  """(1 - t) a + t b: [P, D], [P, D], t [T] or [P, T] -> [P, T, D]."""
-  t = np.broadcast_to(t, (len(a), np.shape(t)[-1]))[..., None]
-  return (1 - t) * a[:, None] + t * b[:, None]
-
-
-def spherical(a: Array, b: Array, t: Array) -> Array:
-  """Along the arc: (sin((1 - t) w) a + sin(t w) b) / sin w, w the angle between a and b (Shoemake 1985).
-
-  Shapes as in `linear`, which it is where a and b lie on one line.
-  """
-  t = np.broadcast_to(t, (len(a), np.shape(t)[-1]))
-  norms = np.maximum(np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1), 1e-12)
-  angle = np.arccos(np.clip(np.sum(a * b, 1) / norms, -1, 1))[:, None]
-  straight = np.sin(angle) < 1e-6
-  sine = np.where(straight, 1, np.sin(angle))
-  first = np.where(straight, 1 - t, np.sin((1 - t) * angle) / sine)
-  second = np.where(straight, t, np.sin(t * angle) / sine)
-  return first[..., None] * a[:, None] + second[..., None] * b[:, None]
+  paths: dict[str, PathMeasurements]  # "random linear", "across spherical", ...
+  test_logits: Array | None  # [N, classes], of test images
+  number: int  # of paths of each kind
+  origin: str  # of the ends
+  classes: tuple[str, ...]
+  conditional: bool
+  notes: tuple[str, ...]
 
 
 def step_lengths(features: Array) -> Array:
-  """Distances of points in a row on paths: [P, T + 1, F] -> [P, T]."""
+  """Distances of consecutive points on paths: [P, T + 1, F] -> [P, T]."""
   return np.linalg.norm(np.diff(np.asarray(features, np.float64), axis=1), axis=2)
 
 
-def abruptness(lengths: Array) -> Array:
-  """Longest step of each path over its mean step: [P, T] -> [P]; 1: all alike, T: one jump, NaN: no step."""
+def largest_over_mean_step(lengths: Array) -> Array:
+  """Longest step of each path over its mean step: [P, T] -> [P]; 1: equal steps, T: a jump, NaN: no step."""
   total = lengths.mean(1)
   return np.where(total > 0, lengths.max(1) / np.where(total > 0, total, 1), np.nan)
 
 
-def detour(features: Array) -> Array:
-  """Length of each path over the distance of its ends: [P, T + 1, F] -> [P]; 1: straight, NaN: none."""
+def relative_length(features: Array) -> Array:
+  """Length of each path over the distance of its ends: [P, T + 1, F] -> [P]; 1: straight, NaN: equal ends."""
   features = np.asarray(features, np.float64)
   across = np.linalg.norm(features[:, -1] - features[:, 0], axis=1)
   return np.where(across > 0, step_lengths(features).sum(1) / np.where(across > 0, across, 1), np.nan)
 
 
-def squared_speed(here: Array, there: Array, epsilon: float) -> Array:
-  """|f(t + e) - f(t)|^2 / e^2 of features f at one point of each path: [P, F] -> [P].
+def squared_speed(nearby: Array, epsilon: float) -> Array:
+  """|f(t + e) - f(t)|^2 / e^2 of the features f at t and t + e: [P, 2, F] -> [P].
 
-  The form is that of the perceptual path length (Karras et al. 2019, arXiv:1812.04948, equations 2 and 3),
-  but the number is another one: the distance is Euclidean in the features, not LPIPS, and spherical paths
-  keep the lengths of their ends. So it does not compare with published path lengths.
+  The form is that of the perceptual path length (Karras et al. 2019, arXiv:1812.04948, equations 2 and 3).
+  The number differs: the distance is Euclidean in the features instead of LPIPS, and spherical paths keep the
+  lengths of their ends. It is not comparable with published path lengths.
   """
+  here, there = nearby[:, 0], nearby[:, 1]
   return np.sum((np.asarray(there, np.float64) - here) ** 2, 1) / epsilon**2
 
 
-def off_data(features: Array, real: Array) -> Array:
-  """Distance to the nearest real image, over the median of real images' own to others: [N, F] -> [N].
-
-  NaN where that median is 0, as most real images are copies of others.
-
-  Raises:
-    InputError: there are fewer than two real images.
-  """
-  own = np.sqrt(np.median(neighbours.kth(real, 1)[0]))
-  return np.sqrt(neighbours.kth(features, 1, real)[0]) / (own if own > 0 else np.nan)
+def requirements(subject: Subject) -> str:
+  """Returns why the probe does not suit the subject; "" where it does."""
+  return "it needs two test images" if len(subject.test.image) < 2 else ""
 
 
-def pairs(
-  label: Array, wanted: tuple[int, ...], across: bool, number: int, rng: np.random.Generator
-) -> Array:
-  """Draws pairs of items by their classes [N] (-1: none): [number, 2], every class as often as it can be.
+def measure(subject: Subject, options: Options) -> Measurements:
+  """Generates the images along paths of every kind."""
+  number = max(2, options.number // 10)
+  real = subject.features(subject.test.image)
+  kinds: dict[str, Ends | str] = {"random": random_ends(subject, options, number)}
+  if len(subject.classes) > 1:
+    kinds |= class_ends(subject, options, number)
+  paths, notes = {}, []
+  for i, (kind, ends) in enumerate(kinds.items()):
+    if isinstance(ends, str):
+      notes.append(ends)
+      continue
+    one_latent = kind == "across" and subject.conditional  # linear and spherical paths are then the same
+    for path in (linear,) if one_latent else (linear, spherical):
+      paths[f"{kind} {path.__name__}"] = measure_paths(subject, ends, path, options.rng(3, i), real)
+  found_by = "classes that are asked for" if subject.conditional else "a classifier"
+  coded = subject.own_encoder and not subject.conditional
+  return Measurements(
+    paths,
+    subject.classify(subject.test.image) if subject.classify else None,
+    number,
+    "codes of test images" if coded else f"draws of {found_by}",
+    subject.classes,
+    subject.conditional,
+    tuple(notes),
+  )
+
+
+def measure_paths(
+  subject: Subject, ends: Ends, path: Path, rng: np.random.Generator, real: Array
+) -> PathMeasurements:
+  """Generates the images along paths of one kind; the shares of the classes change linearly.
 
   Args:
-    label: of the items.
-    wanted: classes to be drawn; () are all.
-    across: whether the two are of different classes, or of one.
-    number: of pairs.
-    rng: random numbers.
-
-  Returns:
-    Empty where there are no such pairs.
+    subject: the model.
+    ends: of the paths.
+    path: `linear` or `spherical`.
+    rng: random numbers for the points of `nearby`.
+    real: [N, F], features of test images.
   """
-  there = [c for c in np.unique(label) if c >= 0 and (not wanted or c in wanted)]
-  there = [c for c in there if across or np.sum(label == c) > 1]
-  if len(there) < 1 + across:
-    return np.empty((0, 2), int)
-  found = []
-  for _ in range(number):
-    first, second = rng.permutation(there)[:2] if across else (rng.choice(there),) * 2
-    if across:
-      found.append([rng.choice(np.flatnonzero(label == c)) for c in (first, second)])
-    else:
-      found.append(rng.choice(np.flatnonzero(label == first), 2, replace=False))
-  return np.array(found)
-
-
-def candidates(subject: Subject, options: Options, number: int) -> tuple[Array, Array] | None:
-  """Latents and the class of the image of each, -1: not sure; None: nothing tells the classes."""
-  if subject.own_encoder and subject.encode:
-    return subject.encode(subject.test.image, subject.test.label), subject.test.label
-  if not subject.name:
-    return None
-  z = options.rng(1).standard_normal((POOL * number, subject.latent_dim))
-  label, sure = confidence(subject.name(subject.generate(z, np.zeros(len(z), int))))
-  return z, np.where(sure >= CERTAIN, label, -1)
-
-
-def ends(subject: Subject, options: Options, number: int) -> dict[str, Ends | str]:
-  """Chooses the ends of paths within a class and across classes; a text says why there are none."""
-  found: dict[str, Ends | str] = {}
-  codes = None if subject.conditional else candidates(subject, options, number)
-  for across, kind, words in ((False, "within", "within a class"), (True, "across", "across classes")):
-    rng = options.rng(2, across)
-    if subject.conditional:
-      classes = np.repeat(options.classes or range(len(subject.classes)), 2)
-      label = classes[pairs(classes, (), across, number, rng)]
-      a, b = rng.standard_normal((2, number, subject.latent_dim))
-      found[kind] = Ends(a, a if across else b, *label.T)
-    elif codes is None:
-      found[kind] = f"no paths {words}: a classifier has to find their ends"
-    elif len(chosen := pairs(codes[1], options.classes, across, number, rng)):
-      z, label = (x[chosen] for x in codes)
-      found[kind] = Ends(z[:, 0], z[:, 1], *label.T)
-    else:
-      seen = ", ".join(subject.classes[c] for c in np.unique(codes[1])[:20] if c >= 0) or "none"
-      found[kind] = f"no paths {words}: the classes there are among {len(codes[0])} images are {seen}"
-  return found
-
-
-class Walk(NamedTuple):
-  """Paths of one kind, and what was seen on them."""
-
-  images: Array  # [P, STEPS + 1, H, W, C]
-  features: Array  # [P, STEPS + 1, F]
-  named: Array | None  # [P, STEPS + 1, classes]
-  speed: Array  # [P], see squared_speed
-  away: Array  # [P, STEPS + 1], see off_data
-  of: Ends
-
-
-def walk(subject: Subject, of: Ends, path: Path, rng: np.random.Generator, real: Array) -> Walk:
-  """Goes along paths; the shares of the classes move in a straight line."""
-  p, codes = len(of.a), np.eye(len(subject.classes))
+  p, one_hot = len(ends.a), np.eye(len(subject.classes))
 
   def look(t: Array) -> tuple[Array, Array]:
-    z, shares = path(of.a, of.b, t), linear(codes[of.from_class], codes[of.to_class], t)
+    """Returns the images and features at t."""
+    z, shares = path(ends.a, ends.b, t), linear(one_hot[ends.from_class], one_hot[ends.to_class], t)
     images = subject.generate(*(x.reshape(-1, x.shape[2]) for x in (z, shares)))
-    return images.reshape(p, -1, *images.shape[1:]), subject.see(images).reshape(p, z.shape[1], -1)
+    features = subject.features(images)
+    return images.reshape(p, -1, *images.shape[1:]), features.reshape(p, z.shape[1], -1)
 
-  t = np.linspace(0, 1, STEPS + 1)
-  images, features = look(t)
-  at = rng.uniform(0, 1 - EPSILON, (p, 1))
-  _, near = look(np.concatenate([at, at + EPSILON], 1))
+  images, features = look(np.linspace(0, 1, STEPS + 1))
+  t = rng.uniform(0, 1 - EPSILON, (p, 1))
+  _, nearby = look(np.concatenate([t, t + EPSILON], 1))
   flat = images.reshape(-1, *images.shape[2:])
-  named = subject.name(flat).reshape(p, STEPS + 1, -1) if subject.name else None
-  away = off_data(features.reshape(len(flat), -1), real).reshape(p, -1)
-  return Walk(images, features, named, squared_speed(near[:, 0], near[:, 1], EPSILON), away, of)
+  logits = subject.classify(flat).reshape(p, STEPS + 1, -1) if subject.classify else None
+  distance = distance_to_data(features.reshape(len(flat), -1), real).reshape(p, -1)
+  return PathMeasurements(images, features, logits, nearby, distance, ends)
 
 
-def unsure(named: Array) -> estimate.Estimate:
-  """Share of images that a classifier is not sure of, by its logits [N, classes]."""
-  return estimate.share(~(confidence(named)[1] >= SURE))
+def score(measurements: Measurements, options: Options) -> Scores:
+  """Scores paths of every kind.
+
+  Returns: Of each kind: squared_speed, the mean of `squared_speed` with e = 1e-4; detour, the median of
+    `relative_length`; abruptness, the mean of `largest_over_mean_step`, of 16 steps; off_data, the median of
+    `distance_to_data` at the middle, and off_data_ends, the same at the ends; unsure, the share of middles
+    that the classifier has low confidence of; elsewhere, the share of middles that have neither end's class.
+    Intervals are over paths. real/unsure: the low-confidence share of test images.
+  """
+  del options
+  logits = measurements.test_logits
+  numbers = {} if logits is None else {"real/unsure": low_confidence_share(logits)}
+  for kind, measured in measurements.paths.items():
+    numbers |= {f"{kind}/{name}": value for name, value in score_paths(measured).items()}
+  detail = {
+    "steps": STEPS,
+    "epsilon": EPSILON,
+    "paths": measurements.number,
+    "ends": measurements.origin,
+  }
+  return Scores(numbers, detail, measurements.notes)
 
 
-def score(seen: Walk) -> dict[str, estimate.Estimate]:
-  """Returns what paths of one kind are like."""
+def score_paths(measured: PathMeasurements) -> dict[str, estimate.Estimate]:
+  """Returns the numbers of paths of one kind; see `score`."""
   middle = STEPS // 2
   found = {
-    "squared_speed": estimate.mean(seen.speed),
-    "detour": estimate.median(detour(seen.features)),
-    "abruptness": estimate.mean(abruptness(step_lengths(seen.features))),
-    "off_data": estimate.median(seen.away[:, middle]),
-    "off_data_ends": estimate.bootstrap(np.median, seen.away[:, [0, -1]]),
+    "squared_speed": estimate.mean(squared_speed(measured.nearby, EPSILON)),
+    "detour": estimate.median(relative_length(measured.features)),
+    "abruptness": estimate.mean(largest_over_mean_step(step_lengths(measured.features))),
+    "off_data": estimate.median(measured.distance[:, middle]),
+    "off_data_ends": estimate.bootstrap(np.median, measured.distance[:, [0, -1]]),
   }
-  if seen.named is not None:
-    label, _ = confidence(seen.named)
-    found["unsure"] = unsure(seen.named[:, middle])
+  if measured.logits is not None:
+    label, _ = confidence(measured.logits)
+    found["unsure"] = low_confidence_share(measured.logits[:, middle])
     found["elsewhere"] = estimate.share(
       (label[:, middle] != label[:, 0]) & (label[:, middle] != label[:, -1])
     )
   return found
-
-
-def unfit(subject: Subject) -> str:
-  """Returns why the probe cannot be taken; "" where it can."""
-  return "it needs two test images" if len(subject.test.image) < 2 else ""
-
-
-def probe(subject: Subject, options: Options) -> Found:
-  """Goes along paths of every kind.
-
-  Returns: Of each kind: squared_speed, the mean of `squared_speed` with e = 1e-4; detour, median
-    length over the distance of the ends; abruptness, mean of the longest step over the mean step, of 16;
-    off_data, how far the middle is from the test images (`off_data`: median), and off_data_ends, the same of
-    the ends; unsure, share of middles that the classifier is not sure of; elsewhere, share of middles of
-    neither end's class. Intervals are over paths. real/unsure: the same share of test images.
-  """
-  number, rng = max(2, options.number // 10), options.rng(0)
-  real = subject.see(subject.test.image)
-  label = subject.labels(rng, number)
-  a, b = rng.standard_normal((2, number, subject.latent_dim))
-  random = Ends(a, b, label, label)
-  kinds: dict[str, Ends | str] = {"random": random}
-  if len(subject.classes) > 1:
-    kinds |= ends(subject, options, number)
-  walks, notes = {}, []
-  numbers = {"real/unsure": unsure(subject.name(subject.test.image))} if subject.name else {}
-  for i, (kind, of) in enumerate(kinds.items()):
-    if isinstance(of, str):
-      notes.append(of)
-      continue
-    still = kind == "across" and subject.conditional  # the latent stays, so every path is the same
-    for path in (linear,) if still else (linear, spherical):
-      name = f"{kind} {path.__name__}"
-      walks[name] = walk(subject, of, path, options.rng(3, i), real)
-      numbers |= {f"{name}/{what}": value for what, value in score(walks[name]).items()}
-  found_by = "classes that are asked for" if subject.conditional else "a classifier"
-  ends_are = (
-    "codes of test images" if subject.own_encoder and not subject.conditional else f"draws of {found_by}"
-  )
-  detail = {"steps": STEPS, "epsilon": EPSILON, "paths": number, "ends": ends_are}
-  return Found(numbers, lambda: draw(subject, walks), detail, tuple(notes))
-
-
-def draw(subject: Subject, walks: dict[str, Walk]) -> Figure:
-  """Draws some paths of every kind, and what happens along them."""
-  doubled = {kind.replace("spherical", "linear") for kind in walks if "spherical" in kind}
-  chosen = {kind: seen for kind, seen in walks.items() if kind not in doubled}
-  rows = [(kind, seen, i) for kind, seen in chosen.items() for i in range(min(SHOWN, len(seen.images)))]
-  sheet, places, (steps, away) = figures.sheet(len(rows), STEPS + 1, 2, "paths between latents")
-  classes = figures.distinct(subject.classes, 20)
-  for (kind, seen, i), place in zip(rows, places, strict=True):
-    a, b = (classes[c[i]] for c in (seen.of.from_class, seen.of.to_class))
-    known = subject.conditional or not kind.startswith("random")
-    figures.strip(sheet, place, seen.images[i], f"{kind}\n{a} to\n{b}" if known else kind)
-  t = np.linspace(0, 1, STEPS + 1)
-  lengths = {kind: step_lengths(seen.features) for kind, seen in chosen.items()}
-  moving = {kind: x[x.mean(1) > 0] for kind, x in lengths.items()}
-  even = {
-    kind: [estimate.mean(at) for at in (x / x.mean(1, keepdims=True)).T]
-    for kind, x in moving.items()
-    if len(x)
-  }
-  figures.curves(steps, (t[1:] + t[:-1]) / 2, even, "along the path", "step, over the mean step")
-  far = {kind: [estimate.median(at) for at in seen.away.T] for kind, seen in chosen.items()}
-  figures.curves(away, t, far, "along the path", "distance to the data")
-  return sheet

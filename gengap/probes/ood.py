@@ -1,44 +1,43 @@
-"""What happens outside of the prior? Latents that no training step drew, and images of other data.
+"""What happens outside of the prior? Latents that training never drew, and images of another data set.
 
-A generator has seen N(0, I) alone. Here it gets latents from other distributions, and from spheres of other
-radii than the sqrt(D) about which those of the prior lie. An autoencoder gets images of another data set.
+Training draws latents from N(0, I) only. Here the generator gets latents from other distributions, and from
+spheres whose radii differ from sqrt(D), around which the prior concentrates. An autoencoder gets images of
+another data set.
 """
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from gengap.evaluation.quantities import Better, Quantity
 from gengap.metrics import auroc, estimate, frechet_from_features, sharpness
-from gengap.metrics.coverage import SURE, confidence
-from gengap.probes import figures
-from gengap.probes.interpolation import off_data
-from gengap.probes.types import Array, Found, Options, Subject
+from gengap.probes.realism import distance_to_data, low_confidence_share
+from gengap.probes.types import Array, Options, Scores, Subject
 
-Draw = Callable[[np.random.Generator, int, int], Array]  # random numbers, N, D -> [N, D]
+Sampler = Callable[[np.random.Generator, int, int], Array]  # random numbers, N, D -> [N, D]
 
 FREEDOM = 5  # degrees of Student's t
 
 
-def scaled(by: float) -> Draw:
-  """Returns normal latents of another standard deviation."""
+def scaled(by: float) -> Sampler:
+  """Returns a sampler of N(0, by^2 I)."""
   return lambda rng, n, d: by * rng.standard_normal((n, d))
 
 
-def sphere(radius: float) -> Draw:
-  """Returns latents at `radius` times sqrt(D), in every direction alike."""
+def sphere(radius: float) -> Sampler:
+  """Returns a uniform sampler of the sphere of radius `radius` times sqrt(D)."""
 
-  def draw(rng: np.random.Generator, n: int, d: int) -> Array:
+  def sample(rng: np.random.Generator, n: int, d: int) -> Array:
     z = rng.standard_normal((n, d))
     return radius * np.sqrt(d) * z / np.linalg.norm(z, axis=1, keepdims=True)
 
-  return draw
+  return sample
 
 
-# All but the exponential, which is of report A as it is there, have mean 0 and, unless scaled, variance 1.
-PRIORS: dict[str, Draw] = {
+# All have mean 0 and, unless scaled, variance 1. The exponential is the exception, as report A defines it.
+PRIORS: dict[str, Sampler] = {
   "normal": scaled(1.0),
   "exponential": lambda rng, n, d: rng.exponential(size=(n, d)),
   "uniform": lambda rng, n, d: rng.uniform(-np.sqrt(3), np.sqrt(3), (n, d)),
@@ -62,99 +61,125 @@ QUANTITIES = (
   Quantity("auroc", "AUROC of the ELBO", better=Better.HIGH, high=1),
   Quantity("auroc_error", "AUROC of the reconstruction error", better=Better.HIGH, high=1),
 )
-SHOWN = 18  # images of a prior in the picture
-CURVES = ("frechet", "sharpness", "contrast", "off_data", "unsure")
 
 
-def score(images: Array, features: Array, named: Array | None, real: Array) -> dict[str, estimate.Estimate]:
-  """Returns what images [N, H, W, C] are like, beside the features [M, F] of real ones."""
-  distance = estimate.jackknife(lambda fake: frechet_from_features(real, fake), features)
-  found = {
-    "frechet": distance.within(0, np.inf),
-    "sharpness": estimate.median(sharpness(images)),
-    "contrast": estimate.median(images.std((1, 2, 3))),
-    "off_data": estimate.median(off_data(features, real)),
-  }
-  if named is not None:
-    found["unsure"] = estimate.share(~(confidence(named)[1] >= SURE))
-  return found
+class Images(NamedTuple):
+  """Images with their features and, if there is a classifier, their logits."""
+
+  image: Array  # [N, H, W, C]
+  features: Array  # [N, F]
+  logits: Array | None  # [N, classes]
 
 
-def abroad(subject: Subject) -> tuple[dict[str, estimate.Estimate], dict[str, Array]]:
-  """What an autoencoder says of other images: medians of the ELBO in nats, error of a pixel, and AUROC.
+class Reconstructions(NamedTuple):
+  """Images through an autoencoder."""
 
-  auroc is how often a test image has a higher ELBO than one of the others; auroc_error the same by the
-  reconstruction's error. Beside the numbers come rows of both kinds of images, and of what is made of them.
-  """
-  assert subject.encode and subject.outside is not None
-  sets = {"inside": subject.test.image, "outside": subject.outside}
-  found, errors, elbos, rows = {}, {}, {}, {}
-  for name, images in sets.items():
-    label = np.zeros(len(images), int)
-    made = subject.generate(subject.encode(images, label), label)
-    rows |= {f"{name}, real": images[:SHOWN], f"{name}, reconstructed": made[:SHOWN]}
-    errors[name] = np.mean((made - images) ** 2, (1, 2, 3))
-    found[f"pixel_error_{name}"] = estimate.median(errors[name])
-    if subject.elbo:
-      elbos[name] = np.nan_to_num(subject.elbo(images), nan=-np.inf, neginf=-np.inf, posinf=np.inf)
-      found[f"elbo_{name}"] = estimate.median(elbos[name])
-  n = min(len(images) for images in sets.values())
-  pairs = {"auroc_error": {name: -x for name, x in errors.items()}} | ({"auroc": elbos} if elbos else {})
-  for name, by in pairs.items():
-    found[name] = estimate.bootstrap(auroc, by["inside"][:n], by["outside"][:n], resamples=200)
-  return found, rows
+  image: Array  # [N, H, W, C]
+  reconstructed: Array  # [N, H, W, C]
+  elbo: Array | None  # [N] nats
 
 
-def unfit(subject: Subject) -> str:
-  """Returns why the probe cannot be taken; "" where it can."""
+class Measurements(NamedTuple):
+  """Images from every prior and radius, and images of other data through an autoencoder."""
+
+  images: dict[str, Images]  # "real" (training images), priors, "radius_..."
+  test_features: Array  # [M, F]
+  reconstructions: dict[str, Reconstructions]  # "inside" and "outside"; {} without an encoder
+  notes: tuple[str, ...]
+
+
+def requirements(subject: Subject) -> str:
+  """Returns why the probe does not suit the subject; "" where it does."""
   few = min(len(subject.test.image), len(subject.train.image)) < 2
   return "it needs two training images and two test images" if few else ""
 
 
-def probe(subject: Subject, options: Options) -> Found:
-  """Generates from other priors and at other radii.
-
-  Returns: Of each prior, and of each radius in units of sqrt(D): frechet, distance of the features from
-    those of the test images; sharpness; contrast, the standard deviation of an image's pixels, near 0 where
-    it is blank; off_data, distance to the nearest test image over that of real ones; all three in medians;
-    unsure, share of images that the classifier is not sure of. `real` has the same of as many training
-    images: the floor. At radius 0 all latents are one, and nothing has an interval. For other images see
-    `abroad`.
-  """
+def measure(subject: Subject, options: Options) -> Measurements:
+  """Generates from every prior and radius, and reconstructs images of other data."""
   n = min(max(2, options.number // 2), len(subject.train.image))
-  real = subject.see(subject.test.image)
-  priors = PRIORS | {f"radius_{radius:g}": sphere(radius) for radius in RADII}
-  images, numbers = {"real": subject.train.image[:n]}, {}
-  for i, (name, draw_) in enumerate(priors.items()):
+  samplers = PRIORS | {f"radius_{radius:g}": sphere(radius) for radius in RADII}
+  images = {"real": subject.train.image[:n]}
+  for i, (name, sample) in enumerate(samplers.items()):
     rng = options.rng(i)
     label = subject.labels(rng, n)
-    images[name] = subject.generate(draw_(rng, n, subject.latent_dim), label)
-  for name, x in images.items():
-    seen = score(x, subject.see(x), subject.name(x) if subject.name else None, real)
-    if name == "radius_0":
-      seen = {what: estimate.Estimate(value) for what, (value, *_) in seen.items()}
-    numbers |= {f"{name}/{what}": value for what, value in seen.items()}
-  rows, notes = {name: x[:SHOWN] for name, x in images.items() if not name.startswith("radius")}, []
-  if not subject.name:
+    images[name] = subject.generate(sample(rng, n, subject.latent_dim), label)
+  measured = {
+    name: Images(x, subject.features(x), subject.classify(x) if subject.classify else None)
+    for name, x in images.items()
+  }
+  reconstructions, notes = {}, []
+  if not subject.classify:
     notes.append("no share of unsure images: a classifier has to name them")
   if subject.outside is not None and subject.encode and subject.own_encoder:
-    told, others = abroad(subject)
-    numbers |= {f"images/{what}": value for what, value in told.items()}
-    rows |= others
+    sets = {"inside": subject.test.image, "outside": subject.outside}
+    reconstructions = {name: reconstruct(subject, x) for name, x in sets.items()}
   elif subject.outside is not None:
     notes.append("no images of other data: the model has no encoder of its own")
-  return Found(numbers, lambda: draw(rows, numbers), {"images": n, "radii": RADII}, tuple(notes))
+  return Measurements(measured, subject.features(subject.test.image), reconstructions, tuple(notes))
 
 
-def draw(images: dict[str, Array], numbers: dict[str, estimate.Estimate]) -> Figure:
-  """Draws some images of every prior and through an autoencoder, and what changes with the radius."""
-  curves = [name for name in CURVES if f"normal/{name}" in numbers]
-  sheet, places, panels = figures.sheet(len(images), SHOWN, len(curves), "latents from other priors")
-  for (name, row), place in zip(images.items(), places, strict=True):
-    figures.strip(sheet, place, row, name)
-  for panel, name in zip(panels, curves, strict=True):
-    seen = [numbers[f"radius_{radius:g}/{name}"] for radius in RADII]
-    figures.curves(panel, RADII, {name: seen}, "radius / sqrt(D)", name)
-    panel.axvline(1, color="grey", linewidth=0.5)
-    panel.axhline(numbers[f"real/{name}"].value, color="grey", linewidth=0.5)
-  return sheet
+def reconstruct(subject: Subject, images: Array) -> Reconstructions:
+  """Encodes and decodes images [N, H, W, C]."""
+  assert subject.encode
+  label = np.zeros(len(images), int)
+  reconstructed = subject.generate(subject.encode(images, label), label)
+  return Reconstructions(images, reconstructed, subject.elbo(images) if subject.elbo else None)
+
+
+def score(measurements: Measurements, options: Options) -> Scores:
+  """Scores images from every prior and radius.
+
+  Returns: Of each prior, and of each radius in units of sqrt(D): frechet, the distance of the features from
+    those of test images; the medians of sharpness, of contrast, the standard deviation of an image's pixels,
+    which is near 0 for a blank image, and of off_data, `distance_to_data`; unsure, the share of images that
+    the classifier has low confidence of. `real` has the same numbers of as many training images: the floor.
+    At radius 0 all latents are equal, so its numbers have no interval. For images of other data see
+    `score_reconstructions`.
+  """
+  del options
+  numbers = {}
+  for name, images in measurements.images.items():
+    found = score_images(images, measurements.test_features)
+    if name == "radius_0":
+      found = {key: estimate.Estimate(value) for key, (value, *_) in found.items()}
+    numbers |= {f"{name}/{key}": value for key, value in found.items()}
+  if measurements.reconstructions:
+    found = score_reconstructions(**measurements.reconstructions)
+    numbers |= {f"images/{key}": value for key, value in found.items()}
+  number = len(measurements.images["real"].image)
+  return Scores(numbers, {"images": number, "radii": RADII}, measurements.notes)
+
+
+def score_images(images: Images, real: Array) -> dict[str, estimate.Estimate]:
+  """Scores generated images against the features [M, F] of real ones."""
+  distance = estimate.jackknife(lambda fake: frechet_from_features(real, fake), images.features)
+  found = {
+    "frechet": distance.within(0, np.inf),
+    "sharpness": estimate.median(sharpness(images.image)),
+    "contrast": estimate.median(images.image.std((1, 2, 3))),
+    "off_data": estimate.median(distance_to_data(images.features, real)),
+  }
+  if images.logits is not None:
+    found["unsure"] = low_confidence_share(images.logits)
+  return found
+
+
+def score_reconstructions(inside: Reconstructions, outside: Reconstructions) -> dict[str, estimate.Estimate]:
+  """Scores how well an autoencoder separates test images from images of another data set.
+
+  Returns: pixel_error_... and elbo_..., the medians of the squared error of a pixel and of the ELBO in nats;
+    auroc, how often a test image has a higher ELBO than an image of the other data set; auroc_error, how
+    often it has a lower reconstruction error.
+  """
+  found, errors, elbos = {}, {}, {}
+  for name, images in (("inside", inside), ("outside", outside)):
+    errors[name] = np.mean((images.reconstructed - images.image) ** 2, (1, 2, 3))
+    found[f"pixel_error_{name}"] = estimate.median(errors[name])
+    if images.elbo is not None:
+      elbos[name] = np.nan_to_num(images.elbo, nan=-np.inf, neginf=-np.inf, posinf=np.inf)
+      found[f"elbo_{name}"] = estimate.median(elbos[name])
+  n = min(len(inside.image), len(outside.image))
+  pairs = {"auroc_error": {name: -x for name, x in errors.items()}} | ({"auroc": elbos} if elbos else {})
+  for name, by in pairs.items():
+    found[name] = estimate.bootstrap(auroc, by["inside"][:n], by["outside"][:n], resamples=200)
+  return found

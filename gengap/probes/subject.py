@@ -1,4 +1,4 @@
-"""From a run to what probes may ask of it: its generator, its encoder or one fitted to it, real images."""
+"""Turns a run into a subject of probes: its generator, its encoder or one fitted to it, and real images."""
 
 import functools
 import pathlib
@@ -21,26 +21,26 @@ from gengap.log import say
 from gengap.method import Encoding
 from gengap.methods import inverse, kl
 from gengap.metrics import blobs
-from gengap.probes.types import Array, Examples, Subject
+from gengap.probes.types import Array, Examples, Generate, Subject
 from gengap.run import Run, chunked, load, steps
 from gengap.training.program import compile_method, source, start
 
-FIT_BATCH = 64  # images in a step of the encoder that is fitted
+FIT_BATCH = 64  # images in an update of the fitted encoder
 REFINEMENTS = 100  # steps of Adam for each image
 RATE = 0.05  # of those steps
 
 
 def examples(data: Dataset, number: int, seed: int) -> Examples:
-  """Returns as many images as are asked for and there, drawn by a seed, in random order."""
+  """Returns at most `number` images of a data set, drawn by a seed, in random order."""
   chosen = np.random.default_rng(seed).permutation(len(data.image))[:number]
   return Examples(to_float(data.image[chosen]), data.label[chosen])
 
 
 def fit(run: Run, data: Dataset, updates: int, seed: int) -> Run:
-  """Fits an encoder to a run's frozen generator: the run, with it (see `inverse`).
+  """Fits an encoder to the frozen generator of a run, and returns the run with it (see `inverse`).
 
   Raises:
-    NonFiniteError: the fit fails.
+    NonFiniteError: the loss is not finite.
   """
   method = inverse.build(run.spec, run.method, run.nets)
   config = ConfigDict(run.config)
@@ -64,9 +64,9 @@ def fit(run: Run, data: Dataset, updates: int, seed: int) -> Run:
 
 
 def refine(run: Run, image: Array, label: Array, z: Array) -> Array:
-  """Moves latents [N, D] until their images are as near to those given [N, H, W, C] as they get: [N, D].
+  """Moves latents [N, D] until their images are as close to given images [N, H, W, C] as they get: [N, D].
 
-  Adam on the mean squared error of the pixels, each image by itself; the best latent on the way is kept.
+  Adam minimises the mean squared error of the pixels, for each image independently; the best latent is kept.
   """
   generate, tx = run.generator(), optax.adam(RATE)
 
@@ -77,8 +77,8 @@ def refine(run: Run, image: Array, label: Array, z: Array) -> Array:
       return each.sum(), each
 
     grads, each = jax.grad(error, has_aux=True)(z)
-    nearer = each < best[1]
-    best = jnp.where(nearer[:, None], z, best[0]), jnp.where(nearer, each, best[1])
+    closer = each < best[1]
+    best = jnp.where(closer[:, None], z, best[0]), jnp.where(closer, each, best[1])
     updates, opt = tx.update(grads, opt)
     return optax.apply_updates(z, updates), opt, best
 
@@ -91,107 +91,116 @@ def refine(run: Run, image: Array, label: Array, z: Array) -> Array:
   return np.asarray(chunked(search, *(jnp.asarray(x) for x in (image, label, np.float32(z)))))
 
 
-def build(
+def of_run(
   run: Run,
   train: Dataset,
   test: Dataset,
-  sight: Extractors,
+  chosen: Extractors,
   number: int = 1000,
   seed: int = 0,
   *,
-  updates: int = 1000,
+  encoder_steps: int = 1000,
   fitted: bool = False,
   outside: Array | None = None,
   workdir: str | pathlib.Path | None = None,
 ) -> Subject:
-  """Returns what probes may ask of a run.
+  """Returns a run as a subject of probes.
 
   Args:
     run: a checkpoint.
     train: its training images.
     test: its test images.
-    sight: what looks at images; without features they are of pixels.
-    number: real images of each kind.
-    seed: of the choice of images, and of what is drawn.
-    updates: of the encoder that is fitted to a generator without one; 0 fits none.
-    fitted: whether an encoder is fitted even where the run has its own, to compare it with those of others.
-    outside: images of other data.
+    chosen: the feature extractor and the classifier; without an extractor the features are pixels.
+    number: real images of each split.
+    seed: of the choice of images, and of random numbers.
+    encoder_steps: updates of the encoder that is fitted to a generator without one; 0 fits none.
+    fitted: whether to fit an encoder although the run has its own, for a comparison with other runs.
+    outside: images of another data set.
     workdir: of the run, for its other checkpoints; None leaves them out.
 
   Raises:
-    InputError: the run makes no images.
+    InputError: the run has no generator.
   """
-  run.generator()  # refuses
-  extractor, own = sight.features or pixels.extractor(), bool(run.method.encodes) and not fitted
-  density = None if fitted else run.method.density
-  gaussian = own and run.method.encodes is Encoding.GAUSSIAN
+  run.generator()  # raises if there is none
+  own = bool(run.method.encodes) and not fitted
 
   @functools.cache
-  def encoding() -> Run:
-    return run if own else fit(run, train, updates, seed)
+  def run_with_encoder() -> Run:
+    return run if own else fit(run, train, encoder_steps, seed)
 
   def encode(image: Array, label: Array) -> Array:
     del label
-    return np.asarray(encoding().represent("code", image))
-
-  def told(image: Array) -> tuple[Array, Array]:
-    mean, log_std = run.encode(image)
-    return np.asarray(mean), np.asarray(kl.to_prior(mean, log_std))
-
-  def noisy(image: Array) -> Array:
-    mean, log_std = map(np.asarray, run.encode(image))
-    return mean + np.exp(log_std) * np.random.default_rng(seed).standard_normal(mean.shape)
-
-  def look(image: Array, draws: int) -> tuple[Array, Array, Array]:
-    key = jax.random.key(seed)
-    return autoencoders.elbo_terms(run, key, autoencoders.observe(run, key, image), draws)
-
-  def elbo(image: Array) -> Array:
-    log_p, log_ratio, _ = look(image, 8)
-    return np.asarray(log_p + log_ratio)
-
-  def history() -> Iterator[tuple[int, Callable[[Array, Array], Array]]]:
-    for step in (0, *sorted(steps(workdir))) if workdir else ():
-      assert workdir
-      try:
-        nets = load(workdir, step).nets
-      except InputError as error:
-        say(f"without step {step}: {error}")
-        continue
-      yield step, functools.partial(paint, run._replace(step=step, nets=nets))
+    return np.asarray(run_with_encoder().represent("code", image))
 
   single = run.config.dataset.partition("/")[0] == "blobs_single"
   return Subject(
     latent_dim=run.method.latent_dim,
     classes=test.classes,
     conditional=run.method.conditional,
-    generate=functools.partial(paint, run),
-    see=extractor.extract,
-    name=naming(sight.classifier),
+    generate=functools.partial(generate, run),
+    features=(chosen.features or pixels.extractor()).extract,
+    classify=classify(chosen.classifier),
     test=examples(test, number, seed),
     class_counts=np.bincount(train.label, minlength=len(test.classes)),
     train=examples(train, number, seed),
     own_encoder=own,
-    fit_steps=0 if own else updates,
-    encode=encode if own or updates else None,
+    fit_steps=0 if own else encoder_steps,
+    encode=encode if own or encoder_steps else None,
     refine=functools.partial(refine, run),
-    draw=(lambda image: look(image, 1)[2]) if density else noisy if gaussian else None,
-    told=told if gaussian else None,
-    elbo=elbo if density else None,
     outside=outside,
-    centre=(lambda images: blobs.describe(images)["centre"]) if single else None,
-    history=history,
-  )
+    blob_centre=(lambda images: blobs.describe(images)["centre"]) if single else None,
+    history=functools.partial(history, run, workdir),
+  )._replace(**({} if fitted else variational(run, seed)))
 
 
-def naming(extractor: FeatureExtractor | None) -> Callable[[Array], Array] | None:
-  """Returns the way from images to a classifier's logits, where there is one."""
-  if not extractor or not (classify := extractor.classify):
+def variational(run: Run, seed: int) -> dict[str, Callable]:
+  """Returns the fields of `Subject` that an autoencoder with a q(z | x) has; {} for other runs."""
+  density = run.method.density
+
+  def posterior(image: Array) -> tuple[Array, Array]:
+    mean, log_std = run.encode(image)
+    return np.asarray(mean), np.asarray(kl.to_prior(mean, log_std))
+
+  def draws(image: Array) -> Array:
+    mean, log_std = map(np.asarray, run.encode(image))
+    return mean + np.exp(log_std) * np.random.default_rng(seed).standard_normal(mean.shape)
+
+  def look(image: Array, number: int) -> tuple[Array, Array, Array]:
+    key = jax.random.key(seed)
+    return autoencoders.elbo_terms(run, key, autoencoders.observe(run, key, image), number)
+
+  def elbo(image: Array) -> Array:
+    log_p, log_ratio, _ = look(image, 8)
+    return np.asarray(log_p + log_ratio)
+
+  found: dict[str, Callable] = {}
+  if run.method.encodes is Encoding.GAUSSIAN:
+    found = {"posterior": posterior, "sample_codes": draws}
+  if density:
+    found |= {"elbo": elbo, "sample_codes": lambda image: look(image, 1)[2]}
+  return found
+
+
+def history(run: Run, workdir: str | pathlib.Path | None) -> Iterator[tuple[int, Generate]]:
+  """Yields the checkpoints in a run's workdir, and the weights before training: steps and generators."""
+  for step in (0, *sorted(steps(workdir))) if workdir else ():
+    assert workdir
+    try:
+      nets = load(workdir, step).nets
+    except InputError as error:
+      say(f"without step {step}: {error}")
+      continue
+    yield step, functools.partial(generate, run._replace(step=step, nets=nets))
+
+
+def classify(classifier: FeatureExtractor | None) -> Callable[[Array], Array] | None:
+  """Returns the function from images to the logits of a classifier; None without a classifier."""
+  if not classifier or not (logits := classifier.classify):
     return None
-  return lambda images: classify(extractor.extract(images))
+  return lambda images: logits(classifier.extract(images))
 
 
-def paint(run: Run, z: Array, label: Array) -> Array:
+def generate(run: Run, z: Array, label: Array) -> Array:
   """Returns a run's images of latents, [N, H, W, C].
 
   Raises:

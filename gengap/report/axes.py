@@ -6,7 +6,7 @@ from gengap.evaluation import autoencoders, quantities, sampling
 from gengap.evaluation.quantities import Capability, Quantity
 from gengap.evaluation.sample_metrics import METRICS
 from gengap.method import Observation
-from gengap.probes import QUANTITIES as PROBED
+from gengap.probes import PROBES
 
 BLOCKS = autoencoders.BLOCKS | sampling.BLOCKS
 OF_SAMPLES = tuple(quantity for metric in METRICS.values() for quantity in metric.quantities)
@@ -52,7 +52,7 @@ def evaluated(block: str, name: str, observes: Observation | None = None) -> Axi
 
 def probed(probe: str, row: str) -> Axis:
   """Returns the axis of a number of a probe."""
-  return declared(quantities.find(PROBED[probe], row), f"{probe}/{row}")
+  return declared(quantities.find(PROBES[probe].quantities, row), f"{probe}/{row}")
 
 
 FIDELITY = "Fidelity: do samples look real?"

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from gengap.probes.figures import COLOURS, readable
+from gengap.probes.figures.names import COLOURS, readable
 from gengap.report import answers, compare
 from gengap.report.axes import AXES, axis_of
 from gengap.report.compare import View
