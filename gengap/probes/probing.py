@@ -38,6 +38,7 @@ def probe(
   inception: Path | None = None,
   resize: str = "clean",
   classifier: Path | None = None,
+  command: str = "",
 ) -> ProbeResults:
   """Probes the latent space of a run.
 
@@ -65,6 +66,7 @@ def probe(
     inception: file of Inception's weights; None reads $GENGAP_INCEPTION.
     resize: how images are resized for Inception.
     classifier: workdir of a classifier of the run's data set, for features and classes.
+    command: stored with the results, to tell how they were made.
 
   Raises:
     InputError: an argument is wrong or does not suit the run, which is checked before anything is computed.
@@ -86,7 +88,7 @@ def probe(
   )
   if not isinstance(run, Run):
     run, workdir = load(run, step), workdir or run
-  return prepare(run, settings, workdir).probe(run, folder)
+  return prepare(run, settings, workdir, command).probe(run, folder)
 
 
 def prepare(run: Run, settings: Settings, workdir: Path | None = None, command: str = "") -> Prober:
@@ -96,7 +98,7 @@ def prepare(run: Run, settings: Settings, workdir: Path | None = None, command: 
     run: any checkpoint of the run.
     settings: of all checkpoints.
     workdir: of the run, for its other checkpoints; None leaves them out.
-    command: to store in the results.
+    command: stored with the results.
 
   Raises:
     InputError: a setting does not suit the run, or a file is missing.

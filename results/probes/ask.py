@@ -1,39 +1,52 @@
-"""Probes the runs of runs.py.
+"""Probes the runs of runs.py, in this process.
 
   python -m results.probes.ask --runs=runs/probes --classifiers=DIR [--dry] [NAME ...]
 
 DIR/DATASET holds a classifier of the data and image size (configs/classifier.py); blobs_multi has no classes.
---dry prints the commands only.
+--dry prints the arguments of each call only.
 """
 
 import pathlib
-import sys
+from typing import Any
 
+import gengap
+from gengap import cli
+from gengap.probes import probe
+from launch.parser import Parser
 from results.probes.runs import RUNS
-from results.trainings import judge
 
-FLAGS = {  # what the reports ask of some
-  "vae_10": ["--outside=mnist"],  # A6
-  "vae_100": ["--outside=mnist"],
-  "gan": ["--dims=1,5,10,50,70,90"],  # A9
-  "wgan_gp": ["--dims=1,5,10,50,70,90"],
-  "cgan": ["--classes=2,5"],  # E8
+SETTINGS: dict[str, dict[str, Any]] = {  # what the reports ask of some runs
+  "vae_10": {"outside": "mnist"},  # A6
+  "vae_100": {"outside": "mnist"},
+  "gan": {"dims": (1, 5, 10, 50, 70, 90)},  # A9
+  "wgan_gp": {"dims": (1, 5, 10, 50, 70, 90)},
+  "cgan": {"classes": (2, 5)},  # E8
 }
 
 
-def command(name: str, runs: pathlib.Path, classifiers: pathlib.Path) -> list[str]:
-  """Returns the command that probes a run."""
+def settings(name: str, classifiers: pathlib.Path) -> dict[str, Any]:
+  """Returns the arguments of `probe` for a run."""
   dataset = RUNS[name][0].partition(":")[2]
-  sight = [] if dataset == "blobs_multi" else [f"--classifier={classifiers / dataset}"]
-  return [
-    sys.executable,
-    "-m",
-    "gengap.probe",
-    f"--workdir={runs / name / '0'}",
-    *sight,
-    *FLAGS.get(name, []),
-  ]
+  classifier = {} if dataset == "blobs_multi" else {"classifier": classifiers / dataset}
+  return classifier | SETTINGS.get(name, {})
+
+
+def main() -> None:
+  """Probes the last checkpoint of every run that the command line names."""
+  parser = Parser(__doc__)
+  parser.add_argument("--runs", type=pathlib.Path, required=True)
+  parser.add_argument("--classifiers", type=pathlib.Path, required=True)
+  parser.add_argument("--dry", action="store_true")
+  parser.add_argument("names", nargs="*", default=list(RUNS))
+  args = parser.parse_args()
+  for name in args.names:
+    workdir, asked = args.runs / name / "0", settings(name, args.classifiers)
+    print(workdir, asked, flush=True)
+    if not args.dry:
+      run = gengap.load(workdir)
+      folder = workdir / "probes" / str(run.step)
+      probe(run, workdir=workdir, folder=folder, command=cli.command(), **asked)
 
 
 if __name__ == "__main__":
-  judge(__doc__, list(RUNS), lambda *where: [command(*where)])
+  main()

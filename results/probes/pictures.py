@@ -1,4 +1,4 @@
-"""Keeps the pictures of probes that this folder shows, and draws one of its own.
+"""Copies the figures of probes that this folder shows, and draws one of its own.
 
 python -m results.probes.pictures --runs=runs/probes
 """
@@ -10,7 +10,9 @@ import numpy as np
 from scipy.stats import norm
 
 import gengap
-from gengap.probes import figures, traversal
+from gengap.data.pixels import tile
+from gengap.probes import traversal
+from gengap.probes.figures import layout
 from gengap.run import steps
 from results import pictures
 
@@ -28,17 +30,15 @@ SIDE = 10  # images of a map
 
 
 def maps(workdir: pathlib.Path, pair: tuple[int, int]) -> None:
-  """Draws maps of images over two latents, the others 0, before training and through it (B5)."""
+  """Draws images over two latents, the others 0, before and during training (B5)."""
   there = [0, *sorted(steps(workdir))]
   chosen = [there[round(i)] for i in np.linspace(0, len(there) - 1, 4)]
-  sheet, axes = figures.plots(len(chosen), f"latents {pair[0]} and {pair[1]} of vae_10, by quantiles")
+  sheet, axes = layout.plots(len(chosen), f"latents {pair[0]} and {pair[1]} of vae_10, by quantiles")
   for axis, step in zip(axes, chosen, strict=True):
     run = gengap.load(workdir, step)
     t = norm.ppf((np.arange(SIDE) + 0.5) / SIDE)
-    picture = traversal.grid(
-      lambda z, run=run: np.asarray(run.generate(z)), np.zeros(run.method.latent_dim), pair, t
-    )
-    figures.show(axis, picture)
+    z = traversal.latents_of_map(np.zeros(run.method.latent_dim), pair, t)
+    layout.show(axis, tile(np.asarray(run.generate(z)), margin=1, columns=SIDE))
     axis.set_title(f"step {step}", fontsize=8)
   pictures.save(HERE / "vae_10_maps.png", sheet)
 

@@ -2,9 +2,9 @@
 
 python -m results.probes.runs --out=runs/probes [--seeds 0 1 2] [--dry] [NAME ...]
 
-Of one data set all runs have the same generator (decoder), dcgan, and about as many minutes of one core: 10
-to 15 on Fashion-MNIST, 8 on MNIST, 6 to 12 on blobs. A VAE makes some seven updates in the time of one of
-WGAN-GP, and a GAN of one critic update three.
+All runs of one data set have the same generator (decoder), dcgan, and train for about as many minutes of one
+core: 10 to 15 on Fashion-MNIST, 8 on MNIST, 6 to 12 on blobs. In the time of one update of WGAN-GP, a VAE
+makes about seven updates, and a GAN with one critic update about three.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ VAE = {"likelihood": "gaussian_global"}
 CRITIC = {"latent_dim": 100, "n_critic": 5, "decay_steps": 0, "critic_decay_steps": 0}
 BLOBBY = {"n_critic": 3, "learning_rate": 5e-4, "critic_learning_rate": 5e-4}
 
-# name -> config and data set, updates, (image size, network), method arguments that differ from the config's
+# name -> config and data set, updates, (image size, network), method arguments other than the config's
 RUNS: dict[str, tuple[str, int, tuple[int, dict[str, Any]], dict[str, Any]]] = {
   "vae_10": ("conv_vae:fashion_mnist", 20_000, PICTURES, VAE | {"latent_dim": 10}),
   "vae_100": ("conv_vae:fashion_mnist", 20_000, PICTURES, VAE | {"latent_dim": 100}),  # as the GANs
@@ -33,7 +33,7 @@ RUNS: dict[str, tuple[str, int, tuple[int, dict[str, Any]], dict[str, Any]]] = {
 
 
 def describe(name: str) -> tuple[str, dict[str, Any]]:
-  """Returns a run's config and the fields that differ from it."""
+  """Returns the config of a run, and the fields that override it."""
   config, steps, (size, network), args = RUNS[name]
   fields: dict[str, Any] = {"steps": steps, "batch_size": 64, "image_size": size, "ema": 0.99}
   every = steps // 10

@@ -1,4 +1,4 @@
-"""Collects what gengap.probe found of the runs of runs.py: scores.json, and tables for each data set.
+"""Collects the probes of the runs of runs.py: scores.json, and a page of tables for each data set.
 
 python -m results.probes.table --runs=runs/probes
 """
@@ -13,13 +13,13 @@ from gengap.errors import InputError
 from results.probes.runs import RUNS
 
 HERE = pathlib.Path(__file__).parent
-RENAMED = {"path_length": "squared_speed"}  # numbers that earlier versions wrote by other names
-BY_ENCODER = ("interpolation", "inversion", "latents")  # a VAE's own and a fitted one are not to be compared
-LEFT_OUT = ("radius_", "step ")  # rows that the pictures show
+RENAMED = {"path_length": "squared_speed"}  # names of numbers in files of earlier versions
+BY_ENCODER = ("interpolation", "inversion", "latents")  # numbers that only compare for the same encoder
+LEFT_OUT = ("radius_", "step ")  # rows that the figures show
 
 
 def read(workdir: pathlib.Path) -> dict[str, Any]:
-  """Returns what was found at the last step that was probed: probe -> protocol, numbers, detail, notes."""
+  """Returns the results at the last probed step: probe -> protocol, numbers, detail, notes."""
   folders = sorted(workdir.glob("probes/*"), key=lambda path: int(path.name))
   if not folders:
     raise InputError(f"{workdir} has no probes/STEP")
@@ -36,16 +36,16 @@ def cell(number: dict[str, float | None] | None) -> str:
 
 
 def renamed(row: str) -> str:
-  """Returns the name that a row has today."""
+  """Returns the current name of a row."""
   of, slash, what = row.rpartition("/")
   return f"{of}{slash}{RENAMED.get(what, what)}"
 
 
 def page(dataset: str, found: dict[str, dict[str, Any]]) -> str:
-  """Returns the tables of runs of one data set, a run a column: name -> probe -> what was found.
+  """Returns the tables of the runs of one data set, with a column for each run: name -> probe -> result.
 
   Raises:
-    InputError: they were looked at by different networks.
+    InputError: their features or classes come from different networks.
   """
   lines = [
     f"# {dataset}: what every probe found",
@@ -54,8 +54,8 @@ def page(dataset: str, found: dict[str, dict[str, Any]]) -> str:
   ]
   for probe in next(iter(found.values())):
     seen = {name: probes[probe] for name, probes in found.items() if probe in probes}
-    sight = {json.dumps([x["protocol"][key] for key in ("features", "classifier")]) for x in seen.values()}
-    if len(sight) != 1:
+    networks = {json.dumps([x["protocol"][key] for key in ("features", "classifier")]) for x in seen.values()}
+    if len(networks) != 1:
       raise InputError(f"{probe}: the runs of {dataset} were looked at by different networks")
     for x in seen.values():
       x["numbers"] = {renamed(row): number for row, number in x["numbers"].items()}
