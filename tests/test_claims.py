@@ -12,8 +12,8 @@ from PIL import Image
 from scipy import stats
 
 from gengap.metrics.estimate import Estimate
-from gengap.report import __main__ as report
-from gengap.report import answers, compare, gaps, groups, stored, tables
+from gengap.report import gaps, groups, scores_file, tables, views, wording
+from gengap.report.claims import read_claims
 from results import claims, pictures
 from results.claims import gap, numbers, pages
 from results.gap import readme
@@ -32,7 +32,7 @@ def test_every_claim_has_one_row():
 
 
 def test_the_report_takes_the_claims():
-  assert report.claims(RESULTS / "claims.json") == ROWS
+  assert read_claims(RESULTS / "claims.json") == ROWS
 
 
 def test_pages_are_what_the_scores_give():
@@ -113,10 +113,10 @@ def test_several_tests_are_corrected_together():
 
 def fresh(part: gap.DataSet, a: str, b: str) -> list[gaps.Gap]:
   """Returns the gap between two methods, by the report alone."""
-  comparisons = groups.comparisons(stored.load(RESULTS / "gap" / "scores.json"))
+  comparisons = groups.comparisons(scores_file.load(RESULTS / "gap" / "scores.json"))
   comparison = next(found for found in comparisons if found.title == part.data)
   methods = {group.name: group for group in comparison.groups}
-  view = compare.at_step(compare.equal_updates(comparison.groups))
+  view = views.at_step(views.equal_updates(comparison.groups))
   return gaps.gaps(comparison, methods[a], methods[b], view)
 
 
@@ -129,10 +129,10 @@ def test_claims_quote_the_reports_difference_p_and_winner(part, a, b):
   assert list(gap.tested(part.data, a, b)) == [x.axis.name for x in found] and len(found) > 10
   for x in found:
     test = part.less(a, b, x.axis.name, -1)
-    assert test.difference is x.test.difference or str(test) == answers.bracket(x.test.difference)
+    assert test.difference is x.test.difference or str(test) == wording.with_interval(x.test.difference)
     assert test.p == pytest.approx(x.p, rel=1e-12, nan_ok=True)
-    assert test.outcome(test.p) == (x.wins if x.clear else 0), x.axis.name
-    assert str(part(a, x.axis.name)).startswith(answers.bracket(x.a.estimate))
+    assert test.outcome(test.p) == (x.winner if x.decided else 0), x.axis.name
+    assert str(part(a, x.axis.name)).startswith(wording.with_interval(x.a.estimate))
     assert part.real(x.axis.name) == pytest.approx(x.real, nan_ok=True)
 
 
@@ -148,7 +148,7 @@ def test_the_page_shows_the_claims_and_what_they_quote():
   page = html.unescape((RESULTS / "gap" / "index.html").read_text())
   assert all(row["measured"] in page and row["verdict"] in page for row in ROWS)
   for comparison in gap.comparisons().values():
-    view = compare.at_step(compare.equal_updates(comparison.groups))
+    view = views.at_step(views.equal_updates(comparison.groups))
     table = tables.differences(comparison, view)
     section = re.sub(r"<[^>]*>", "\n", page[page.index(table.caption) :]) if table else ""
     for row in table.rows if table else ():

@@ -23,7 +23,7 @@ from gengap import cli, config, log, main
 from gengap.data import layouts, tfds
 from gengap.errors import InputError
 from gengap.features import weights
-from gengap.report import records
+from gengap.report import run_files
 
 ROOM = 4 * 2**30  # bytes beyond what the process has, that a small file must not make it ask for
 COUNTS = pytest.mark.parametrize("count", [10, pytest.param(10_000, marks=pytest.mark.faults)])
@@ -181,7 +181,7 @@ def test_what_runs_have_written(name, count, tmp_path):
 
   def check(content):
     (run / name).write_bytes(content)
-    refused(lambda: records.read(run))
+    refused(lambda: run_files.read(run))
 
   fuzz(count, check, bent([valid]).map(text_of) | damaged([text_of(valid)]))
 
@@ -192,7 +192,7 @@ def test_logs_of_runs(count, tmp_path):
 
   def check(content):
     path.write_bytes(content)
-    refused(lambda: records.read(path.parent))
+    refused(lambda: run_files.read(path.parent))
     log.delete_after(path, 15)
     for line in path.read_text().splitlines():
       assert json.loads(line)["step"] <= 15

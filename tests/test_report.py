@@ -17,7 +17,25 @@ from gengap import cli, paths
 from gengap.errors import InputError
 from gengap.evaluation.quantities import Better
 from gengap.report import __main__ as report
-from gengap.report import answers, compare, figures, gaps, groups, page, records, sources, statistics, tables
+from gengap.report import claims as claims_file
+from gengap.report import (
+  columns,
+  curves,
+  figures,
+  gaps,
+  groups,
+  inputs,
+  page,
+  run_files,
+  selection,
+  stability,
+  statistics,
+  summary,
+  svg,
+  tables,
+  training_tables,
+  views,
+)
 from gengap.report.axes import AXES, BLOBS, COVERAGE, DISTANCE, FIDELITY, MEMORY, axis_of
 from gengap.report.statistics import Cell
 
@@ -25,7 +43,7 @@ FRECHET = axis_of("frechet")
 
 
 def comparisons(folder):
-  return groups.comparisons([records.read(f) for f in sources.folders([str(folder)])])
+  return groups.comparisons([run_files.read(f) for f in inputs.find_runs([str(folder)])])
 
 
 def one(folder):
@@ -34,7 +52,7 @@ def one(folder):
 
 
 def frechet(group, view):
-  return compare.row(groups.Comparison("", (group,)), view, FRECHET)[group.name]
+  return columns.column(groups.Comparison("", (group,)), view, FRECHET)[group.name]
 
 
 def call(**flags):
@@ -74,8 +92,8 @@ def made(tmp_path_factory):
   ],
 )
 def test_the_better_of_two_is_told_by_the_axis(axis, a, b, wins):
-  assert told(axis, [a], [b]).wins == wins
-  assert told(axis, [b], [a]).wins == -wins
+  assert told(axis, [a], [b]).winner == wins
+  assert told(axis, [b], [a]).winner == -wins
 
 
 def told(axis, a, b, runs=0, real=0.5):
@@ -99,9 +117,9 @@ def test_differences_are_scaled_by_the_distance_from_the_best_value():
   gap = told("precision", [0.942, 0.9421, 0.9419], [0.931, 0.9311, 0.9309], real=0.41)
   assert gap.test.p < 1e-3  # for sure, and a trifle
   assert abs(gap.share) == pytest.approx(0.011 / 0.532, rel=1e-3)
-  assert not gap.clear
-  assert told("frechet", [10.0], [9.4]).wins == -1  # 6 % of the larger, 6.4 % of the smaller
-  assert told("frechet", [10.0], [9.52]).wins == 0  # 4.8 % of the larger, 5.04 % of the smaller
+  assert not gap.decided
+  assert told("frechet", [10.0], [9.4]).winner == -1  # 6 % of the larger, 6.4 % of the smaller
+  assert told("frechet", [10.0], [9.52]).winner == 0  # 4.8 % of the larger, 5.04 % of the smaller
 
 
 def test_what_is_tested_is_what_is_shown():
@@ -111,7 +129,7 @@ def test_what_is_tested_is_what_is_shown():
   expected = stats.ttest_ind(*far, equal_var=False)
   assert gap.test.p == pytest.approx(expected.pvalue)
   assert gap.test.difference[1:3] == pytest.approx(tuple(expected.confidence_interval(0.95)))
-  assert not gap.clear  # though a - b is far from 0
+  assert not gap.decided  # though a - b is far from 0
 
 
 def test_differences_stay_within_the_possible_range():
@@ -121,12 +139,12 @@ def test_differences_stay_within_the_possible_range():
 
 
 def test_scatter_about_real_is_no_virtue():
-  assert told("sharpness", [0.2, 0.8, 0.5], [0.45, 0.45, 0.45]).wins == -1
+  assert told("sharpness", [0.2, 0.8, 0.5], [0.45, 0.45, 0.45]).winner == -1
 
 
 def test_what_one_of_several_seeds_has_is_not_told():
-  assert told("precision", [0.8], [0.4]).clear
-  assert not told("precision", [0.8], [0.4], runs=3).clear
+  assert told("precision", [0.8], [0.4]).decided
+  assert not told("precision", [0.8], [0.4], runs=3).decided
 
 
 def test_what_does_not_vary_is_not_tested(tmp_path):
@@ -135,21 +153,21 @@ def test_what_does_not_vary_is_not_tested(tmp_path):
       scores = {40: {"classes": classes, "precision": 0.5 + 1e-14 * seed}}
       written.run(tmp_path / f"{method}{seed}", method, seed, scores)
   found = one(tmp_path)
-  table = tables.differences(found, compare.final)
+  table = tables.differences(found, views.final)
   rows = {row[0].text: row for row in table.rows}
   notes = {name: {table.notes[cell.note - 1] for cell in row if cell.note} for name, row in rows.items()}
   assert any("equal in all 3 seeds" in note for note in notes["precision"])
   assert any("differ by exactly 1 in all 3 seeds" in note for note in notes["classes"])
   assert "not tested" in rows["classes"][1].text
-  assert "none differs" in answers.sentences(found)[-1] or "no telling" in answers.sentences(found)[-1]
-  cells = {row[0].text: row for row in tables.scores(found, compare.final, [axis_of("classes")], "").rows}
+  assert "none differs" in summary.sentences(found)[-1] or "cannot be told" in summary.sentences(found)[-1]
+  cells = {row[0].text: row for row in tables.scores(found, views.final, [axis_of("classes")], "").rows}
   assert cells["vae"][2].text == "9 (equal in all 3)"
 
 
 def test_as_many_tests_as_there_are_axes_are_corrected_for(tmp_path):
   written.grid(tmp_path, spread=0.3)
   found = one(tmp_path)
-  several = gaps.gaps(found, *compare.rivals(found), compare.final)
+  several = gaps.gaps(found, *selection.best_pair(found), views.final)
   alone = [gap.test.p for gap in several]
   assert [gap.p for gap in several] == pytest.approx(statistics.holm(alone))
   assert max(gap.p / p for gap, p in zip(several, alone, strict=True)) == pytest.approx(len(several))
@@ -157,23 +175,23 @@ def test_as_many_tests_as_there_are_axes_are_corrected_for(tmp_path):
 
 def test_what_is_decided_is_decided_by_the_corrected_p():
   gap = told("precision", [0.40, 0.41, 0.42], [0.1, 0.11, 0.12])
-  assert gap.test.p < gaps.SURE
-  assert gap._replace(p=gaps.SURE / 2).clear
-  assert not gap._replace(p=2 * gaps.SURE).clear
+  assert gap.test.p < gaps.ALPHA
+  assert gap._replace(p=gaps.ALPHA / 2).decided
+  assert not gap._replace(p=2 * gaps.ALPHA).decided
 
 
 def test_half_a_last_line_is_left_out(tmp_path):
   folder = written.run(tmp_path / "a", "vae", 0)
   with (folder / "metrics.jsonl").open("a") as file:
     file.write('{"step": 50, "val')
-  assert records.read(folder).last == 40
+  assert run_files.read(folder).last == 40
 
 
 def test_a_method_that_failed_holds_no_other_back(tmp_path):
   written.grid(tmp_path)
   written.run(tmp_path / "lsgan", "lsgan", 0, steps=10)
-  assert "40 generator updates each, with three training seeds each" in answers.sentences(one(tmp_path))[0]
-  assert compare.equal_updates(one(tmp_path).groups) == 40
+  assert "40 generator updates each, with three training seeds each" in summary.sentences(one(tmp_path))[0]
+  assert views.equal_updates(one(tmp_path).groups) == 40
 
 
 def test_runs_with_other_training_images_are_not_mixed(tmp_path):
@@ -186,7 +204,7 @@ def test_runs_with_other_training_images_are_not_mixed(tmp_path):
 
 def test_ticks_are_plain_numbers(made):
   found = one(made[0])
-  for drawn in (*figures.curves(found), *figures.losses(found), *figures.panels(found, compare.final)):
+  for drawn in (*curves.curves(found), *curves.losses(found), *figures.panels(found, views.final)):
     drawn.figure.draw_without_rendering()
     for plot in drawn.figure.axes:
       texts = [text.get_text() for text in (*plot.get_yticklabels(), *plot.get_xticklabels())]
@@ -205,7 +223,7 @@ def test_ticks_are_plain_numbers(made):
 def test_a_logarithmic_axis_has_two_ticks_however_short_it_is(values, scale):
   figure, (plot,) = figures.sheet(3, 3, 1, 1)
   plot.plot([0, 1], values)
-  figures.log_scale(plot, **scale)
+  curves.log_scale(plot, **scale)
   figure.draw_without_rendering()
   low, high = plot.get_ylim()
   shown = {text.get_text() for text in plot.get_yticklabels() if low < text.get_position()[1] < high}
@@ -216,7 +234,7 @@ def test_a_figure_as_a_file_says_what_it_said():
   figure, (plot,) = figures.sheet(3, 3, 1, 1)
   plot.set_title('0.00123456 12.3456 ; id="text_1" <g>')
   plot.plot([0, 0.00123456])
-  text = figures.svg(figure).decode()
+  text = svg.svg(figure).decode()
   assert '0.00123456 12.3456 ; id="text_1" &lt;g&gt;' in text
   ElementTree.fromstring(text)
 
@@ -227,28 +245,28 @@ def test_names_in_figures_are_text_that_is_seen_and_not_too_long(tmp_path):
   written.run(tmp_path / "long", "_" + "gan" * 50, 0, {40: written.FLOORS})
   found = one(tmp_path)
   for drawn in (
-    *figures.planes(found, compare.final),
-    *figures.curves(found),
-    *figures.panels(found, compare.final),
+    *figures.planes(found, views.final),
+    *curves.curves(found),
+    *figures.panels(found, views.final),
   ):
-    text = figures.svg(drawn.figure).decode()
+    text = svg.svg(drawn.figure).decode()
     assert "(note $x^$)" in text
     assert " _gangan" in text
     assert "gan" * 20 not in text
-  plot = next(figures.planes(found, compare.final)).figure.axes[0]
+  plot = next(figures.planes(found, views.final)).figure.axes[0]
   assert len(plot.get_legend().texts) == 1 + len(found.groups)  # and real images
   assert "$x^$" in make(tmp_path)
 
 
 def test_training_time_is_that_of_the_steps(tmp_path):
-  record = records.read(written.run(tmp_path / "a", "vae", 0))  # 5 steps a second, 40 of them
+  record = run_files.read(written.run(tmp_path / "a", "vae", 0))  # 5 steps a second, 40 of them
   assert record.seconds(40) == pytest.approx(8)
   assert record.seconds(20) == pytest.approx(4)
 
 
 def test_a_budget_is_what_its_steps_add_up_to(tmp_path):
   written.run(tmp_path / "a", "wgan_gp", 0)
-  (row,) = tables.budgets(one(tmp_path)).rows
+  (row,) = training_tables.budget_table(one(tmp_path)).rows
   assert [cell.text for cell in row] == [
     *("wgan_gp", "40", "critic 80", "640", "4e+07", "0.133", "1 x cpu", "10", "5"),
   ]
@@ -257,20 +275,20 @@ def test_a_budget_is_what_its_steps_add_up_to(tmp_path):
 def test_a_budget_is_the_mean_over_seeds(tmp_path):
   for seed, last in ((0, 20), (1, 40)):
     written.run(tmp_path / str(seed), "vae", seed, steps=last)
-  (row,) = tables.budgets(one(tmp_path)).rows
+  (row,) = training_tables.budget_table(one(tmp_path)).rows
   assert [cell.text for cell in row[1:6]] == ["30", "vae 30", "240", "3e+07", "0.1"]
 
 
 def test_a_step_that_was_only_probed_is_not_what_operations_pay_for(tmp_path):
   folder = written.run(tmp_path / "a", "vae", 0, {20: {"frechet": 9.0}, 40: {"frechet": 1.0}})
   written.write(folder / "probes/30/ood.json", {"protocol": {}, "numbers": {"x": {"value": 1.0}}})
-  assert frechet(one(tmp_path).groups[0], compare.within_flops(3e7)).values == {0: 9.0}
+  assert frechet(one(tmp_path).groups[0], views.within_flops(3e7)).values == {0: 9.0}
 
 
 def test_stability_counts_runs_that_ended_early_and_those_that_collapsed(tmp_path):
   written.run(tmp_path / "a", "gan", 0, {40: {"diversity": 0.1}})
   written.run(tmp_path / "b", "gan", 1, {20: {"diversity": 1.9}}, steps=20)
-  (row,) = tables.stability(one(tmp_path)).rows
+  (row,) = training_tables.stability_table(one(tmp_path)).rows
   assert [cell.text for cell in row] == ["gan", "1 of 2", "1 of 2", "0.1 (equal in all 2)"]
 
 
@@ -278,9 +296,9 @@ def test_equal_updates_are_those_that_every_method_has_made(tmp_path):
   written.run(tmp_path / "a", "vae", 0, {20: {"frechet": 7.0}, 40: {"frechet": 5.0}})
   written.run(tmp_path / "b", "wgan_gp", 0, {20: {"frechet": 3.0}}, steps=20, config={"steps": 20})
   found = one(tmp_path)
-  view = compare.at_step(compare.equal_updates(found.groups))
+  view = views.at_step(views.equal_updates(found.groups))
   assert [frechet(g, view).values for g in found.groups] == [{0: 7.0}, {0: 3.0}]
-  assert [frechet(g, compare.final).values for g in found.groups] == [{0: 5.0}, {0: 3.0}]
+  assert [frechet(g, views.final).values for g in found.groups] == [{0: 5.0}, {0: 3.0}]
 
 
 def test_a_run_that_ended_early_is_missing_and_holds_no_other_back(tmp_path):
@@ -288,7 +306,7 @@ def test_a_run_that_ended_early_is_missing_and_holds_no_other_back(tmp_path):
     written.run(tmp_path / f"a{seed}", "vae", seed, {last: {"frechet": 5.0}}, steps=last)
   written.run(tmp_path / "b", "wgan_gp", 0, {40: {"frechet": 3.0}})
   found = one(tmp_path)
-  cell = frechet(found.groups[0], compare.at_step(compare.equal_updates(found.groups)))
+  cell = frechet(found.groups[0], views.at_step(views.equal_updates(found.groups)))
   assert cell[:2] == ({0: 5.0}, "not evaluated at step 40")
 
 
@@ -297,14 +315,14 @@ def test_equal_operations_give_a_cheaper_method_more_updates(tmp_path):
   dear = {"flops_per_step": 4e6}
   written.run(tmp_path / "b", "wgan_gp", 0, {s: {"frechet": float(s)} for s in (10, 20, 40)}, made=dear)
   found = one(tmp_path)
-  view = compare.within_flops(compare.equal_flops(found.groups))
+  view = views.within_flops(views.equal_flops(found.groups))
   assert [frechet(g, view).values for g in found.groups] == [{0: 40.0}, {0: 10.0}]
 
 
 def test_the_best_checkpoint_is_chosen_by_held_out_images_not_by_test_scores(tmp_path):
   scores = {20: {"frechet": 9.0}, 40: {"frechet": 1.0}}
   written.run(tmp_path / "a", "vae", 0, scores, energy={10: 0.5, 20: 0.1, 30: 0.3, 40: 0.2})
-  assert frechet(one(tmp_path).groups[0], compare.best).values == {0: 9.0}
+  assert frechet(one(tmp_path).groups[0], views.best).values == {0: 9.0}
 
 
 def test_rivals_are_the_best_of_each_kind_by_held_out_images(tmp_path):
@@ -313,7 +331,7 @@ def test_rivals_are_the_best_of_each_kind_by_held_out_images(tmp_path):
     written.run(tmp_path / name, name, 0, scores, energy={40: last})
   written.run(tmp_path / "other", "vae", 0, scores, energy={40: 0.4}, config={"method_args": {"beta": 4}})
   found = one(tmp_path)
-  a, b = compare.rivals(found)
+  a, b = selection.best_pair(found)
   assert (a.name, b.name) == ("vae (latent_dim 4)", "lsgan")
 
 
@@ -341,20 +359,27 @@ def test_collapse_is_diversity_lost(tmp_path, share):
   for seed in (0, 1):
     lost = seed < 2 * share
     written.run(tmp_path / str(seed), "gan", seed, {40: {"diversity": 0.1 if lost else 1.9}})
-  assert compare.collapsed(one(tmp_path).groups[0]).estimate.value == share
+  assert stability.collapsed(one(tmp_path).groups[0]).estimate.value == share
 
 
-def test_likelihoods_of_bits_and_of_images_are_two_numbers(tmp_path):
-  measure = {"likelihood": {"nll": 3.0, "nll_error": 0.1, "samples": 500, "bits_per_dimension": 0.2}}
-  for name, likelihood in (("a", "bernoulli"), ("b", "gaussian")):
-    args = {"method_args": {"likelihood": likelihood}}
-    written.run(tmp_path / name, "vae", 0, {40: {}}, measures=measure, config=args)
-  found = [set(g.first.scores[40]) for g in one(tmp_path).groups]
-  assert "likelihood/bits_per_dimension of bits" in found[0] - found[1]
-  assert "likelihood/bits_per_dimension of images" in found[1] - found[0]
-  assert (
-    json.loads(one(tmp_path).groups[0].first.scores[40]["likelihood/nll_error"].protocol)["samples"] == 500
-  )
+@pytest.mark.parametrize(
+  ("likelihood", "said", "observes"),
+  [
+    (None, {}, "images"),
+    ("gaussian", {}, "images"),
+    ("bernoulli", {}, "bits"),
+    ({"likelihood": "bernoulli", "binarisation": "static"}, {}, "bits"),
+    ("not_bernoulli", {"observes": "images"}, "images"),  # what the file says counts
+    ("gaussian", {"observes": "bits"}, "bits"),
+  ],
+)
+def test_likelihoods_of_bits_and_of_images_are_two_numbers(tmp_path, likelihood, said, observes):
+  measure = {"nll": 3.0, "nll_error": 0.1, "samples": 500, "bits_per_dimension": 0.2} | said
+  args = {"method_args": {"likelihood": likelihood} if likelihood else {}}
+  written.run(tmp_path / "a", "vae", 0, {40: {}}, measures={"likelihood": measure}, config=args)
+  scores = one(tmp_path).groups[0].first.scores[40]
+  assert set(scores) == {f"likelihood/{name} of {observes}" for name in ("nll", "bits_per_dimension")}
+  assert json.loads(scores[f"likelihood/nll of {observes}"].protocol)["samples"] == 500
 
 
 def test_probes_are_read_with_their_floors(tmp_path):
@@ -376,7 +401,7 @@ def test_numbers_of_own_and_of_fitted_encoders_do_not_stand_in_one_column(tmp_pa
       told = {"protocol": own | {"encoder_steps": steps}, "command": f"probe {name}"}
       written.write(folder / f"probes/40/{probe}.json", told | {"numbers": {number: {"value": 0.3}}})
   found = one(tmp_path)
-  row = compare.row(found, compare.final, axis_of("latents/linear_probe"))
+  row = columns.column(found, views.final, axis_of("latents/linear_probe"))
   assert {name: bool(cell.values) for name, cell in row.items()} == {
     "vae": False,
     "wgan_gp": True,
@@ -385,7 +410,7 @@ def test_numbers_of_own_and_of_fitted_encoders_do_not_stand_in_one_column(tmp_pa
   }
   assert row["vae"].reason.endswith("encoder is own, in this column fitted, 300 steps")
   assert row["hinge_gan"].reason.endswith("encoder is fitted, 10 steps, in this column fitted, 300 steps")
-  paths = compare.row(found, compare.final, axis_of("interpolation/random spherical/abruptness"))
+  paths = columns.column(found, views.final, axis_of("interpolation/random spherical/abruptness"))
   assert all(cell.values for cell in paths.values())  # which no encoder has a part in
   assert "probe wgan_gp" in dict(page.commands(found))["wgan_gp, seed 0"]
 
@@ -397,8 +422,8 @@ def test_names_that_would_be_too_long_are_letters_and_a_table_says_what_they_sta
   written.run(tmp_path / "gan", "wgan_gp", 0, {40: {"frechet": 1.0}})
   found = one(tmp_path)
   assert {group.name for group in found.groups} == {"vae A", "vae B", "wgan_gp"}
-  table = tables.budgets(found)
-  column = [name for name, _ in table.columns].index("differs from its like in")
+  table = training_tables.budget_table(found)
+  column = [name for name, _ in table.columns].index("settings")
   told = {row[0].text: row[column].text for row in table.rows}
   assert told["wgan_gp"] == ""
   assert {told["vae A"], told["vae B"]} == {
@@ -413,8 +438,8 @@ def test_it_is_told_when_the_best_was_chosen_on_test_images(tmp_path, share, jud
   for name in ("vae", "wgan_gp", "lsgan"):
     written.run(tmp_path / name, name, 0, {40: {"frechet": 1.0}}, config={"validation_share": share})
   found = one(tmp_path)
-  assert any(f"best on {judges}" in title for title, _ in page.views(found))
-  assert f"nearest of its kind to {judges}" in answers.sentences(found)[0]
+  assert any(f"best on {judges}" in title for title, _ in page.titled_views(found))
+  assert f"best of its kind by {judges}" in summary.sentences(found)[0]
 
 
 def test_a_missing_number_is_a_dash_with_its_reason(tmp_path):
@@ -423,7 +448,7 @@ def test_a_missing_number_is_a_dash_with_its_reason(tmp_path):
   written.run(tmp_path / "c", "lsgan", 0, {20: {"kid": 0.1}})
   found = one(tmp_path)
   axes = [FRECHET, axis_of("kid")]
-  table = tables.scores(found, compare.final, axes, "")
+  table = tables.scores(found, views.final, axes, "")
   shown = {
     row[0].text: [(cell.text, cell.order, table.notes[cell.note - 1]) for cell in row[2:]]
     for row in table.rows
@@ -439,7 +464,7 @@ def test_what_a_method_cannot_have_is_said(tmp_path):
   written.run(tmp_path / "a", "vae", 0, {40: {}}, measures=measure)
   written.run(tmp_path / "b", "wgan_gp", 0, {40: {}})
   axis = axis_of("likelihood/bits_per_dimension of images")
-  cell = compare.row(one(tmp_path), compare.final, axis)["wgan_gp"]
+  cell = columns.column(one(tmp_path), views.final, axis)["wgan_gp"]
   assert cell[:2] == ({}, "it has no likelihood")
 
 
@@ -447,13 +472,13 @@ def test_sampling_speeds_of_two_devices_are_not_put_side_by_side(tmp_path):
   for name, device in (("vae", "1 x cpu"), ("wgan_gp", "1 x gpu"), ("lsgan", "1 x gpu")):
     measure = {"sampling": {"images_per_second": 9.0, "device": device, "batch": 256}}
     written.run(tmp_path / name, name, 0, {40: {}}, measures=measure)
-  row = compare.row(one(tmp_path), compare.final, axis_of("sampling/images_per_second"))
+  row = columns.column(one(tmp_path), views.final, axis_of("sampling/images_per_second"))
   assert {name: bool(cell.values) for name, cell in row.items()} == {
     "vae": False,
     "wgan_gp": True,
     "lsgan": True,
   }
-  assert row["vae"].reason == "taken by another protocol: device is 1 x cpu, in this column 1 x gpu"
+  assert row["vae"].reason == "measured by another protocol: device is 1 x cpu, in this column 1 x gpu"
 
 
 def test_a_run_evaluated_by_two_protocols_is_shown_by_both_where_each_stands_alone(tmp_path):
@@ -467,22 +492,22 @@ def test_a_run_evaluated_by_two_protocols_is_shown_by_both_where_each_stands_alo
     found = {"step": 40, "samples": {"protocol": {"samples": 9}, "scores": scores}}
     written.write(folder / "eval/40.json", found)
   found = one(tmp_path)
-  row = {name: compare.row(found, compare.final, axis_of(name)) for name in ("frechet", "blobs", "kid")}
+  row = {name: columns.column(found, views.final, axis_of(name)) for name in ("frechet", "blobs", "kid")}
   assert sorted(bool(cell.values) for cell in row["frechet"].values()) == [False, True]
   assert all(cell.values for cell in row["blobs"].values())
   assert row["kid"]["vae"].reason == "KID needs 10 images (step 40)"
-  assert compare.row(found, compare.at_step(20), FRECHET)["vae"].values == {0: 5.0}
-  assert "taken by another protocol: samples is" in make(tmp_path)
+  assert columns.column(found, views.at_step(20), FRECHET)["vae"].values == {0: 5.0}
+  assert "measured by another protocol: samples is" in make(tmp_path)
 
 
 def test_the_protocol_of_a_column_is_that_of_most_methods_then_of_the_newest_version(tmp_path):
   versions = {"vae": "0.10.0", "wgan_gp": "0.9.0"}
   for name, version in versions.items():
     written.run(tmp_path / name, name, 0, {40: {"frechet": 1.0}}, protocol={"version": version})
-  row = compare.row(one(tmp_path), compare.final, FRECHET)
+  row = columns.column(one(tmp_path), views.final, FRECHET)
   assert [name for name, cell in row.items() if cell.values] == ["vae"]
   written.run(tmp_path / "lsgan", "lsgan", 0, {40: {"frechet": 1.0}}, protocol={"version": "0.9.0"})
-  row = compare.row(one(tmp_path), compare.final, FRECHET)
+  row = columns.column(one(tmp_path), views.final, FRECHET)
   assert sorted(name for name, cell in row.items() if cell.values) == ["lsgan", "wgan_gp"]
 
 
@@ -491,19 +516,22 @@ def test_curves_are_of_one_protocol(tmp_path):
   scores = {"frechet": {"value": 1.0, "protocol": {"samples": 7}}}
   written.write(folder / "eval/40.json", {"step": 40, "samples": {"scores": scores}})
   found = one(tmp_path)
-  assert found.groups[0].first.curve("frechet", compare.through(found, "frechet")) == [(10, 9.0), (20, 8.0)]
+  assert found.groups[0].first.curve("frechet", columns.curve_protocol(found, "frechet")) == [
+    (10, 9.0),
+    (20, 8.0),
+  ]
 
 
 def test_the_answer_tells_who_gives_up_what(made):
-  told = answers.sentences(one(made[0]))
+  told = summary.sentences(one(made[0]))
   assert len(told) == 5
-  assert "vae (VAE; samples are decoder means, without a draw from p(x|z))" in told[0]
+  assert "vae (VAE; samples are decoder means, without noise of p(x|z))" in told[0]
   assert "40 generator updates each, with three training seeds each" in told[0]
   assert told[1].startswith("Against wgan_gp, vae gives up precision (0.4")
   assert "real images 0.9)" in told[1]
   assert told[2].startswith("Against vae, wgan_gp gives up recall (0.3")
   assert "vae is 1.41 [1.3" in told[3]  # the root of 19.9 / 10
-  assert "(its square, as FID is: 1" in told[3] or "(its square, as FID is: 2" in told[3]
+  assert "(squared, like FID: 1" in told[3] or "(squared, like FID: 2" in told[3]
   assert told[4].startswith("Of six numbers that can be tested, six differ")
 
 
@@ -513,30 +541,29 @@ def test_samples_nearer_to_training_images_are_a_hint_and_no_loss(tmp_path):
     written.run(tmp_path / f"a{seed}", "vae", seed, {40: near | {"frechet": 1.0 + seed}})
     far = {"nearer_train": 0.1 + seed / 100}
     written.run(tmp_path / f"b{seed}", "wgan_gp", seed, {40: far | {"frechet": 1.0 + seed}})
-  told = answers.sentences(one(tmp_path))
+  told = summary.sentences(one(tmp_path))
   assert [text for text in told if "training image" in text and "vae" in text and "copies" in text]
-  assert not any("Of the samples of wgan_gp" in text for text in told)
+  assert not any("of the samples of wgan_gp" in text for text in told)
   assert not any("gives up training" in text for text in told)
-  assert "training-set proximity" not in str(tables.differences(one(tmp_path), compare.final))
+  assert "training-set proximity" not in str(tables.differences(one(tmp_path), views.final))
 
 
 @pytest.mark.parametrize(("spread", "hinted"), [(0.01, True), (0.2, False)])
-def test_hints_at_copies_exceed_the_spread_over_draws(tmp_path, spread, hinted):
+def test_hints_at_copies_exceed_the_spread_over_draws(spread, hinted):
   cell = Cell({0: 0.7, 1: 0.71, 2: 0.72}, "", 0, 1)
-  group = one(written.grid(tmp_path)).groups[0]
-  assert bool(answers.memory(group, cell, 0.5, spread)) == hinted
+  assert bool(summary.proximity_warning("vae", cell, 0.5, spread)) == hinted
 
 
 def test_the_answer_of_one_seed_claims_no_certainty(tmp_path):
-  told = answers.sentences(one(written.grid(tmp_path, seeds=1)))
-  assert "no telling a gap between methods from a gap between two runs" in told[4]
+  told = summary.sentences(one(written.grid(tmp_path, seeds=1)))
+  assert "cannot be told from a gap between two runs" in told[4]
 
 
 def test_differences_within_noise_are_undecided(tmp_path):
   found = one(written.grid(tmp_path, spread=3.0))
-  told = answers.sentences(found)
+  told = summary.sentences(found)
   assert "gives up nothing that was measured and decided" in told[1] + told[2]
-  table = tables.differences(found, compare.final)
+  table = tables.differences(found, views.final)
   assert "undecided" in {row[1].text for row in table.rows}
 
 
@@ -589,7 +616,7 @@ def test_runs_and_what_is_left_of_others_stand_side_by_side(tmp_path):
   html = (tmp_path / "out/index.html").read_text()
   assert "vae (VAE" in html
   assert "wgan_gp (GAN" in html
-  assert "No grids of samples were kept of vae." in html
+  assert "There are no grids of samples for vae." in html
 
 
 @pytest.mark.parametrize(
@@ -620,7 +647,7 @@ def test_the_last_step_is_saved_off_the_grid_of_checkpoints_too(tmp_path):
   folder = written.run(tmp_path / "a", "vae", 0, energy={10: 0.5, 20: 0.4, 30: 0.3, 40: 0.2})
   with (folder / "metrics.jsonl").open("a") as file:
     file.write('{"step": 43, "valid/energy_distance": 0.05}\n{"step": 45, "valid/energy_distance": 0.1}\n')
-  assert records.read(folder).best == 45  # 43 was never saved
+  assert run_files.read(folder).best == 45  # 43 was never saved
 
 
 def test_floors_are_of_real_images_beside_test_images(tmp_path):
@@ -630,7 +657,7 @@ def test_floors_are_of_real_images_beside_test_images(tmp_path):
     "kid": {"value": 3.0, "floors": {"train": 1.0}},
   }
   written.write(folder / "eval/40.json", {"step": 40, "samples": {"scores": seen}})
-  scores = records.read(folder).scores[40]
+  scores = run_files.read(folder).scores[40]
   assert (scores["frechet"].floor, scores["kid"].floor) == (2.0, 1.0)
 
 
@@ -641,23 +668,23 @@ def test_what_is_not_finite_is_never_the_best(tmp_path):
   written.run(
     tmp_path / "gan", "gan", 0, {40: {"diversity": None, "frechet": 1.0}}, made={"flops_per_step": None}
   )
-  assert records.read(tmp_path / "vae").best == 10
-  assert records.read(tmp_path / "vae").curve("valid/energy_distance") == [(10, 2.0), (30, 3.0)]
+  assert run_files.read(tmp_path / "vae").best == 10
+  assert run_files.read(tmp_path / "vae").curve("valid/energy_distance") == [(10, 2.0), (30, 3.0)]
   found = one(tmp_path)
   by_name = {group.name: group for group in found.groups}
-  assert compare.energy(by_name["vae"], 40) == math.inf
-  assert compare.energy(by_name["vae"], 30) == 3.0
-  assert not compare.collapsed(by_name["gan"]).values  # its diversity is unknown
-  assert compare.uncounted(found.groups) == ["gan"]
-  assert math.isnan(compare.equal_flops(found.groups))
+  assert selection.validation_energy(by_name["vae"], 40) == math.inf
+  assert selection.validation_energy(by_name["vae"], 30) == 3.0
+  assert not stability.collapsed(by_name["gan"]).values  # its diversity is unknown
+  assert views.without_flops(found.groups) == ["gan"]
+  assert math.isnan(views.equal_flops(found.groups))
 
 
 def test_operations_of_a_method_are_known_if_those_of_a_run_are(tmp_path):
   for seed, flops in enumerate((None, 1e6, None)):
     written.run(tmp_path / str(seed), "vae", seed, {40: {"frechet": 1.0}}, made={"flops_per_step": flops})
   found = one(tmp_path)
-  assert compare.equal_flops(found.groups) == 4e7
-  cell = frechet(found.groups[0], compare.within_flops(4e7))
+  assert views.equal_flops(found.groups) == 4e7
+  cell = frechet(found.groups[0], views.within_flops(4e7))
   assert cell.values == {1: 1.0}
   assert "were not counted" in cell.reason
 
@@ -669,7 +696,7 @@ def test_what_a_run_does_not_say_of_its_cost_is_a_dash_with_its_reason(tmp_path)
   (folder / "metrics.jsonl").write_text('{"step": 40}\n')
   written.run(tmp_path / "b", "gan", 0, {40: {"frechet": 1.0}})
   found = one(tmp_path)
-  table = tables.budgets(found)
+  table = training_tables.budget_table(found)
   row = next(row for row in table.rows if row[0].text == "vae")
   for cell, reason in zip(
     row[2:],
@@ -687,11 +714,11 @@ def test_what_a_run_does_not_say_of_its_cost_is_a_dash_with_its_reason(tmp_path)
     assert cell.text == "\u2013"
     assert reason in table.notes[cell.note - 1]
   html = make(tmp_path)
-  assert "There is no comparison at equal operations: those of vae were not counted" in html
-  assert "operations of training were not counted for vae" in answers.sentences(found)[3]
+  assert "There is no comparison at equal operations: the operations of vae were not counted" in html
+  assert "operations of training were not counted for vae" in summary.sentences(found)[3]
   for part in (
-    tables.scores(found, compare.final, AXES, ""),
-    tables.differences(found, compare.final),
+    tables.scores(found, views.final, AXES, ""),
+    tables.differences(found, views.final),
     table,
   ):
     assert all(cell.note for row in part.rows for cell in row if cell.text == "\u2013")
@@ -735,7 +762,7 @@ def test_names_are_escaped(tmp_path):
   written.run(
     tmp_path / "b", "gan", 0, {40: {"frechet": 1.0}}, made={"command": bad}, config={"dataset": bad}
   )
-  claim = dict.fromkeys(report.FIELDS, bad) | {"verdict": "depends"}
+  claim = dict.fromkeys(claims_file.FIELDS, bad) | {"verdict": "depends"}
   written.write(tmp_path / "claims.json", [claim])
   assert "alert(1)" in (html := make(tmp_path, claims=tmp_path / "claims.json"))
   assert bad not in html
@@ -814,8 +841,8 @@ def test_bad_folders_are_refused_and_nothing_is_written(tmp_path, arrange, messa
     ("{", "cannot be read"),
     ("{}", "no list"),
     ('[{"id": "A1"}]', "lacks 'claim'"),
-    (json.dumps([dict.fromkeys(report.FIELDS, "maybe")]), "must begin with one of"),
-    (json.dumps([dict.fromkeys(report.FIELDS, "x") | {"n": {}}]), "'n' of claim 'x' is no text"),
+    (json.dumps([dict.fromkeys(claims_file.FIELDS, "maybe")]), "must begin with one of"),
+    (json.dumps([dict.fromkeys(claims_file.FIELDS, "x") | {"n": {}}]), "'n' of claim 'x' is no text"),
   ],
 )
 def test_bad_claims_are_refused(tmp_path, claims, message):
@@ -894,5 +921,5 @@ def test_a_browser_shows_and_sorts_the_page_without_a_complaint(made, tmp_path, 
 
 
 def test_a_folder_stands_for_all_runs_below_it(made):
-  assert len(sources.folders([str(made[0])])) == 6
-  assert sources.folders([str(made[0] / "vae" / "1")]) == [pathlib.Path(made[0] / "vae" / "1")]
+  assert len(inputs.find_runs([str(made[0])])) == 6
+  assert inputs.find_runs([str(made[0] / "vae" / "1")]) == [pathlib.Path(made[0] / "vae" / "1")]

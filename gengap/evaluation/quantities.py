@@ -45,6 +45,17 @@ class Capability(enum.Enum):
   VARIATIONAL = "variational"  # it has a likelihood
 
 
+class Drawn(enum.Enum):
+  """How samples are drawn; the value is what eval/STEP.json says."""
+
+  DECODER_MEANS = "decoder means"  # no noise of p(x | z) is added
+  GENERATOR_OUTPUT = "generator output"
+
+  @classmethod
+  def _missing_(cls, value: object) -> "Drawn | None":
+    return cls.GENERATOR_OUTPUT if value == "generator's" else None  # as gengap 0.1 wrote it
+
+
 class Quantity(NamedTuple):
   """The declaration of one number."""
 
@@ -74,9 +85,6 @@ class Block(NamedTuple):
   quantities: tuple[Quantity, ...]
   settings: frozenset[str] = frozenset()  # keys that say how the numbers were measured
   on_images: bool = True  # whether they depend on the test images of the block's protocol
-
-
-ERROR = "_error"  # ends the name of a number's standard error
 
 
 def find(declared: Iterable[Quantity], name: str, observes: Observation | None = None) -> Quantity | None:

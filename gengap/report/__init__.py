@@ -1,6 +1,11 @@
-"""The gap between methods, from what the folders of runs say: numbers with intervals, figures, one page.
+"""The gap between methods as one HTML page: numbers with intervals, tests, figures.
 
-Nothing here trains, samples or looks at images: `records` reads what `gengap.main`, `evaluate` and `probe`
-wrote, `groups` sorts the runs, `compare` puts those of one data set side by side under equal budgets, `draw`,
-`answers` and `page` show it.
+`make` reads what `gengap.main`, `gengap.evaluate` and `gengap.probe` wrote; it trains nothing and computes no
+metrics. `run_files` and `scores_file` read runs, `groups` sorts them by data set and method, `views` and
+`columns` compare them under equal budgets, `gaps` and `statistics` test differences; `summary`, `tables`,
+`figures` and `curves` show them, and `page` puts everything together.
 """
+
+from gengap.report.build import Report, make
+
+__all__ = ["Report", "make"]

@@ -1,73 +1,74 @@
-"""The gap between two methods on every axis: how much farther one is from the best value, and how sure."""
+"""The gap between two methods on every axis: whose values are farther from the best one, and how surely."""
 
 import math
 from typing import NamedTuple
 
 from gengap.evaluation.quantities import Better
 from gengap.metrics.estimate import Estimate
-from gengap.report import compare, statistics
+from gengap.report import columns, statistics
 from gengap.report.axes import AXES, Axis
-from gengap.report.compare import View
 from gengap.report.groups import Comparison, Group
 from gengap.report.statistics import Cell, Welch
+from gengap.report.views import View
 
-TRIFLE = 0.05  # of the larger distance from the best value, that a difference must exceed to be told
-SURE = 0.05  # p, corrected by Holm, below which a difference is told as decided
+NEGLIGIBLE = 0.05  # share of the larger distance from the best value; a smaller difference is not reported
+ALPHA = 0.05  # a difference is decided where its p, corrected by Holm, is smaller
 
 
 class Gap(NamedTuple):
-  """Two methods on one axis. What is tested is how far each is from the best value: see `compare.badness`."""
+  """Two methods on one axis. The test is of their distances from the best value: `distances_from_best`."""
 
   axis: Axis
   a: Cell
   b: Cell
   real: float
-  far: tuple[float, float]  # mean distance of a and of b from the best value
-  alone: bool  # whether each method has but one run
+  distances: tuple[float, float]  # mean distance of a and of b from the best value
+  single_runs: bool  # whether each method has but one run
   test: Welch  # of those distances, a's less b's
   p: float  # corrected by Holm over all axes of the data set; NaN: not tested
 
   @property
   def share(self) -> float:
     """The difference as a share of the larger distance from the best value, in [-1, 1] for distances."""
-    largest = max(map(abs, self.far))
+    largest = max(map(abs, self.distances))
     return self.test.difference.value / largest if largest else 0.0
 
   @property
-  def wins(self) -> int:
-    """1 where a is nearer to the best value, -1 where b is, 0 where neither is by more than a trifle."""
-    if not abs(self.share) > TRIFLE:
+  def winner(self) -> int:
+    """1: a is nearer to the best value, -1: b is, 0: the difference is negligible."""
+    if not abs(self.share) > NEGLIGIBLE:
       return 0
     return 1 if self.share < 0 else -1
 
   @property
-  def clear(self) -> bool:
-    """Whether the corrected test decides who wins; of methods with one run each, whether anyone does."""
-    return bool(self.wins) and (self.alone or self.p < SURE)
+  def decided(self) -> bool:
+    """Whether the corrected test decides for a winner; of methods with one run each, whether there is one."""
+    return bool(self.winner) and (self.single_runs or self.p < ALPHA)
 
 
 def gaps(comparison: Comparison, a: Group, b: Group, view: View) -> list[Gap]:
-  """Returns two methods' numbers on every ranked axis that both have."""
+  """Returns the gap between two methods on every ranked axis that both have values on."""
   found = []
-  for axis in (axis for axis in AXES if axis.quantity.better is not Better.NONE):
-    row = compare.row(comparison, view, axis)
-    one, two = row[a.name], row[b.name]
-    if not one.values or not two.values:
+  for axis in AXES:
+    if axis.quantity.better is Better.NONE:
       continue
-    real = compare.floor(comparison, view, axis)
-    found.append(gap(axis, one, two, real, len(a.records) == len(b.records) == 1))
+    column = columns.column(comparison, view, axis)
+    one, two = column[a.name], column[b.name]
+    if one.values and two.values:
+      real = columns.real_value(comparison, view, axis)
+      found.append(gap(axis, one, two, real, len(a.records) == len(b.records) == 1))
   adjusted = statistics.holm([each.test.p for each in found])
   return [each._replace(p=p) for each, p in zip(found, adjusted, strict=True)]
 
 
-def gap(axis: Axis, a: Cell, b: Cell, real: float, alone: bool = False) -> Gap:
-  """Compares two methods on an axis; p is that of one test alone."""
+def gap(axis: Axis, a: Cell, b: Cell, real: float, single_runs: bool = False) -> Gap:
+  """Compares two methods on an axis; p is that of this test alone."""
   if axis.quantity.better is Better.REAL and not math.isfinite(real):
     unknown = Welch(Estimate(math.nan), reason="real images were not measured")
-    return Gap(axis, a, b, real, (math.nan, math.nan), alone, unknown, math.nan)
-  far = [compare.badness(axis, list(cell.values.values()), real) for cell in (a, b)]
-  test = statistics.welch(*far)
-  most = compare.extent(axis, a, real)
+    return Gap(axis, a, b, real, (math.nan, math.nan), single_runs, unknown, math.nan)
+  distances = [columns.distances_from_best(axis, list(cell.values.values()), real) for cell in (a, b)]
+  test = statistics.welch(*distances)
+  most = columns.largest_difference(axis, a, real)
   test = test._replace(difference=test.difference.within(-most, most))
-  means = sum(far[0]) / len(far[0]), sum(far[1]) / len(far[1])
-  return Gap(axis, a, b, real, means, alone, test, test.p)
+  means = sum(distances[0]) / len(distances[0]), sum(distances[1]) / len(distances[1])
+  return Gap(axis, a, b, real, means, single_runs, test, test.p)

@@ -1,4 +1,4 @@
-"""Grids of samples for the page: small, without loss, and kept beside it for the next page."""
+"""Grids of samples: cut small for the page, stored losslessly beside it, and read from there again."""
 
 import base64
 import contextlib
@@ -11,11 +11,11 @@ from typing import NamedTuple
 from PIL import Image
 
 from gengap.report.groups import Comparison, Group
-from gengap.report.records import Record
+from gengap.report.record import Record
 
 EDGE = 4  # samples in a row and in a column, at most
 MARGIN = 2  # pixels between samples: see `gengap.data.pixels.tile`
-LARGEST = 16  # pixels a side that a pixel of a sample has in a grid
+LARGEST = 16  # enlargement of samples in a grid, at most
 
 
 class Grid(NamedTuple):
@@ -42,21 +42,21 @@ def grids(comparison: Comparison) -> Iterator[Grid]:
 
 
 def newest(record: Record) -> pathlib.Path | None:
-  """Returns the grid of a run's last step; None where there is none."""
+  """Returns the grid of a run's last step; None: there is no grid."""
   found = {int(p.stem): p for p in (record.samples.glob("*") if record.samples else []) if p.stem.isdecimal()}
   return found[max(found)] if found else None
 
 
-def without(comparison: Comparison) -> list[str]:
-  """Returns the names of methods of which there is no grid."""
+def methods_without(comparison: Comparison) -> list[str]:
+  """Returns the names of the methods that have no grid."""
   return [group.name for group in comparison.groups if not newest(group.first)]
 
 
-def small(grid: Grid) -> bytes:
-  """Returns the first samples of a grid as a WebP file without loss; what was made so before, as it is.
+def shrunk(grid: Grid) -> bytes:
+  """Returns the first samples of a grid as a lossless WebP file. A file that is WebP is returned as it is.
 
   Raises:
-    OSError: it is no picture.
+    OSError: the file is no picture.
   """
   if grid.path.suffix == ".webp":
     return grid.path.read_bytes()
@@ -81,13 +81,13 @@ def folder(comparison: Comparison, group: Group) -> str:
   return "/".join(["samples", *(re.sub(r"[^\w.-]+", "_", name) for name in (comparison.title, group.name))])
 
 
-def kept(comparisons: list[Comparison]) -> Iterator[tuple[str, bytes]]:
-  """Yields what is written beside a page of grids: path and content."""
+def stored(comparisons: list[Comparison]) -> Iterator[tuple[str, bytes]]:
+  """Yields the grids that are written beside a page: path and content."""
   for comparison in comparisons:
     by_path = {grid.path: grid for grid in grids(comparison)}
     for group in comparison.groups:
       record = group.first
       real = sorted(record.samples.glob("real.*"))[:1] if record.samples else []
       for path in filter(by_path.get, filter(None, [newest(record), *real])):
-        with contextlib.suppress(OSError, ValueError):  # the page says so
-          yield f"{folder(comparison, group)}/{path.stem}.webp", small(by_path[path])
+        with contextlib.suppress(OSError, ValueError):  # the page lists it as missing
+          yield f"{folder(comparison, group)}/{path.stem}.webp", shrunk(by_path[path])

@@ -1,5 +1,6 @@
-"""Runs sorted by what they were trained on, then by method; those of a method differ in their seed alone."""
+"""Runs sorted by data set and method. Runs of one method differ in their seed alone."""
 
+import enum
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,10 +8,11 @@ from typing import Any, NamedTuple
 
 from gengap.config import flatten
 from gengap.errors import InputError
-from gengap.report.records import Record
+from gengap.evaluation.quantities import Capability, Drawn
+from gengap.report.record import Record
 
-DATA = ("dataset", "image_size", "channels", "dataset_args", "validation_share")  # what must be alike
-BOOKKEEPING = (
+DATA_FIELDS = ("dataset", "image_size", "channels", "dataset_args", "validation_share")
+BOOKKEEPING = (  # fields that may differ between runs of one method
   "seed",
   "data_dir",
   "data_device_bytes",
@@ -19,14 +21,28 @@ BOOKKEEPING = (
   "eval_every",
   "eval_images",
   "checkpoint_every",
+  "keep_checkpoints",
+  "steps_per_dispatch",
+  "steps",
+  "best",
 )
-BOOKKEEPING += ("keep_checkpoints", "steps_per_dispatch", "steps", "best")
 LONGEST = 60  # characters of a name
-KINDS = {
-  (False, True): "VAE",
-  (True, False): "GAN",
-  (True, True): "VAE and GAN",
-  (False, False): "autoencoder",
+
+
+class Kind(enum.Enum):
+  """The kind of a method, in the order of the page."""
+
+  VAE = "VAE"
+  AUTOENCODER = "autoencoder"
+  VAE_GAN = "VAE and GAN"
+  GAN = "GAN"
+
+
+KINDS = {  # adversarial, variational -> kind
+  (False, True): Kind.VAE,
+  (True, False): Kind.GAN,
+  (True, True): Kind.VAE_GAN,
+  (False, False): Kind.AUTOENCODER,
 }
 
 
@@ -35,7 +51,7 @@ class Group(NamedTuple):
 
   name: str
   records: Mapping[int, Record]  # seed -> run
-  differs: str = ""  # what tells it from its like, where that is too long for its name
+  differs: str = ""  # how it differs from its method's other configs, where that is too long for its name
 
   @property
   def first(self) -> Record:
@@ -43,16 +59,15 @@ class Group(NamedTuple):
     return self.records[min(self.records)]
 
   @property
-  def kind(self) -> str:
+  def kind(self) -> Kind:
     """VAE, GAN, both or autoencoder."""
-    made = self.first.made
-    return KINDS[bool(made.get("adversarial")), bool(made.get("variational"))]
+    run_json = self.first.run_json
+    return KINDS[bool(run_json.get("adversarial")), bool(run_json.get("variational"))]
 
   @property
-  def drawn(self) -> str:
-    """How samples were drawn, as their evaluations say."""
-    said = dict.fromkeys(record.drawn for record in self.records.values() if record.drawn)
-    return " or ".join(said) or "not recorded how they are drawn"
+  def drawn(self) -> list[Drawn]:
+    """How samples were drawn, as their evaluations say; []: not recorded."""
+    return list(dict.fromkeys(record.drawn for record in self.records.values() if record.drawn))
 
 
 class Comparison(NamedTuple):
@@ -76,22 +91,22 @@ def title(record: Record) -> str:
   return ", ".join([f"{record.config['dataset']} {size}x{size}", *colour, *args])
 
 
-def shown(value: Any) -> str:
+def short_value(value: Any) -> str:
   """Returns a config's value, short."""
   return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def names(keys: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
-  """Names each of several settings: the method, and what tells it from its like.
+  """Names each of several configs: the method, and the settings that differ between configs of the method.
 
   Returns:
-    Names and, where they would be too long and letters stand instead, what each letter stands for, else "".
+    Names and, where a name would be too long and has a letter instead, what the letter stands for, else "".
   """
   differs = []
   for key in keys:
     like = [other for other in keys if other["method"] == key["method"]]
     differing = [k for k in key if any(other.get(k) != key[k] for other in like)]
-    differs.append(", ".join(f"{k.removeprefix('method_args.')} {shown(key[k])}" for k in differing))
+    differs.append(", ".join(f"{k.removeprefix('method_args.')} {short_value(key[k])}" for k in differing))
   found, seen = [], Counter()
   for key, text in zip(keys, differs, strict=True):
     method = key["method"]
@@ -108,16 +123,16 @@ def comparisons(records: Iterable[Record]) -> list[Comparison]:
   """Sorts runs by data set and method.
 
   Raises:
-    InputError: two are of one method and seed, or none makes or encodes images.
+    InputError: two runs have the same method and seed, or no run makes or encodes images.
   """
-  useful = [r for r in records if r.made.get("generates") or r.made.get("encodes")]
+  useful = [r for r in records if r.can(Capability.GENERATES) or r.can(Capability.ENCODES)]
   if not useful:
     raise InputError(
       "--workdirs: none of these runs makes images or encodes them; there is nothing to compare"
     )
   by_data: dict[str, list[Record]] = {}
   for record in useful:
-    key = json.dumps({name: record.config.get(name) for name in DATA}, sort_keys=True)
+    key = json.dumps({name: record.config.get(name) for name in DATA_FIELDS}, sort_keys=True)
     by_data.setdefault(key, []).append(record)
   titles = [title(runs[0]) for runs in by_data.values()]
   found = []
@@ -125,7 +140,7 @@ def comparisons(records: Iterable[Record]) -> list[Comparison]:
     name += f", validation share {runs[0].config.get('validation_share')}" * (titles.count(name) > 1)
     by_method: dict[str, dict[int, Record]] = {}
     for record in runs:
-      key = json.dumps(settings(record, (*BOOKKEEPING, *DATA)), sort_keys=True)
+      key = json.dumps(settings(record, (*BOOKKEEPING, *DATA_FIELDS)), sort_keys=True)
       seeds = by_method.setdefault(key, {})
       seed = record.config["seed"]
       if seed in seeds:
@@ -135,14 +150,13 @@ def comparisons(records: Iterable[Record]) -> list[Comparison]:
       seeds[seed] = record
     called = names([json.loads(key) for key in by_method])
     groups = [Group(n, seeds, text) for (n, text), seeds in zip(called, by_method.values(), strict=True)]
-    order = {"VAE": 0, "autoencoder": 1, "VAE and GAN": 2, "GAN": 3}
-    groups.sort(key=lambda group: (order[group.kind], group.name))
+    groups.sort(key=lambda group: (list(Kind).index(group.kind), group.name))
     found.append(Comparison(name, tuple(groups)))
   return found
 
 
-def differing(own: str, other: str) -> str:
-  """Names the first field in which a protocol differs from another one, as text."""
+def first_difference(own: str, other: str) -> str:
+  """Returns the first field in which a protocol differs from another one, with both values, in words."""
   a, b = (flatten(json.loads(protocol) or {}, "protocol") for protocol in (own, other))
   for name in sorted(a.keys() | b.keys()):
     if a.get(name) != b.get(name):

@@ -16,7 +16,8 @@ from gengap.training import step
 from gengap.training.program import Program, abstract, devices, put
 
 GRID = 64  # images in a sample grid
-ENERGY = "valid/energy_distance"
+HELD_OUT = "valid/"  # begins the names of numbers of held-out images
+ENERGY = f"{HELD_OUT}energy_distance"
 
 
 def whole_batches(config: Config, held_out: data.Dataset) -> int:
@@ -47,7 +48,7 @@ def check_best(config: Config, held_out: data.Dataset, method: Method, shapes: S
   examine = step.examine(method, seed=config.seed, batch_size=config.batch_size)
   arrays = abstract((held_out.image, held_out.label))
   seen = examine.lower(devices()[0].aval, shapes, arrays, np.uint32(0)).out_info
-  names = [f"valid/{name}" for name in seen] + [ENERGY] * bool(method.generate)
+  names = [f"{HELD_OUT}{name}" for name in seen] + [ENERGY] * bool(method.generate)
   if config.best not in names:
     raise InputError(
       f"config.best is {config.best!r}; it must be one of {', '.join(names)}{suggest(config.best, names)}"
@@ -110,7 +111,7 @@ class Validation:
     All are of the weights that are shown: the moving average where there is one.
     """
     seen = [self.examine(self.slots, state, self.data, np.uint32(i)) for i in range(self.batches)]
-    means = {f"valid/{k}": float(np.mean([float(s[k]) for s in seen])) for k in seen[0]}
+    means = {f"{HELD_OUT}{k}": float(np.mean([float(s[k]) for s in seen])) for k in seen[0]}
     if not self.generate:
       return means
     return means | {ENERGY: energy(self.samples(state), self.images)}

@@ -4,7 +4,7 @@ import functools
 import json
 from typing import NamedTuple
 
-from gengap.report import compare, gaps, groups, stored
+from gengap.report import columns, gaps, groups, scores_file, views
 from gengap.report.axes import axis_of
 from gengap.report.groups import Comparison, Group
 from gengap.report.statistics import Cell
@@ -14,14 +14,14 @@ from results.claims.numbers import RESULTS, Sample, Test, beside
 @functools.cache
 def comparisons() -> dict[str, Comparison]:
   """Returns what the page of `results/gap` compares: title of a data set -> its runs."""
-  return {found.title: found for found in groups.comparisons(stored.load(RESULTS / "gap/scores.json"))}
+  return {found.title: found for found in groups.comparisons(scores_file.load(RESULTS / "gap/scores.json"))}
 
 
 @functools.cache
 def tested(data: str, a: str, b: str) -> dict[str, gaps.Gap]:
   """Returns the report's gap between two methods at equal updates: ranked axis -> gap."""
   part = DataSet(data)
-  found = gaps.gaps(part.comparison, part.group(a), part.group(b), compare.at_step(part.step))
+  found = gaps.gaps(part.comparison, part.group(a), part.group(b), views.at_step(part.step))
   return {gap.axis.name: gap for gap in found}
 
 
@@ -38,7 +38,7 @@ class DataSet(NamedTuple):
   @property
   def step(self) -> int:
     """The number of generator updates at which the report compares its methods."""
-    return compare.equal_updates(self.comparison.groups)
+    return views.equal_updates(self.comparison.groups)
 
   @property
   def steps(self) -> str:
@@ -57,8 +57,8 @@ class DataSet(NamedTuple):
 
   def cell(self, method: str, axis: str, step: int | None = None) -> Cell:
     """Returns a number of a method as the report has it, at a step or at equal updates."""
-    view = compare.at_step(self.step if step is None else step)
-    return compare.row(self.comparison, view, axis_of(axis))[method]
+    view = views.at_step(self.step if step is None else step)
+    return columns.column(self.comparison, view, axis_of(axis))[method]
 
   def __call__(self, method: str, axis: str, step: int | None = None) -> Sample:
     """Returns a number of a method over its seeds."""
@@ -67,7 +67,7 @@ class DataSet(NamedTuple):
 
   def real(self, axis: str) -> float:
     """Returns what real images have on an axis; NaN: no such number."""
-    return compare.floor(self.comparison, compare.at_step(self.step), axis_of(axis))
+    return columns.real_value(self.comparison, views.at_step(self.step), axis_of(axis))
 
   def less(self, a: str, b: str, axis: str, expected: int) -> Test:
     """Returns how much farther from the best value one method is than another, as the report tests it.
@@ -79,7 +79,7 @@ class DataSet(NamedTuple):
       expected: sign of the difference of distances; -1: a is nearer to the best value.
     """
     gap = tested(self.data, a, b)[axis]
-    return Test(gap.test.difference, gap.p, expected, adjusted=True, negligible=not gap.wins)
+    return Test(gap.test.difference, gap.p, expected, adjusted=True, negligible=not gap.winner)
 
   def falls(self, method: str, axis: str) -> Test:
     """Returns a number at equal updates less that of the same run at the first evaluation."""
@@ -88,5 +88,5 @@ class DataSet(NamedTuple):
 
   def accuracy(self) -> float:
     """Returns the share of test images that the classifier of its features names rightly."""
-    protocol = compare.column(self.comparison, compare.at_step(self.step), axis_of("unsure"))
+    protocol = columns.column_protocol(self.comparison, views.at_step(self.step), axis_of("unsure"))
     return json.loads(protocol)["classifier"]["accuracy"]

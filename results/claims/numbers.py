@@ -16,15 +16,14 @@ import numpy as np
 from scipy import stats
 
 from gengap.metrics.estimate import Estimate
-from gengap.report.answers import bracket, short
-from gengap.report.gaps import SURE, TRIFLE
+from gengap.report.gaps import ALPHA, NEGLIGIBLE
 from gengap.report.statistics import holm, interval, varies, welch
+from gengap.report.wording import rounded, with_interval
 
 RESULTS = pathlib.Path(__file__).parents[1]
 HALF = 0.5
 FAMILY = "gan_family/scores.json"
-ALPHA = SURE  # a test is decided where its adjusted p value is smaller
-text = short  # a number as the page writes it
+text = rounded  # a number as the page writes it
 REPORTED = {  # what report C has at its last epoch: reconstruction and KL
   "vae_0.8": (125.861, 70.373),
   "vae_1.0": (136.563, 60.671),
@@ -72,7 +71,7 @@ class Sample(NamedTuple):
   def __str__(self) -> str:
     found = interval(self.values, self.low, self.high)
     if math.isfinite(found.low):
-      return bracket(found)
+      return with_interval(found)
     return text(found.value) + (f" in all {len(self.values)} seeds" if len(self.values) > 1 else "")
 
 
@@ -93,10 +92,10 @@ class Test(NamedTuple):
   def said(self, p: float) -> str:
     """Returns the adjusted p value in words, and whether the difference is too small to be told."""
     found = probability(p) if math.isfinite(p) else "not tested"
-    return found + (f" for a difference below {TRIFLE:.0%}" if self.negligible and p < ALPHA else "")
+    return found + (f" for a difference below {NEGLIGIBLE:.0%}" if self.negligible and p < ALPHA else "")
 
   def __str__(self) -> str:
-    return bracket(self.difference)
+    return with_interval(self.difference)
 
 
 def summary(*path: str) -> Sample:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from results.claims import a, b, c, d, e
-from results.claims.numbers import ALPHA, RESULTS, TRIFLE
+from results.claims.numbers import ALPHA, NEGLIGIBLE, RESULTS
 
 INTRODUCTION = f"""# Claims
 
@@ -24,7 +24,7 @@ seeds, and at which budget. A verdict holds at that budget.
   below {ALPHA}. p is adjusted for the tests of the same claim (Holm 1979).
 - Two methods in `gap` are compared as [the report](gap/index.html) does it: by their distances from the best
   value, which is that of real images or the end of the range, so that the smaller one is better. p is
-  adjusted for all ranked axes that both have on that data set, and a difference below {TRIFLE:.0%} of the
+  adjusted for all ranked axes that both have on that data set, and a difference below {NEGLIGIBLE:.0%} of the
   larger distance is not told as decided, whatever its p.
 - "Tests" lists the adjusted p values in the order in which they are named.
 - Samples of VAEs are decoder means.

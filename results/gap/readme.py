@@ -12,7 +12,7 @@ import jinja2
 
 from gengap.evaluation.quantities import Better
 from gengap.report.axes import axis_of
-from gengap.report.gaps import SURE, TRIFLE
+from gengap.report.gaps import ALPHA, NEGLIGIBLE
 from results.claims.gap import DataSet, tested
 from results.claims.numbers import reported, text
 from results.gap.runs import BLOBS as PLAIN
@@ -108,9 +108,9 @@ def words() -> dict[str, Any]:
     | data
     | lists
     | {
-      "SURE": SURE,
+      "ALPHA": ALPHA,
       "text": text,
-      "TRIFLE": f"{TRIFLE:.0%}",
+      "NEGLIGIBLE": f"{NEGLIGIBLE:.0%}",
       "BATCH": fields[0]["batch_size"],
       "IMAGES": f"{min(images):,} to {max(images):,}",
       "PAIR": RUNS["cifar10/bird/gan"][1],

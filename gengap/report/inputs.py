@@ -1,19 +1,19 @@
-"""Where runs come from: folders of runs, and the scores.json of earlier reports."""
+"""The runs that a report is made of: from folders of runs, and from scores.json of earlier reports."""
 
 import pathlib
 from collections.abc import Iterable, Mapping
 
 from gengap import paths
 from gengap.errors import InputError
-from gengap.report import records, stored
-from gengap.report.records import Record
+from gengap.report import run_files, scores_file
+from gengap.report.record import Record
 
 
-def folders(names: Iterable[str]) -> list[pathlib.Path]:
-  """Returns the folders of runs that paths stand for: themselves, or all below them; files as they are.
+def find_runs(names: Iterable[str]) -> list[pathlib.Path]:
+  """Returns the folders of runs at or below paths, and the files among the paths as they are.
 
   Raises:
-    InputError: one is no folder or file, or has no run in it.
+    InputError: a path is no folder or file, or holds no run.
   """
   found: Mapping[pathlib.Path, None] = {}
   for name in names:
@@ -34,20 +34,20 @@ def folders(names: Iterable[str]) -> list[pathlib.Path]:
   return list(found)
 
 
-def gather(named: Iterable[pathlib.Path]) -> tuple[list[Record], list[str]]:
+def read_all(paths_: Iterable[pathlib.Path]) -> tuple[list[Record], list[str]]:
   """Reads folders of runs and scores.json of reports.
 
   Returns:
-    The runs, and why others, or files of theirs, are left out.
+    The runs, and the reasons why runs or files are left out.
 
   Raises:
-    InputError: no run is left; it is the first reason.
+    InputError: no run can be read; the error is that of the first.
   """
   found: list[Record] = []
   faults: list[InputError] = []
-  for path in named:
+  for path in paths_:
     try:
-      found += stored.load(path) if path.is_file() else [records.read(path)]
+      found += scores_file.load(path) if path.is_file() else [run_files.read(path)]
     except InputError as error:
       faults.append(error)
   if not found:

@@ -1,0 +1,36 @@
+"""The claims that a page can show beside its measurements."""
+
+import json
+import pathlib
+
+from gengap.arguments import one_line
+from gengap.errors import InputError
+from gengap.report.record import Json
+
+FIELDS = ("id", "claim", "measured", "n", "budget", "verdict", "where")
+VERDICTS = ("supported", "not supported", "depends", "not tested")
+
+
+def read_claims(path: pathlib.Path) -> list[Json]:
+  """Returns the claims in a JSON file.
+
+  Raises:
+    InputError: the file cannot be read, or a claim lacks a field or has an unknown verdict.
+  """
+  try:
+    found = json.loads(path.read_text())
+  except (OSError, ValueError, RecursionError) as error:
+    raise InputError(f"--claims={path} cannot be read ({one_line(error)})") from error
+  if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+    raise InputError(f"--claims={path} is no list of objects")
+  for i, row in enumerate(found):
+    if missing := [field for field in FIELDS if field not in row]:
+      raise InputError(f"--claims={path}: claim {row.get('id', i)!r} lacks {missing[0]!r}")
+    if wrong := [field for field in FIELDS if not isinstance(row[field], str)]:
+      raise InputError(f"--claims={path}: {wrong[0]!r} of claim {row['id']!r} is no text")
+    if not row["verdict"].startswith(VERDICTS):
+      raise InputError(
+        f"--claims={path}: the verdict of {row['id']!r} is {row['verdict']!r}; it must begin with one of "
+        + ", ".join(VERDICTS)
+      )
+  return found

@@ -1,0 +1,39 @@
+"""The methods that a report is about: the best of each kind by held-out images."""
+
+import math
+
+import numpy as np
+
+from gengap.report.groups import Comparison, Group, Kind
+from gengap.report.views import equal_updates
+from gengap.training.validation import ENERGY
+
+
+def selection_images(comparison: Comparison) -> str:
+  """Returns the images by which the best checkpoint and the best method are chosen, in words."""
+  held_out = comparison.groups[0].first.config.get("validation_share", 1)
+  return "held-out images" if held_out else "test images (none are held out)"
+
+
+def validation_energy(group: Group, step: int) -> float:
+  """Returns the mean over seeds of the last energy distance to held-out images up to a step.
+
+  Infinite where it was not logged or is not finite in a run, so that such a method is never the best.
+  """
+  logged = [[x[ENERGY] for x in r.log if ENERGY in x and x["step"] <= step] for r in group.records.values()]
+  last = [values[-1] for values in logged if values]
+  mean = float(np.mean(last)) if last else math.inf
+  return mean if math.isfinite(mean) else math.inf
+
+
+def best_pair(comparison: Comparison) -> tuple[Group, Group] | None:
+  """Returns the two methods that the summary compares; None where there is but one.
+
+  They are the best VAE and the best GAN by held-out images; where one kind is missing, the best two methods.
+  """
+  step = equal_updates(comparison.groups)
+  ranked = sorted(comparison.groups, key=lambda group: validation_energy(group, step))
+  vaes, gans = ([g for g in ranked if g.kind is kind] for kind in (Kind.VAE, Kind.GAN))
+  if vaes and gans:
+    return vaes[0], gans[0]
+  return (ranked[0], ranked[1]) if len(ranked) > 1 else None
