@@ -1,6 +1,5 @@
 """Runs sorted by data set and method. Runs of one method differ in their seed alone."""
 
-import enum
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 from gengap.config import flatten
 from gengap.errors import InputError
 from gengap.evaluation.quantities import Capability, Drawn
+from gengap.method import Kind
 from gengap.report.record import Record
 
 DATA_FIELDS = ("dataset", "image_size", "channels", "dataset_args", "validation_share")
@@ -29,20 +29,11 @@ BOOKKEEPING = (  # fields that may differ between runs of one method
 LONGEST = 60  # characters of a name
 
 
-class Kind(enum.Enum):
-  """The kind of a method, in the order of the page."""
-
-  VAE = "VAE"
-  AUTOENCODER = "autoencoder"
-  VAE_GAN = "VAE and GAN"
-  GAN = "GAN"
-
-
-KINDS = {  # adversarial, variational -> kind
-  (False, True): Kind.VAE,
-  (True, False): Kind.GAN,
-  (True, True): Kind.VAE_GAN,
-  (False, False): Kind.AUTOENCODER,
+KIND_NAMES = {  # in the order of the page
+  Kind.VARIATIONAL: "VAE",
+  Kind.AUTOENCODER: "autoencoder",
+  Kind.VARIATIONAL | Kind.ADVERSARIAL: "VAE and GAN",
+  Kind.ADVERSARIAL: "GAN",
 }
 
 
@@ -60,9 +51,16 @@ class Group(NamedTuple):
 
   @property
   def kind(self) -> Kind:
-    """VAE, GAN, both or autoencoder."""
+    """What the method is trained by, as run.json says."""
     run_json = self.first.run_json
-    return KINDS[bool(run_json.get("adversarial")), bool(run_json.get("variational"))]
+    adversarial = Kind.ADVERSARIAL if run_json.get("adversarial") else Kind(0)
+    variational = Kind.VARIATIONAL if run_json.get("variational") else Kind(0)
+    return (adversarial | variational) or Kind.AUTOENCODER
+
+  @property
+  def kind_name(self) -> str:
+    """The kind in words: VAE, GAN, both, or autoencoder."""
+    return KIND_NAMES[self.kind]
 
   @property
   def drawn(self) -> list[Drawn]:
@@ -150,7 +148,7 @@ def comparisons(records: Iterable[Record]) -> list[Comparison]:
       seeds[seed] = record
     called = names([json.loads(key) for key in by_method])
     groups = [Group(n, seeds, text) for (n, text), seeds in zip(called, by_method.values(), strict=True)]
-    groups.sort(key=lambda group: (list(Kind).index(group.kind), group.name))
+    groups.sort(key=lambda group: (list(KIND_NAMES).index(group.kind), group.name))
     found.append(Comparison(name, tuple(groups)))
   return found
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from gengap.errors import InputError
 from gengap.evaluation import quantities
 from gengap.evaluation.quantities import Block, Capability, Depends, Drawn, Quantity
+from gengap.method import Observation
 from gengap.methods import likelihoods
-from gengap.methods.likelihoods import Observation
 from gengap.report.axes import BLOCKS, PROBED
 from gengap.report.json_files import (
   canonical,

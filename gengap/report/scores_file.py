@@ -111,7 +111,7 @@ def store(comparisons: Iterable[Comparison]) -> str:
   """
   protocols: dict[str, int] = {}
   runs = [
-    {"data": comparison.title, "method": group.name, "kind": group.kind.value}
+    {"data": comparison.title, "method": group.name, "kind": group.kind_name}
     | run_entry(record, grids.folder(comparison, group), protocols)
     for comparison in comparisons
     for group in comparison.groups

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from gengap.report.groups import Comparison, Group, Kind
+from gengap.method import Kind
+from gengap.report.groups import Comparison, Group
 from gengap.report.views import equal_updates
 from gengap.training.validation import ENERGY
 
@@ -33,7 +34,7 @@ def best_pair(comparison: Comparison) -> tuple[Group, Group] | None:
   """
   step = equal_updates(comparison.groups)
   ranked = sorted(comparison.groups, key=lambda group: validation_energy(group, step))
-  vaes, gans = ([g for g in ranked if g.kind is kind] for kind in (Kind.VAE, Kind.GAN))
+  vaes, gans = ([g for g in ranked if g.kind is kind] for kind in (Kind.VARIATIONAL, Kind.ADVERSARIAL))
   if vaes and gans:
     return vaes[0], gans[0]
   return (ranked[0], ranked[1]) if len(ranked) > 1 else None

@@ -46,7 +46,7 @@ def sentences(comparison: Comparison) -> list[str]:
 
 def described(group: Group) -> str:
   """Returns a method's name, its kind and how its samples are drawn."""
-  return f"{group.name} ({group.kind.value}; {samples_are(group)})"
+  return f"{group.name} ({group.kind_name}; {samples_are(group)})"
 
 
 def samples_are(group: Group) -> str:
