@@ -4,7 +4,8 @@ import pytest
 
 from gengap.evaluation.quantities import Quantity, find
 from gengap.method import Observation
-from gengap.report.axes import AXES, BLOCKS, OF_SAMPLES, PROBED, evaluated, probed
+from gengap.probes import PROBES
+from gengap.report.axes import AXES, BLOCKS, OF_SAMPLES, evaluated, probed
 
 DECLARED = (
   Quantity("radius", "radius"),
@@ -39,7 +40,8 @@ def test_the_likelihood_of_images_is_not_that_of_bits():
 
 
 def test_no_two_quantities_of_a_block_are_declared_alike():
-  for declared in (OF_SAMPLES, *PROBED.values(), *(block.quantities for block in BLOCKS.values())):
+  blocks = [block.quantities for block in (*PROBES.values(), *BLOCKS.values())]
+  for declared in (OF_SAMPLES, *blocks):
     keys = [(quantity.key, quantity.per_class, quantity.rows) for quantity in declared]
     assert len(set(keys)) == len(keys)
   assert len({axis.name for axis in AXES}) == len({axis.quantity.title for axis in AXES}) == len(AXES)

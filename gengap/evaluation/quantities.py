@@ -50,6 +50,7 @@ class Drawn(enum.Enum):
 
   DECODER_MEANS = "decoder means"  # no noise of p(x | z) is added
   GENERATOR_OUTPUT = "generator output"
+  GIVEN_IMAGES = "given images"  # images of a file or a folder, not of a run
 
   @classmethod
   def _missing_(cls, value: object) -> "Drawn | None":

@@ -11,6 +11,7 @@ from gengap.data.progress import progress
 from gengap.data.scale import to_uint8
 from gengap.errors import InputError
 from gengap.evaluation.image_statistics import PIECE, in_pieces
+from gengap.evaluation.quantities import Drawn
 from gengap.features.types import Images
 from gengap.run import Run
 
@@ -28,7 +29,7 @@ def of_run(run: Run, number: int, seeds: Sequence[int]) -> Samples:
   subject = {
     "step": run.step,
     "weights": "ema" if run.config.ema else "last",
-    "drawn": "decoder means" if run.method.density else "generator output",
+    "drawn": (Drawn.DECODER_MEANS if run.method.density else Drawn.GENERATOR_OUTPUT).value,
     "labels": run.label_frequencies,
     "seeds": list(seeds),
   }
@@ -39,7 +40,7 @@ def of_images(images: np.ndarray, number: int, seed: int = 0) -> Samples:
   """Returns images [N, H, W, C] uint8 as one draw; `number` of them, drawn by a seed, if there are more."""
   if number < len(images):
     images = images[np.sort(np.random.default_rng(seed).permutation(len(images))[:number])]
-  subject = {"drawn": "given images", "images": len(images), "crc32": zlib.crc32(images.tobytes())}
+  subject = {"drawn": Drawn.GIVEN_IMAGES.value, "images": len(images), "crc32": zlib.crc32(images.tobytes())}
   return Samples([in_pieces(images, "images")], subject)
 
 

@@ -9,7 +9,8 @@ from gengap.evaluation import quantities
 from gengap.evaluation.quantities import Block, Capability, Depends, Drawn, Quantity
 from gengap.method import Observation
 from gengap.methods import likelihoods
-from gengap.report.axes import BLOCKS, PROBED
+from gengap.probes import PROBES
+from gengap.report.axes import BLOCKS
 from gengap.report.json_files import (
   canonical,
   check_config,
@@ -102,9 +103,10 @@ def probe_scores(probe: str, found: Json, has_encoder: bool) -> Iterator[tuple[s
   shared = {key: protocol.get(key) for key in PROBE_PROTOCOL} | {
     key: options.get(key) for key in PROBE_OPTIONS
   }
+  declared = PROBES[probe].quantities if probe in PROBES else ()
   rows = {row: number(entry.get("value")) for row, entry in found.get("numbers", {}).items()}
   for row, value in rows.items():
-    quantity = quantities.find(PROBED.get(probe, ()), row)
+    quantity = quantities.find(declared, row)
     if quantity and row != (real := f"real/{quantity.name}"):
       taken = canonical(shared | encoder_protocol(quantity, protocol, has_encoder))
       yield f"{probe}/{row}", Score(value, taken, rows.get(real, number(None)))

@@ -15,6 +15,7 @@ MOST = 6  # axes named in a sentence
 SAMPLES_ARE = {
   Drawn.DECODER_MEANS: "samples are decoder means, without noise of p(x|z)",
   Drawn.GENERATOR_OUTPUT: "samples are the generator's output",
+  Drawn.GIVEN_IMAGES: "samples are given images",
 }
 
 
