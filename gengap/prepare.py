@@ -1,12 +1,12 @@
-"""Gets what runs need from elsewhere: data sets, and the weights of the Inception network.
+"""Prepares data sets and the weights of the Inception network for runs.
 
-  python -m gengap.prepare DATASET --raw_dir=DIR --data_dir=DIR      from the files as published
-  python -m gengap.prepare DATASET --download --data_dir=DIR         with TFDS's own downloader
-  python -m gengap.prepare inception --weights=FILE.pth --out=FILE   from the file that PyTorch's users have
+  python -m gengap.prepare DATASET --raw_dir=DIR --data_dir=DIR      from the published files
+  python -m gengap.prepare DATASET --download --data_dir=DIR         with the downloader of TFDS
+  python -m gengap.prepare inception --weights=FILE.pth --out=FILE   from the file for PyTorch
   python -m gengap.prepare inception --download --out=FILE           which is downloaded first
 
-A data set is written in the layout that TensorFlow Datasets reads, without TensorFlow. DIR of --raw_dir holds
-one of the following, or a folder that does:
+A data set is written in the layout of TensorFlow Datasets, without TensorFlow. DIR of --raw_dir contains one
+of the following, directly or in a folder:
 
   SPLIT/CLASS/*, CLASS/*, SPLIT/*, or *    images: PNG, JPEG, GIF, BMP, TIFF, WebP, AVIF, JPEG 2000, PPM
   train-images-idx3-ubyte[.gz], ...        MNIST, Fashion-MNIST
@@ -16,13 +16,13 @@ one of the following, or a folder that does:
   *.npz                                    x_train, y_train, ... (Keras), train_images, ... (MedMNIST)
 
 SPLIT is train, val (valid, validation, dev) or test, in any letter case. Without a test and a validation
-split, a tenth of every class is held out for testing. Classes are the folders' names, sorted, numbers in
-them by value (2 before 10); their labels are 0, 1, ... in this order and are printed. Images are stored as
-a viewer shows them: turned by their EXIF orientation, on white where they are transparent, the first frame
-of several, the 8 highest of 16 bits. They have three channels if any pixel of the data set has colour, else
-one. Colour profiles are ignored. Damaged files and files of 32-bit or floating-point pixels are refused,
-all at once; with --skip_bad they are left out. Files that are no images are left out. What is read and left
-out is printed before it is written.
+split, a tenth of every class is held out for testing. Classes are the sorted names of the folders, with
+numbers sorted by value (2 before 10). Their labels are 0, 1, ... in this order and are printed. Images are
+stored as a viewer shows them: turned by their EXIF orientation, transparent pixels on white, the first of
+several frames, the 8 highest of 16 bits. They have three channels if any pixel of the data set has colour,
+else one. Colour profiles are ignored. Damaged files and files with 32-bit or floating-point pixels are
+refused, and named together; --skip_bad leaves them out. Other files are left out. The command prints what it
+reads and leaves out before it writes anything.
 
 Weights are written as .npz or .safetensors.
 """
@@ -51,7 +51,9 @@ from gengap.features import inception, weights
 
 FLAGS = cli.flags()
 RAW_DIR = cli.define_path("raw_dir", "Folder of the data set's files, or one .npz file.", FLAGS)
-DATA_DIR = cli.define_path("data_dir", "Of TFDS; $TFDS_DATA_DIR, else TFDS's own default.", FLAGS)
+DATA_DIR = cli.define_path(
+  "data_dir", "Folder of TFDS data sets; by default $TFDS_DATA_DIR, else the default of TFDS.", FLAGS
+)
 SKIP_BAD = flags.DEFINE_bool(
   "skip_bad", False, "Leave out image files that cannot be read, and list them.", flag_values=FLAGS
 )
@@ -59,11 +61,11 @@ DOWNLOAD = flags.DEFINE_bool(
   "download", False, "Download the data set (TFDS does), or the weights.", flag_values=FLAGS
 )
 WEIGHTS = cli.define_path("weights", "File of the Inception network: .pth, .npz or .safetensors.", FLAGS)
-OUT = cli.define_path("out", "File to write its weights to: .npz or .safetensors.", FLAGS)
+OUT = cli.define_path("out", "File to write the weights to: .npz or .safetensors.", FLAGS)
 
-OFFICIAL = "pt_inception-2015-12-05-6726825d.pth"  # its SHA-256 begins with what its name ends with
+OFFICIAL = "pt_inception-2015-12-05-6726825d.pth"  # the last part of the name is the start of its SHA-256
 URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{OFFICIAL}"
-VERSIONS = {  # that TFDS looks for
+VERSIONS = {  # of the data sets in TFDS
   "mnist": "3.0.1",
   "fashion_mnist": "3.0.1",
   "cifar10": "3.0.2",
@@ -73,10 +75,10 @@ CLASSES_SHOWN = 100
 
 
 def prepare(name: str, raw_dir: pathlib.Path, data_dir: pathlib.Path, skip_bad: bool = False) -> pathlib.Path:
-  """Writes raw files as data_dir/NAME/VERSION and returns that folder; says on stderr what it holds.
+  """Writes raw files to data_dir/NAME/VERSION, returns that folder, and prints its content on stderr.
 
-  All files are read before anything is written. The data set is written under a temporary name and moved when
-  complete.
+  All files are read before anything is written. The data set is written under a temporary name and renamed
+  when it is complete.
 
   Raises:
     InputError: the name or a file is wrong, or the data set is there already.
@@ -91,7 +93,7 @@ def prepare(name: str, raw_dir: pathlib.Path, data_dir: pathlib.Path, skip_bad: 
   if target.exists():
     raise InputError(f"{target} is there already; delete it to write it again, or name another data_dir")
   data = open_raw(name, raw_dir, skip_bad)
-  print(*account(name, data), sep="\n", file=sys.stderr)
+  print(*describe(name, data), sep="\n", file=sys.stderr)
   try:
     data_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".prepare.", dir=data_dir) as work:
@@ -103,8 +105,8 @@ def prepare(name: str, raw_dir: pathlib.Path, data_dir: pathlib.Path, skip_bad: 
   return target
 
 
-def account(name: str, data: Raw) -> Iterator[str]:
-  """Yields lines that say what a data set holds: images of each split and class, and how it was read."""
+def describe(name: str, data: Raw) -> Iterator[str]:
+  """Yields the lines to print of a data set: images of each split and class, and notes."""
   count = {
     s: np.bincount(data.splits[s].label, minlength=len(data.classes)) for s in SPLITS if s in data.splits
   }
@@ -120,7 +122,7 @@ def account(name: str, data: Raw) -> Iterator[str]:
 
 
 def _write(name: str, version: str, data: Raw, folder: pathlib.Path) -> None:
-  """Writes a data set with TFDS's own writer, which shuffles it the same way every time."""
+  """Writes a data set with the writer of TFDS, whose shuffling is deterministic."""
   import tensorflow_datasets as tfds
 
   total = sum(len(split.label) for split in data.splits.values())
@@ -151,7 +153,7 @@ def _write(name: str, version: str, data: Raw, folder: pathlib.Path) -> None:
 
 
 def download(name: str, data_dir: pathlib.Path) -> pathlib.Path:
-  """Has TFDS download and write a data set, and returns its folder.
+  """Downloads and writes a data set with TFDS, and returns its folder.
 
   Raises:
     InputError: TFDS does not know it, or cannot get or write it.
@@ -165,7 +167,7 @@ def download(name: str, data_dir: pathlib.Path) -> pathlib.Path:
   try:
     builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
     builder.download_and_prepare()
-  except Exception as error:  # of the network, the disk, the data set's own code
+  except Exception as error:  # from the network, the disk or the code of the data set
     raise InputError(
       f"dataset {name!r} could not be downloaded: {cli.one_line(error)[:200]}; get its files by other means "
       "and give their folder as --raw_dir"
@@ -174,7 +176,7 @@ def download(name: str, data_dir: pathlib.Path) -> pathlib.Path:
 
 
 def convert(source: pathlib.Path, out: pathlib.Path) -> None:
-  """Checks that a file holds the FID Inception network, and writes its weights to another.
+  """Checks that a file holds the FID Inception network, and writes the weights to another file.
 
   Raises:
     InputError: it does not, or the other file cannot be written.
@@ -195,10 +197,10 @@ def convert(source: pathlib.Path, out: pathlib.Path) -> None:
 
 
 def download_weights(folder: pathlib.Path) -> pathlib.Path:
-  """Downloads the official file into a folder.
+  """Downloads the official file of weights into a folder, and returns its path.
 
   Raises:
-    InputError: there is no network, or what came is another file.
+    InputError: there is no network, or the downloaded file is another.
   """
   path = folder / OFFICIAL
   try:

@@ -117,7 +117,7 @@ def test_what_systems_leave_behind_is_no_class_and_is_counted(tmp_path):
   (tmp_path / "linked").symlink_to(tmp_path / "ant")
   raw = open_raw("x", tmp_path)
   assert raw.classes == ("ant", "linked")
-  text = "\n".join(prepare.account("x", raw))
+  text = "\n".join(prepare.describe("x", raw))
   assert (
     "hidden or system files: 8" in text
     and "files that are no images: 3 (ant/label.csv, linked/label.csv, notes.txt)" in text

@@ -1,8 +1,9 @@
 """Data sets: procedural blobs and real images, by name, split and class.
 
-A name is that of procedural data (blobs_single, blobs_multi) or of a TFDS image data set; cub200 stands for
-caltech_birds2011. After a slash a name may list classes, by name or number: cifar10/bird, cifar10/bird,ship.
-Only their images are kept, and their labels are numbered 0, 1, ... in the order of that list.
+A name is that of procedural data (blobs_single, blobs_multi) or of a TFDS image data set; cub200 is an alias
+of caltech_birds2011. After a slash, a name can list classes by name or number: cifar10/bird,
+cifar10/bird,ship. Only their images are kept, and their labels are numbered 0, 1, ... in the order of that
+list.
 """
 
 import functools
@@ -21,7 +22,7 @@ KNOWN = (*blobs.COUNT, "mnist", "fashion_mnist", "cifar10", "cub200")
 
 
 class Dataset(NamedTuple):
-  """Images, what they are and, where they are procedural, how they were made."""
+  """Images with their labels and, if they are procedural, their parameters."""
 
   image: np.ndarray  # [N, H, W, C] uint8, perhaps memory-mapped and read-only
   label: np.ndarray  # [N] int32
@@ -30,15 +31,15 @@ class Dataset(NamedTuple):
 
 
 Truth = Mapping[str, np.ndarray]
-Take = Callable[[np.ndarray], tuple[np.ndarray, Truth]]  # numbers of images -> the images and their truth
+Reader = Callable[[np.ndarray], tuple[np.ndarray, Truth]]  # numbers of images -> the images and their truth
 
 
 class Source(NamedTuple):
-  """A data set that has been found and not yet been read."""
+  """A data set that has been found and not been read yet."""
 
   classes: tuple[str, ...]
   splits: list[str]
-  read: Callable[[str], tuple[np.ndarray, Take]]  # split -> labels [N] int32, and what reads images
+  read: Callable[[str], tuple[np.ndarray, Reader]]  # split -> labels [N] int32, and the reader of images
 
 
 def load(
@@ -55,16 +56,16 @@ def load(
 
   Args:
     name: see above.
-    split: "train", "validation" or "test". A data set with validation and test splits of its own is
-      validated on the former, and "train" is its whole training split. Of others, validation images are cut
-      from the training images, the same ones in every run, and "train" is the rest. A data set that has a
-      validation split and no test split is tested on its validation split.
+    split: "train", "validation" or "test". A data set with its own validation and test splits uses them, and
+      "train" is its whole training split. Otherwise validation images are held out of the training images,
+      the same ones in every run, and "train" is the rest. If a data set has a validation split and no test
+      split, "test" is its validation split.
     data_dir: of TFDS; "" is $TFDS_DATA_DIR, else TFDS's own default.
     image_size: pixels a side; other images are cropped to the central square and resized with antialiasing.
-    channels: 1 is grayscale, 3 is colour, 0 is as the data set has it.
-    validation_share: share of every class's training images that is cut off (see `splits.hold_out`) where
-      it is (see `split`). With 0 nothing is, and "validation" is the test split, a convention of the reports
-      that this code follows.
+    channels: 1 is grayscale, 3 is colour, 0 is that of the data set.
+    validation_share: share of every class's training images that is held out for validation (see
+      `splits.hold_out`), unless the data set has its own splits. With 0 nothing is held out, and "validation"
+      is the test split, a convention of the reports that this code follows.
     dataset_args: settings of procedural data (see blobs.Settings).
 
   Raises:
@@ -92,7 +93,7 @@ def load(
 
 
 def _stored(split: str, names: list[str], share: float) -> tuple[str | None, float]:
-  """Returns which stored split has the images of a split, and the share of it that is held out."""
+  """Returns the stored split that holds the images of a split, and the share of it that is held out."""
   train, validation, test = (splits.stored(name, names) for name in SPLITS)
   if split == "test" or (split == "validation" and not share):
     return test or validation, 0.0
@@ -113,7 +114,7 @@ def _check(split: str, image_size: int, channels: int, validation_share: float) 
 
 
 def _find(name: str, data_dir: str, size: int, channels: int, args: dict[str, Any]) -> tuple[Source, str]:
-  """Finds a data set; returns it and what followed the data set's name."""
+  """Finds a data set; returns it and the list of classes after its name."""
   base, _, chosen = name.partition("/")
   if base in blobs.COUNT:
     settings = blobs.settings(base, size, args)
@@ -150,7 +151,7 @@ def _missing(name: str, data_dir: pathlib.Path) -> pathlib.Path:
 
 
 def _pick(name: str, chosen: str, classes: tuple[str, ...]) -> list[int]:
-  """Returns the numbers of the classes that a comma-separated list names; of all for an empty one."""
+  """Returns the numbers of the classes in a comma-separated list; those of all classes for an empty list."""
   if not chosen:
     return list(range(len(classes)))
   picked: list[int] = []

@@ -1,4 +1,4 @@
-"""Data sets in one .npz file, as Keras (mnist.npz) and MedMNIST publish them."""
+"""Data sets in one .npz file, such as those of Keras (mnist.npz) and MedMNIST."""
 
 import pathlib
 import re
@@ -21,19 +21,19 @@ IMAGES, LABELS = (
 def read_npz(name: str, path: pathlib.Path) -> Raw:
   """Reads images [N, H, W] or [N, H, W, C] of uint8 and labels [N] or [N, 1] of each split.
 
-  Names of arrays say what they hold: x_train and y_train, train_images and train_labels, images and labels.
-  Without a test or validation split, a stratified tenth is held out for testing. Without labels there is one
-  class.
+  The names of the arrays tell splits, images and labels: x_train and y_train, train_images and train_labels,
+  images and labels. Without a test and a validation split, a stratified tenth is held out for testing.
+  Without labels there is one class.
 
   Raises:
-    InputError: the file is damaged, or its arrays are others.
+    InputError: the file is damaged, or has no such arrays.
   """
   try:
     with np.load(path, allow_pickle=False) as archive:
       arrays = {key: archive[key] for key in archive.files}
   except InputError:
     raise
-  except Exception as error:  # whatever a damaged or hostile file brings about
+  except Exception as error:  # NumPy raises many types for damaged and hostile files
     if what := paths.kind(path):
       raise InputError(f"{path} is no .npz file: it is {what}") from error
     raise InputError(
@@ -79,7 +79,7 @@ def read_npz(name: str, path: pathlib.Path) -> Raw:
 
 
 def _meaning(key: str) -> tuple[str, str]:
-  """Returns the split that an array is of, and whether it holds its "images" or "labels", or ""."""
+  """Returns the split of an array by its name, and "images", "labels" or "" for what it holds."""
   words = [word for word in re.split(r"[^a-z0-9]+", key.lower()) if word]
   split = next((meant for word in words if (meant := splits.meaning(word))), "train")
   rest = {word for word in words if not splits.meaning(word)}
@@ -118,7 +118,7 @@ def _labels(path: pathlib.Path, key: str, label: np.ndarray, count: int) -> np.n
 def _parts(
   path: pathlib.Path, images: dict[str, np.ndarray], found: dict[str, np.ndarray]
 ) -> tuple[tuple[str, ...], dict]:
-  """Returns what to say of the splits, and of each its images, labels and which of the images are its own."""
+  """Returns notes on the splits, and for each split its images, labels and the indices of its images."""
   label = {split: found.get(split, np.zeros(len(image), np.int64)) for split, image in images.items()}
   parts = {split: (image, label[split], np.arange(len(image))) for split, image in images.items()}
   if "test" in images:

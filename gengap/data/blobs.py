@@ -32,7 +32,7 @@ Truth = dict[str, np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-  """What dataset_args may say of procedural data."""
+  """The settings of procedural data, in dataset_args."""
 
   count: int  # blobs in an image
   sigma: tuple[float, float]  # pixels; uniform in this range, or one number for all

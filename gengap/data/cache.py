@@ -1,8 +1,8 @@
-"""What is kept on disk: written once, whole or not at all.
+"""The cache on disk. Files are written completely or not at all.
 
-Decoded images are a folder of image.npy [N, H, W, C] uint8, which is memory-mapped, label.npy [N] int32 and
-crc32.json. It is written under another name and renamed when complete, so a killed program leaves no half
-entry; one that no longer has its length or checksum is written again.
+An entry of decoded images is a folder of image.npy [N, H, W, C] uint8, which is memory-mapped, label.npy [N]
+int32 and crc32.json. It is written under another name and renamed when complete, so a killed program leaves
+no partial entry. An entry whose length or checksum is wrong is written again.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ STALE_SECONDS = 24 * 3600
 def root() -> pathlib.Path:
   """Returns gengap's cache folder: $GENGAP_CACHE, else $XDG_CACHE_HOME/gengap, else ~/.cache/gengap.
 
-  A user without a home has one in the folder of temporary files.
+  For a user without a home it is in the folder of temporary files.
 
   Raises:
     InputError: a variable holds no local path.
@@ -49,7 +49,7 @@ def root() -> pathlib.Path:
 
 @functools.cache
 def complain(folder: pathlib.Path, reason: str) -> None:
-  """Says once that the cache cannot be written, and that commands do without."""
+  """Reports once that the cache cannot be written; commands continue without it."""
   if processes.is_first():
     print(
       f"cache {folder} cannot be written ({reason}): every command decodes and compiles anew; set "
@@ -59,12 +59,12 @@ def complain(folder: pathlib.Path, reason: str) -> None:
 
 
 def fetch(key: str, shape: tuple[int, ...], build: Callable[[], Blocks]) -> Entry:
-  """Returns the images (memory-mapped, read-only) and labels of an entry, building it where it is missing.
+  """Returns the images (memory-mapped, read-only) and labels of an entry, and builds it if it is missing.
 
-  Where the cache cannot be written, the entry is a temporary file that ends with this process.
+  If the cache cannot be written, the entry is a temporary file that ends with this process.
 
   Args:
-    key: name of the entry; all that the arrays depend on.
+    key: name of the entry, which contains everything that the arrays depend on.
     shape: [N, H, W, C] of the images.
     build: yields the arrays in blocks, in order.
 
@@ -83,7 +83,7 @@ def fetch(key: str, shape: tuple[int, ...], build: Callable[[], Blocks]) -> Entr
 
 
 def _write_temporary(key: str, shape: tuple[int, ...], blocks: Blocks) -> Entry:
-  """Writes an entry where it lasts as long as its images are mapped.
+  """Writes an entry to a temporary file, which lasts as long as its images are mapped.
 
   Raises:
     InputError: the folder of temporary files cannot be written either.
@@ -102,7 +102,7 @@ def _write_temporary(key: str, shape: tuple[int, ...], blocks: Blocks) -> Entry:
 
 
 def keep(path: pathlib.Path, write: Callable[[IO[bytes]], Any]) -> None:
-  """Writes a file of the cache, whole or not at all; not where the cache cannot be written.
+  """Writes a file of the cache, completely or not at all; does nothing if the cache cannot be written.
 
   Args:
     path: of the file, below `root`.
@@ -119,7 +119,7 @@ def keep(path: pathlib.Path, write: Callable[[IO[bytes]], Any]) -> None:
 
 @contextlib.contextmanager
 def _writing(folder: pathlib.Path) -> Iterator[None]:
-  """Goes on where the disk refuses, and says so once."""
+  """Suppresses errors of the disk, and reports the first."""
   try:
     yield
   except OSError as error:
@@ -127,7 +127,7 @@ def _writing(folder: pathlib.Path) -> Iterator[None]:
 
 
 def _read(folder: pathlib.Path, shape: tuple[int, ...]) -> Entry | None:
-  """Returns an entry; None where it is missing or damaged."""
+  """Returns an entry; None if it is missing or damaged."""
   try:
     image = np.load(folder / "image.npy", mmap_mode="r")
     label = np.load(folder / "label.npy")
@@ -141,7 +141,7 @@ def _read(folder: pathlib.Path, shape: tuple[int, ...]) -> Entry | None:
 def _write(folder: pathlib.Path, shape: tuple[int, ...], blocks: Blocks) -> Entry | None:
   """Writes an entry under a temporary name and moves it into place; returns it as it reads back.
 
-  The images are mapped before they are moved: several processes may write one entry, each then has its own.
+  The images are mapped before they are moved, so that several processes can write one entry at a time.
   """
   folder.parent.mkdir(parents=True, exist_ok=True)
   for old in folder.parent.glob(f"{folder.name}.*"):  # of killed programs

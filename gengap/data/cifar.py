@@ -19,7 +19,7 @@ WHOLE = {"train": ["train"], "test": ["test"]}
 
 
 class Version(NamedTuple):
-  """Where a version of the data sets has its images, labels and names of classes."""
+  """The files and keys of a version of the data sets."""
 
   files: dict[str, list[str]]  # split -> files
   label: str  # key of the labels (Python version)
@@ -51,7 +51,7 @@ class Dtype:
       raise InputError(f"it has an array of dtype {code!r}; the images of CIFAR are bytes (u1)")
 
   def __setstate__(self, state: Any) -> None:
-    """Does nothing: the state says in which order bytes are, and there is but one."""
+    """Does nothing: the state is the byte order, and single bytes have none."""
 
 
 class Array:

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gengap.data import splits
+from gengap.data.image_files import LeftOut, Path
 from gengap.data.raw import shown
-from gengap.data.walk import LeftOut, Path
 from gengap.errors import InputError, suggest
 
-TEST_SHARE = 0.1  # of images that come without a test or validation split
+TEST_SHARE = 0.1  # of images without a test and a validation split
 STRAY, UNLABELLED = "images beside the class folders", "images in no class folder"
 BESIDE = "images in folders beside those of the splits"
 CUT = "there is no test split: a tenth of every class is held out for it, {} images in all"
@@ -22,7 +22,7 @@ NO_TEST = "there is no test split: runs are evaluated on the validation split, a
 
 
 class Plan(NamedTuple):
-  """Which files a data set has, and which it leaves out."""
+  """The files of a data set, and the files that are left out."""
 
   classes: tuple[str, ...]
   listed: dict[str, list[tuple[Path, int]]]  # split -> files and their labels
@@ -38,12 +38,12 @@ def natural(name: str) -> tuple[Any, ...]:
 
 
 def arrange(folder: pathlib.Path, files: Sequence[Path]) -> Plan:
-  """Assigns image files to splits and classes by the folders that they lie in.
+  """Assigns image files to splits and classes by their folders.
 
-  The layouts are SPLIT/CLASS/*, CLASS/SPLIT/*, CLASS/*, SPLIT/* and *; below a class folder, further folders
-  do not matter. Without classes there is one, "all". Splits are named as in `splits.MEANING`. Where there is
-  neither a test nor a validation split, a stratified tenth is held out for testing, by the SHA-256 of the
-  files' names. Classes are numbered in natural order.
+  The layouts are SPLIT/CLASS/*, CLASS/SPLIT/*, CLASS/*, SPLIT/* and *; folders below a class folder do not
+  matter. Without class folders there is one class, "all". Splits are named as in `splits.MEANING`. Without a
+  test and a validation split, a stratified tenth is held out for testing, by the SHA-256 of the files' names.
+  Classes are numbered in natural order.
 
   Args:
     folder: for messages.
@@ -141,7 +141,7 @@ def _by_split(
 
 
 def _unwrapped(by_split: dict[str, list[tuple[Path, tuple[str, ...]]]]) -> dict:
-  """Drops a folder that in every split merely holds the folders of the classes: images, or its own name."""
+  """Drops a level of folders that only wraps the class folders of every split: "images", or its name."""
 
   def names(split: str, level: int) -> set[str]:
     return {parts[level] for _, parts in by_split[split]}
@@ -157,7 +157,7 @@ def _unwrapped(by_split: dict[str, list[tuple[Path, tuple[str, ...]]]]) -> dict:
 
 
 def _cut_test(folder: pathlib.Path, labelled: dict[str, list[tuple[Path, int]]]) -> tuple[str, ...]:
-  """Holds out a test split where there is none to judge by; returns what to say of the splits."""
+  """Holds out a test split if there is none; returns notes on the splits."""
   train = labelled.get("train", [])
   if not train:
     raise InputError(f"{folder} has no images for train; put some there")

@@ -1,4 +1,4 @@
-"""Data sets of image files: every file is decoded once before anything is written."""
+"""Data sets of image files; every file is decoded once before anything is written."""
 
 import os
 import pathlib
@@ -7,18 +7,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from gengap.data import folders, pixels, walk
+from gengap.data import folders, image_files, pixels
 from gengap.data.folders import Plan
+from gengap.data.image_files import CAMERA, LeftOut, Path
 from gengap.data.progress import progress
 from gengap.data.raw import Raw, Split
-from gengap.data.walk import CAMERA, LeftOut, Path
 from gengap.errors import InputError
 
 NAMED = 10  # of bad files, in a message
 
 
-class Seen(NamedTuple):
-  """What an image file turned out to be."""
+class Inspection(NamedTuple):
+  """The properties of an image file."""
 
   bad: str = ""  # what is wrong with it
   colour: bool = False
@@ -29,7 +29,7 @@ class Seen(NamedTuple):
 
 
 def read_found(folder: pathlib.Path, found: list[Path], left_out: LeftOut, skip_bad: bool = False) -> Raw:
-  """Opens folders of images as `walk.walk` found them; see `folders.arrange` for the layouts.
+  """Opens folders of images that `image_files.find_images` found; see `folders.arrange` for the layouts.
 
   Raises:
     InputError: there are no training images, a class has none, or files are bad.
@@ -43,7 +43,7 @@ def read_found(folder: pathlib.Path, found: list[Path], left_out: LeftOut, skip_
 
 
 def read_images(folder: pathlib.Path, plan: Callable[[set[Path]], Plan], skip_bad: bool = False) -> Raw:
-  """Decodes all files of a data set, and makes it grayscale if no pixel of any of them has colour.
+  """Decodes all files of a data set, which is grayscale if no pixel of any file has colour.
 
   Args:
     folder: that the files' paths are relative to.
@@ -51,9 +51,9 @@ def read_images(folder: pathlib.Path, plan: Callable[[set[Path]], Plan], skip_ba
     skip_bad: leave bad files out instead of refusing them.
 
   Raises:
-    InputError: names the bad files, ten of them at most, and says how many there are.
+    InputError: names at most ten of the bad files, and their number.
   """
-  seen: dict[Path, Seen] = {}
+  seen: dict[Path, Inspection] = {}
   while True:
     bad = {path for path, what in seen.items() if what.bad}
     planned = plan(bad)
@@ -63,7 +63,7 @@ def read_images(folder: pathlib.Path, plan: Callable[[set[Path]], Plan], skip_ba
       break
     bar = progress(f"reading {folder}", len(new))
     with bar, ThreadPoolExecutor(os.cpu_count()) as pool:
-      for path, what in zip(new, pool.map(lambda path: see(folder / path), new), strict=True):
+      for path, what in zip(new, pool.map(lambda path: inspect(folder / path), new), strict=True):
         seen[path] = what
         bar.update()
     bad = {path: what.bad for path, what in seen.items() if what.bad}
@@ -77,7 +77,7 @@ def read_images(folder: pathlib.Path, plan: Callable[[set[Path]], Plan], skip_ba
     )
 
   left_out = planned.left_out | {"image files that cannot be read": sorted(bad)}
-  notes = (*planned.notes, *walk.told(left_out), *_described([seen[path] for path in used]))
+  notes = (*planned.notes, *image_files.describe(left_out), *_described([seen[path] for path in used]))
   return Raw(
     (None, None, 1 if mode == "L" else 3),
     planned.classes,
@@ -97,25 +97,25 @@ def _refusal(folder: pathlib.Path, bad: dict[Path, str], of: int) -> str:
   return f"{count}{named}{more}; remove or replace {them}, or leave {them} out with --skip_bad"
 
 
-def see(path: pathlib.Path) -> Seen:
-  """Reads and decodes a file."""
+def inspect(path: pathlib.Path) -> Inspection:
+  """Reads and decodes a file, and returns its properties."""
   if path.suffix.lower() in CAMERA:
-    return Seen("is a camera's raw file (convert it to PNG, TIFF or JPEG)")
+    return Inspection("is a camera's raw file (convert it to PNG, TIFF or JPEG)")
   try:
     picture = pixels.decode(path.read_bytes())
   except pixels.UnreadableError as error:
-    return Seen(str(error))
+    return Inspection(str(error))
   except OSError as error:
-    return Seen(f"cannot be read ({error.strerror})")
+    return Inspection(f"cannot be read ({error.strerror})")
   image = picture.image
-  return Seen("", pixels.has_colour(image), image.mode, picture.plain, image.size, picture.changes)
+  return Inspection("", pixels.has_colour(image), image.mode, picture.plain, image.size, picture.changes)
 
 
-def encoded(path: pathlib.Path, seen: Seen, mode: str) -> bytes:
-  """Returns an image file as it is if all readers show it so, else as PNG of this mode.
+def encoded(path: pathlib.Path, seen: Inspection, mode: str) -> bytes:
+  """Returns the content of an image file if all readers show it alike, else a PNG file of this mode.
 
   Raises:
-    InputError: the file has changed since it was seen.
+    InputError: the file has changed since `inspect` read it.
   """
   try:
     content = path.read_bytes()
@@ -126,8 +126,8 @@ def encoded(path: pathlib.Path, seen: Seen, mode: str) -> bytes:
     raise InputError(f"{path} has changed while it was read ({error}); prepare the data set again") from error
 
 
-def _described(seen: list[Seen]) -> list[str]:
-  """Returns what to say of the images: sizes, and what was changed."""
+def _described(seen: list[Inspection]) -> list[str]:
+  """Returns notes on the images: their sizes, and what was changed."""
   low, high = (tuple(map(f, zip(*(what.size for what in seen), strict=True))) for f in (min, max))
   size = f"all images have {low[0]}x{low[1]} pixels"
   if low != high:

@@ -1,4 +1,4 @@
-"""Recognises what a folder or file holds that people downloaded or made, and opens it."""
+"""Recognises the data set in a downloaded or self-made folder or file, and opens it."""
 
 import fnmatch
 import os
@@ -6,20 +6,20 @@ import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gengap.data import arrays, cifar, images, lists, raw
+from gengap.data import annotations, arrays, cifar, images, raw
+from gengap.data.image_files import SYSTEM, find_images
 from gengap.data.raw import Raw
-from gengap.data.walk import SYSTEM, walk
 from gengap.errors import InputError
 
-DEPTH = 3  # folders below the given one that are looked into for a known layout
+DEPTH = 3  # levels of folders below the given one that are searched for a known layout
 Read = Callable[[str, pathlib.Path, bool], Raw]  # name of the data set, folder, skip_bad -> data set
 
 
 class Layout(NamedTuple):
-  """A data set that shows in the names of its files."""
+  """A data set that is recognised by the names of its files."""
 
   what: str
-  signs: tuple[tuple[str, ...], ...]  # patterns; a folder has names for all of one tuple (folders end with /)
+  patterns: tuple[tuple[str, ...], ...]  # a folder matches all of one tuple (names of folders end with /)
   read: Read
 
 
@@ -40,10 +40,14 @@ LAYOUTS = (
     lambda n, f, _: cifar.read_binary(n, f),
   ),
   Layout(
-    "CUB-200-2011", (("train_test_split.txt", "images.txt"),), lambda _, f, skip: lists.read_cub(f, skip)
+    "CUB-200-2011",
+    (("train_test_split.txt", "images.txt"),),
+    lambda _, f, skip: annotations.read_cub(f, skip),
   ),
   Layout(
-    "Tiny ImageNet", (("wnids.txt", "train/", "val/"),), lambda _, f, skip: lists.read_tiny_imagenet(f, skip)
+    "Tiny ImageNet",
+    (("wnids.txt", "train/", "val/"),),
+    lambda _, f, skip: annotations.read_tiny_imagenet(f, skip),
   ),
 )
 HINTS = {  # how names of files end -> what these are, and what to do
@@ -82,15 +86,15 @@ READS = (
 
 
 def open_raw(name: str, path: pathlib.Path, skip_bad: bool = False) -> Raw:
-  """Opens the files of a data set, or of a folder that holds its folder; their kind shows in their names.
+  """Opens the files of a data set; its folder may be several levels below the given one.
 
   Args:
-    name: of the data set; some names say what the classes are called.
+    name: of the data set; for some names the names of the classes are known.
     path: a folder, or an .npz file.
     skip_bad: leave out image files that cannot be read.
 
   Raises:
-    InputError: says what is missing or wrong, or what the folder holds instead.
+    InputError: something is missing or wrong, or the folder holds something else.
   """
   if path.is_file():
     if path.suffix.lower() == ".npz":
@@ -114,13 +118,13 @@ def open_raw(name: str, path: pathlib.Path, skip_bad: bool = False) -> Raw:
 
 
 def _search(path: pathlib.Path) -> list[tuple[pathlib.Path, Layout]]:
-  """Returns the folders of known layouts that lie highest."""
+  """Returns the folders with known layouts on the highest level that has any."""
   level = [path]
   for _ in range(DEPTH + 1):
     found, below = [], []
     for folder in level:
       names = _names(folder)
-      match = (layout for layout in LAYOUTS if any(_has(names, sign) for sign in layout.signs))
+      match = (layout for layout in LAYOUTS if any(_has(names, patterns) for patterns in layout.patterns))
       found += [(folder, layout) for layout in [next(match, None)] if layout]
       below += [folder / name for name in names if name.endswith("/") and name[:-1].lower() not in SYSTEM]
     if found:
@@ -130,7 +134,7 @@ def _search(path: pathlib.Path) -> list[tuple[pathlib.Path, Layout]]:
 
 
 def _names(folder: pathlib.Path) -> list[str]:
-  """Returns what a folder holds, sorted and without what is hidden; names of folders end with /."""
+  """Returns the sorted names in a folder, without hidden ones; names of folders end with /."""
   try:
     with os.scandir(folder) as entries:
       return sorted(e.name + "/" * e.is_dir() for e in entries if not e.name.startswith("."))
@@ -138,14 +142,14 @@ def _names(folder: pathlib.Path) -> list[str]:
     return []
 
 
-def _has(names: list[str], sign: tuple[str, ...]) -> bool:
-  """Says whether every pattern is that of a name."""
-  return all(fnmatch.filter(names, pattern) for pattern in sign)
+def _has(names: list[str], patterns: tuple[str, ...]) -> bool:
+  """Returns whether every pattern matches a name."""
+  return all(fnmatch.filter(names, pattern) for pattern in patterns)
 
 
 def _open_others(name: str, path: pathlib.Path, skip_bad: bool) -> Raw:
-  """Opens folders of images, or an .npz file where there are none; else says what is there."""
-  found, left_out = walk(path)
+  """Opens folders of images or, if there are none, an .npz file; raises an error that says what is there."""
+  found, left_out = find_images(path)
   if found:
     return images.read_found(path, found, left_out, skip_bad)
   files = [path / file for paths in left_out.values() for file in paths if (path / file).is_file()]
@@ -163,7 +167,7 @@ def _open_others(name: str, path: pathlib.Path, skip_bad: bool) -> Raw:
 
 
 def _hint(path: pathlib.Path) -> str:
-  """Returns what a file is by its name, and what to do with it, or ""."""
+  """Returns what a file is by its name, and what to do with it; "" if that is unknown."""
   for ends, hint in HINTS.items():
     if path.name.lower().endswith(ends) or (".tfrecord-" in path.name and ".tfrecord" in ends):
       return hint.format(path=path)

@@ -1,7 +1,7 @@
 """Reads pickles without running them.
 
-A pickle is a program: it names functions and has them called. Here only the names that a kind of file needs
-are resolved, each to a stand-in that builds plain data; every other name is refused.
+A pickle is a program that names functions and calls them. Here only the names that a kind of file needs are
+resolved, each to a stand-in that builds plain data. All other names are refused.
 """
 
 import pickle
@@ -12,7 +12,7 @@ from gengap.errors import InputError
 
 
 class Unpickler(pickle._Unpickler):  # pyright: ignore: the one in C makes room for whatever index a file names
-  """Reads a pickle, and resolves no name but those of `known`; subclasses say which these are."""
+  """Reads a pickle, and resolves only the names in `known`, which subclasses define."""
 
   known: ClassVar[Mapping[tuple[str, str], Any]] = {}  # (module, name) -> what stands in for it
   kind: ClassVar[str] = "such file"

@@ -1,10 +1,10 @@
-"""From image files to pixels and back, and many images in one.
+"""Decodes and encodes image files, and tiles images.
 
-All image files, of folders and of TFDS data sets, are decoded by `decode`, which gives what a viewer shows:
-the EXIF orientation is applied, transparent pixels are composited on white, of several frames or pages the
-first is taken. Of 16 bits (12 in TIFF) the 8 highest are kept: 65535 becomes 255. Pixels of 32 bits or floats
-are refused, since files do not say which value is white. CMYK is converted by Pillow's formula, LAB by
-LittleCMS to sRGB; colour profiles (ICC) are ignored.
+`decode` decodes all image files, of folders and of TFDS data sets, to what a viewer shows: it applies the
+EXIF orientation, composites transparent pixels on white, and takes the first of several frames or pages. It
+keeps the 8 highest of 16 bits (12 in TIFF), so 65535 becomes 255. It refuses pixels of 32 bits and floats,
+since files do not tell which value is white. It converts CMYK by Pillow's formula and LAB to sRGB by
+LittleCMS, and ignores colour profiles (ICC).
 
 Images become square, of one size and of one or three channels: converted to grayscale (ITU-R 601 luma) or
 RGB, cropped to the central square, resized with Pillow's bilinear filter, which averages over the area of a
@@ -50,20 +50,20 @@ UNREADABLE = {  # how files begin (from which byte on) -> why they are not read
 
 
 class UnreadableError(ValueError):
-  """A file is no image, is damaged, or has pixels of no known scale. Says which, after the file's name."""
+  """A file is no image, is damaged, or has pixels of unknown scale. The text continues the file's name."""
 
 
 class Picture(NamedTuple):
   """A decoded image file."""
 
   image: Image.Image  # mode L or RGB, as a viewer shows it
-  changes: tuple[str, ...]  # what was done to show it so
-  plain: bool  # a PNG or JPEG file whose stored pixels are these
+  changes: tuple[str, ...]  # what was done to the stored pixels
+  plain: bool  # whether this is a PNG or JPEG file that stores these pixels
 
 
 @functools.cache
 def formats() -> tuple[str, ...]:
-  """Returns those of FORMATS that this Pillow reads."""
+  """Returns the formats in FORMATS that the installed Pillow reads."""
   Image.init()
   return tuple(name for name in FORMATS if name in Image.OPEN)
 
@@ -90,12 +90,12 @@ def decode(content: bytes) -> Picture:
   except Image.DecompressionBombError as error:
     most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
     raise UnreadableError(f"is too large (it has more than {most:,} pixels)") from error
-  except Exception as error:  # whatever a decoder makes of a damaged or hostile file
+  except Exception as error:  # decoders raise many types for damaged and hostile files
     raise UnreadableError(f"is damaged ({' '.join(str(error).split()) or 'its decoder fails'})") from error
 
 
 def _decode(image: Image.Image, content: bytes) -> Picture:
-  """Decodes an opened file; whatever is wrong with it raises in its own way."""
+  """Decodes an opened file; damaged files raise errors of many types."""
   turned = _orientation(image) in TURN
   frames = getattr(image, "is_animated", False) and image.format != "MPO"  # a photo with its previews
   image.load()
@@ -113,7 +113,7 @@ def _decode(image: Image.Image, content: bytes) -> Picture:
 
 
 def _orientation(image: Image.Image) -> int:
-  """Returns the EXIF orientation, 1 where there is none that can be read."""
+  """Returns the EXIF orientation; 1 if none can be read."""
   try:
     return image.getexif().get(ORIENTATION, 1)
   except InputError:
@@ -123,7 +123,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _bits(image: Image.Image, content: bytes) -> int:
-  """Returns the bits of a channel in the file."""
+  """Returns the number of bits of a channel in the file."""
   if image.format == "PNG":
     return content[24]  # of the header
   tags = getattr(image, "tag_v2", {})
@@ -133,7 +133,7 @@ def _bits(image: Image.Image, content: bytes) -> int:
 
 
 def _split_alpha(image: Image.Image, bits: int) -> tuple[Image.Image, Image.Image | None]:
-  """Returns the colours, mode L or RGB, and the alpha channel, mode L, where there is one."""
+  """Returns the colours, mode L or RGB, and the alpha channel, mode L, if there is one."""
   if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
     return _eight_bits(image, bits)
   signed = image.format == "TIFF" and 2 in getattr(image, "tag_v2", {}).get(SAMPLE_FORMAT, ())
@@ -158,7 +158,7 @@ def _split_alpha(image: Image.Image, bits: int) -> tuple[Image.Image, Image.Imag
 
 
 def _eight_bits(image: Image.Image, bits: int) -> tuple[Image.Image, Image.Image | None]:
-  """Keeps the 8 highest bits of a grey image; returns it, and its alpha channel where there is one."""
+  """Keeps the 8 highest bits of a grey image; returns it, and its alpha channel if there is one."""
   value = np.asarray(image).astype(np.int32)
   tags, key = getattr(image, "tag_v2", {}), image.info.get("transparency")
   grey = (value >> (bits - 8)).clip(0, 255).astype(np.uint8)
@@ -169,7 +169,7 @@ def _eight_bits(image: Image.Image, bits: int) -> tuple[Image.Image, Image.Image
 
 
 def has_colour(image: Image.Image) -> bool:
-  """Says whether any pixel of an image of mode L or RGB has colour."""
+  """Returns whether any pixel of an image of mode L or RGB has colour."""
   pixels = np.asarray(image)
   return pixels.ndim == 3 and bool((pixels[..., :1] != pixels[..., 1:]).any())
 
@@ -195,7 +195,7 @@ def square(encoded: bytes, size: int, channels: int) -> np.ndarray:
 
 
 def png(image: Image.Image | np.ndarray) -> bytes:
-  """Encodes an image without loss."""
+  """Encodes an image as PNG."""
   if isinstance(image, np.ndarray):
     image = Image.fromarray(image)
   file = io.BytesIO()
@@ -204,7 +204,7 @@ def png(image: Image.Image | np.ndarray) -> bytes:
 
 
 def tile(images: np.ndarray, margin: int = 2, columns: int = 0) -> np.ndarray:
-  """Arranges images [n, H, W, C] in [-1, 1] in rows: [h, w, 3] uint8, without `columns` about square."""
+  """Arranges images [n, H, W, C] in [-1, 1] in rows: [h, w, 3] uint8; about square if `columns` is 0."""
   n, height, width, channels = images.shape
   columns = columns or math.ceil(math.sqrt(n))
   rows = math.ceil(n / columns)

@@ -8,9 +8,9 @@ from gengap import processes
 
 
 def progress(what: str, total: int) -> tqdm:
-  """Returns a progress bar of images on a terminal; elsewhere says once on standard error what is done.
+  """Returns a progress bar of images on a terminal; elsewhere prints one line on standard error.
 
-  Of several processes, the first does.
+  Only the first of several processes shows it.
   """
   if processes.is_first() and not sys.stderr.isatty():
     print(f"{what}: {total} images", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Data sets before they are written, and the IDX files of the MNIST family as its authors publish them."""
+"""The type of data sets before they are written, and the reader of the IDX files of the MNIST family."""
 
 import gzip
 import pathlib
@@ -15,31 +15,31 @@ from gengap.errors import InputError
 
 
 class Split(NamedTuple):
-  """Images in some order."""
+  """The images of a split, in some order."""
 
   label: list[int]
   encoded: Callable[[int], bytes]  # number of an image -> PNG or JPEG file
 
 
 class Raw(NamedTuple):
-  """A data set before it is written in TFDS's layout."""
+  """A data set before it is written in the layout of TFDS."""
 
   shape: tuple[int | None, int | None, int]  # [H, W, C]; None where images differ
   classes: tuple[str, ...]
   splits: dict[str, Split]
-  notes: tuple[str, ...] = ()  # what was left out, changed or cut, as lines to print
+  notes: tuple[str, ...] = ()  # lines to print: what was left out, changed or held out
 
 
 def shown(name: str) -> str:
-  """Returns the name of a class as one line of printable text; different names stay different."""
+  """Returns the name of a class as one line of printable text; distinct names stay distinct."""
   return name if name.isprintable() and "\\" not in name else ascii(name)[1:-1]
 
 
 def checked_labels(name: str, classes: list[str], label: np.ndarray, file: pathlib.Path) -> list[int]:
-  """Returns labels as numbers.
+  """Returns labels as a list.
 
   Raises:
-    InputError: one of them is no class.
+    InputError: a label is no class.
   """
   wrong = label[(label < 0) | (label >= len(classes))]
   if wrong.size:
@@ -48,9 +48,9 @@ def checked_labels(name: str, classes: list[str], label: np.ndarray, file: pathl
 
 
 def read_mnist(name: str, folder: pathlib.Path) -> Raw:
-  """Reads the four IDX files of the MNIST family (yann.lecun.com/exdb/mnist), packed with gzip or not.
+  """Reads the four IDX files of the MNIST family (yann.lecun.com/exdb/mnist), compressed with gzip or not.
 
-  Some unpackers put each file into a folder of its name; there it is found as well.
+  Files are also found in a folder of their own name, where some unpackers put them.
   """
 
   def find(prefix: str, what: str, dims: int) -> pathlib.Path:
@@ -82,7 +82,7 @@ def read_mnist(name: str, folder: pathlib.Path) -> Raw:
 
 
 def read_idx(path: pathlib.Path, dims: int) -> np.ndarray:
-  """Reads an IDX file of bytes with this many dimensions, packed with gzip or not."""
+  """Reads an IDX file of bytes with this many dimensions, compressed with gzip or not."""
   try:
     with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
       content = file.read()

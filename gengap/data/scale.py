@@ -6,7 +6,7 @@ import numpy as np
 
 
 def to_float(images: Any) -> Any:
-  """Converts uint8 pixels to float32 in [-1, 1]; NumPy and JAX arrays of any shape stay of their kind."""
+  """Converts uint8 pixels to float32 in [-1, 1], of any shape, in NumPy or JAX."""
   return images.astype("float32") / 127.5 - 1.0
 
 

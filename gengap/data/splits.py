@@ -1,4 +1,4 @@
-"""Splits: what their names mean, and which images are held out where a data set has no such split."""
+"""Splits: the meaning of their names, and which images are held out if a data set lacks a split."""
 
 import re
 
@@ -18,7 +18,7 @@ FILLERS = {"", "set", "split", "data", "dataset", "image", "images", "img", "img
 def meaning(name: str) -> str | None:
   """Returns "train", "validation" or "test" for a split's name in any letter case; None for another name.
 
-  Words that say nothing of a split, and years, may stand beside it: training_set, seg_test, val2017.
+  The name may contain a year and words in FILLERS: training_set, seg_test, val2017.
   """
   words = re.split(r"[\W_]+|(?:19|20)\d\d$", name.lower())
   left = [word for word in words if word and word not in FILLERS]
@@ -33,10 +33,10 @@ def stored(split: str, names: list[str]) -> str | None:
 def hold_out(label: np.ndarray, share: float, lot: np.ndarray) -> np.ndarray:
   """Marks a stratified share of the images as held out: [N] bool.
 
-  Of every class the images with the smallest lots are held out, round(share * count) of them. Classes for
-  which that is 0 have the rounded sum of their shares together: one image each of the largest of them (ties:
-  smallest lot). At least one image is held out, and every class keeps at least one. If no class has two
-  images, the classes are ignored, since otherwise nothing could be held out.
+  Of every class, the round(share * count) images with the smallest lots are held out. The classes for which
+  that is 0 hold out the rounded sum of their shares together: one image from each of the largest of them
+  (ties: smallest lot). At least one image is held out, and every class keeps at least one. If no class has
+  two images, the classes are ignored, since otherwise nothing could be held out.
 
   Args:
     label: [N] int, the class of each image.

@@ -1,13 +1,13 @@
-"""A part of a data set in which its classes keep their proportions."""
+"""Stratified subsets of a data set."""
 
 import numpy as np
 
 
 def stratified(label: np.ndarray, number: int, seed: int) -> np.ndarray:
-  """Chooses images so that every class keeps its share, and none is left out while there is room for each.
+  """Chooses images so that every class keeps its share, and has at least one image if `number` allows.
 
-  The images of a class are put in random order, and the r-th of its n stands at (r + 1/2) / n; but the first
-  of each class stands at 0. Those that stand first are chosen.
+  The images of a class are put in random order. The r-th of n gets the place (r + 1/2) / n, except that the
+  first gets the place 0. The images with the smallest places are chosen.
 
   Args:
     label: [N] int, of all images.

@@ -1,7 +1,7 @@
-"""Real images in the layout of TensorFlow Datasets (array_record files), read without TensorFlow.
+"""Reads image data sets in the layout of TensorFlow Datasets (array_record files) without TensorFlow.
 
-A data set is a folder NAME/[CONFIG/]VERSION with dataset_info.json and features.json. What it holds is read
-from these two; tensorflow_datasets itself is imported only to decode, which happens once (see cache).
+A data set is a folder NAME/[CONFIG/]VERSION with dataset_info.json and features.json, which describe its
+content. tensorflow_datasets itself is imported only to decode, which happens once (see cache).
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from gengap.data.progress import progress
 from gengap.errors import InputError
 
 ALIASES = {"cub200": "caltech_birds2011"}
-CLASSES = {  # where the folder has no label.labels.txt
+CLASSES = {  # of folders without label.labels.txt
   "cifar10": ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
   "fashion_mnist": [
     *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
@@ -30,12 +30,12 @@ CLASSES = {  # where the folder has no label.labels.txt
   ],
 }
 BLOCK = 512  # images decoded by one task
-DECODER = 2  # counts the definitions of pixels (see pixels): images decoded by another are decoded again
+DECODER = 2  # version of the decoder (see pixels); images that another version decoded are decoded again
 MOST_CLASSES = 10**6
 
 
 class Layout(NamedTuple):
-  """What a data set's folder says of itself."""
+  """The content of a data set's folder."""
 
   folder: pathlib.Path
   name: str
@@ -53,7 +53,7 @@ def default_dir() -> pathlib.Path:
 
 
 def names(data_dir: pathlib.Path) -> list[str]:
-  """Returns the data sets that a folder holds, those with configs as NAME/CONFIG."""
+  """Returns the names of the data sets in a folder; those with configs are NAME/CONFIG."""
   found = {
     info.parent.parent
     for pattern in ("[!.]*/*", "[!.]*/*/*")
@@ -63,13 +63,13 @@ def names(data_dir: pathlib.Path) -> list[str]:
 
 
 def find(name: str, data_dir: pathlib.Path) -> pathlib.Path | None:
-  """Returns the folder of a data set's newest version; None where there is none."""
+  """Returns the folder of a data set's newest version; None if there is none."""
   versions = (info.parent for info in (data_dir / ALIASES.get(name, name)).glob("*.*.*/dataset_info.json"))
   return max(versions, key=lambda path: [int(n) for n in re.findall(r"\d+", path.name)], default=None)
 
 
 def layout(folder: pathlib.Path) -> Layout:
-  """Reads what a data set holds.
+  """Reads the layout of a data set.
 
   Raises:
     InputError: the folder is damaged, holds no images, or needs TensorFlow.
@@ -81,7 +81,7 @@ def layout(folder: pathlib.Path) -> Layout:
 
 
 def _layout(folder: pathlib.Path) -> Layout:
-  """Reads what a data set holds; whatever is wrong with its files raises in its own way."""
+  """Reads the layout of a data set; damaged files raise errors of many types."""
   info = json.loads((folder / "dataset_info.json").read_text())
   if (kept := info.get("fileFormat", "tfrecord")) != "array_record":
     raise InputError(
@@ -186,7 +186,7 @@ def _decode(found: Layout, split: str, size: int, channels: int) -> Iterator[tup
 
 
 def _blame(found: Layout, split: str, error: Exception) -> str:
-  """Says which record file of a split is missing or damaged."""
+  """Raises an error that names the missing or damaged record file of a split."""
   from array_record.python.array_record_module import ArrayRecordReader
 
   def broken(path: pathlib.Path) -> bool:

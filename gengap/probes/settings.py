@@ -3,7 +3,6 @@
 import dataclasses
 import pathlib
 from collections.abc import Sequence
-from typing import Literal
 
 from gengap.errors import InputError, suggest
 from gengap.evaluation import extractors
@@ -29,9 +28,9 @@ class Settings:
   grid: Sequence[int | str] = ()  # two latents to draw against each other; () takes the largest effects
   classes: Sequence[int | str] = ()  # that paths connect, by name or number; () means all
   outside: str = ""  # data set of images that an autoencoder has not seen; "" takes blobs
-  encoder: Literal["own", "fitted"] | None = None  # whose codes; None takes the run's own if there is one
+  encoder: str | None = None  # whose codes; None takes the run's own if there is one
   encoder_steps: int = 1000  # updates of the fitted encoder; 0 fits none
-  features: Literal["inception", "classifier", "pixels"] | None = None  # None: Inception's of colour images
+  features: str | None = None  # None: Inception's of colour images
   inception: Path | None = None  # file of Inception's weights; None reads $GENGAP_INCEPTION
   resize: str = "clean"  # how images are resized for Inception
   classifier: Path | None = None  # workdir of a classifier of the run's data set

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from gengap import data, methods
-from gengap.data import feed
+from gengap.data import host_reader
 from gengap.errors import InputError
 from gengap.method import AXIS, Array, Batch, Config, Method, Metrics, Spec, State, Turn
 from gengap.networks import convolution
@@ -34,7 +34,7 @@ class Program(NamedTuple):
   shapes: State  # of the state, abstract
   flops: float | None  # floating-point operations of one step on all devices; None: not counted
   flops_reason: str  # why they were not counted; "" where they were
-  by_host: feed.Share | None  # what this process reads, where the data are too large for the devices
+  by_host: host_reader.Share | None  # what this process reads, where the data are too large for the devices
 
   def dispatch(self, state: State, source: Iterator[step.Data]) -> tuple[State, list[Metrics]]:
     """Sends config.steps_per_dispatch steps to the devices, without waiting for them.
@@ -113,7 +113,7 @@ def compile_method(
   if dataset.image.nbytes > config.data_device_bytes:
     mine = range(len(slots) // jax.process_count() * jax.process_index(), len(slots))
     mine = mine[: jax.local_device_count()]
-    share = feed.Share(config.batch_size, len(slots), mine, steps * step.batches_per_step(method))
+    share = host_reader.Share(config.batch_size, len(slots), mine, steps * step.batches_per_step(method))
     shape = (len(slots), share.batches, config.batch_size // len(slots))
   image = jax.ShapeDtypeStruct((*shape, *dataset.image.shape[1:]), dataset.image.dtype)
   arrays = (image, jax.ShapeDtypeStruct(shape, dataset.label.dtype))
@@ -221,7 +221,7 @@ def source(program: Program, config: Config, dataset: data.Dataset, at: int) -> 
   def placed(x: np.ndarray) -> Array:
     return jax.make_array_from_process_local_data(program.slots.sharding, x)
 
-  fed = feed.calls(dataset, config.seed, share, at // program.steps)
+  fed = host_reader.read_calls(dataset, config.seed, share, at // program.steps)
   return ((placed(image), placed(label)) for image, label in fed)
 
 

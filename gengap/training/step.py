@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from gengap.data import draw
+from gengap.data import shuffle
 from gengap.method import AXIS, Array, Batch, Key, Keys, Method, Nets, State, Turn
 
 Data = tuple[Array, Array]  # images [N, H, W, C] uint8, labels [N] int32: whole, on every device; or, where
@@ -73,12 +73,12 @@ def deal(read: Read, key: Key, number: Array, position: Array) -> tuple[Batch, K
 
 def resident(data: Data, seed: int) -> Read:
   """Reads a data set that is on the device."""
-  return lambda number, position: draw.batch(*data, seed, position)
+  return lambda number, position: shuffle.batch(*data, seed, position)
 
 
 def fed(data: Data, first: Array) -> Read:
   """Reads what the host gave this device for a call, whose first batch has the number `first`."""
-  return lambda number, position: draw.decoded(*(x[number - first] for x in data))
+  return lambda number, position: shuffle.as_batch(*(x[number - first] for x in data))
 
 
 def step(method: Method, seed: int, batch_size: int, ema: float, slot: Array, state: State, read: Read):

@@ -9,7 +9,7 @@ from PIL import Image
 from gengap.data.pixels import MAGIC, UNREADABLE, formats
 from gengap.errors import InputError
 
-SUFFIXES = (  # of files that are meant as images, whatever is in them
+SUFFIXES = (  # of files that are meant as images, whatever they contain
   *(
     ".png",
     ".apng",
@@ -73,13 +73,14 @@ SYSTEM = {  # of operating systems, file servers and notebooks, in lower case
 HIDDEN, NO_IMAGE, NO_IMAGES = "hidden or system files", "files that are no images", "folders without images"
 
 Path = pathlib.PurePath  # of a file, relative to the folder of the data set
-LeftOut = dict[str, list[Path]]  # why -> which
+LeftOut = dict[str, list[Path]]  # reason -> files
 
 
-def walk(folder: pathlib.Path) -> tuple[list[Path], LeftOut]:
-  """Returns the files below a folder that are images or meant as such, sorted, and what else there is.
+def find_images(folder: pathlib.Path) -> tuple[list[Path], LeftOut]:
+  """Returns the image files below a folder, sorted, and the files and folders that are left out.
 
-  Links are followed. A file counts by its first bytes; its suffix only says what a damaged one was meant as.
+  Links are followed. A file is recognised by its first bytes, or else by its suffix, so that damaged images
+  are found too.
 
   Raises:
     InputError: a folder cannot be read.
@@ -118,7 +119,7 @@ def walk(folder: pathlib.Path) -> tuple[list[Path], LeftOut]:
 
 
 def _meant_as_image(path: pathlib.Path) -> bool:
-  """Says whether a file is an image by its first bytes, or by its suffix."""
+  """Returns whether a file is an image by its first bytes, or by its suffix."""
   if path.exists() and not path.is_file():  # a pipe, a socket
     return False
   if path.suffix.lower() in SUFFIXES:
@@ -132,12 +133,12 @@ def _meant_as_image(path: pathlib.Path) -> bool:
       return True
   except InputError:
     raise
-  except Exception:  # whatever a file that is no image brings about
+  except Exception:  # Pillow raises many types for files that are no images
     return False
 
 
-def told(left_out: LeftOut, limit: int = 3) -> Iterator[str]:
-  """Yields a line for each reason for which something was left out."""
+def describe(left_out: LeftOut, limit: int = 3) -> Iterator[str]:
+  """Yields a line for each reason to leave files out."""
   for what, paths in left_out.items():
     if paths:
       some = ", ".join(map(str, paths[:limit])) + ", ..." * (len(paths) > limit)

@@ -1,4 +1,4 @@
-"""Trains with data on the device and with data fed by the host; fails if a bit differs. Run by test_feed."""
+"""Trains with data on the device and data read by the host; fails if a bit differs (see test_host_reader)."""
 
 import jax
 import tiny

@@ -1,7 +1,7 @@
-"""Sampling on the device, without replacement within an epoch, as a function of (seed, position).
+"""Shuffling on the device, without replacement within an epoch, as a function of (seed, position).
 
-No state and no stored permutation: where the n-th image of a run lies is computed, so that a resumed run,
-a run on more devices and an evaluation all see the same order.
+There is no state and no stored permutation: the index of the n-th image of a run is computed. A resumed run,
+a run on more devices and an evaluation therefore see the same order.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ ROUNDS = 40
 
 
 def _hash(*words: Any) -> Any:
-  """Mixes arrays of uint32 in order into one (after each, the finaliser of MurmurHash3; Appleby, 2011)."""
+  """Hashes arrays of uint32, in order, into one: the finaliser of MurmurHash3 after each (Appleby, 2011)."""
   x = np.uint32(0x9E3779B9)
   for word in words:
     x = x ^ word
@@ -27,16 +27,16 @@ def _hash(*words: Any) -> Any:
 
 
 def indices(seed: int, position: Any, size: int) -> Any:
-  """Returns the data set index of the image at each position of the run's stream.
+  """Returns the index in the data set of the image at each position of the run's stream.
 
   A swap-or-not shuffle (Hoang, Morris and Rogaway, CRYPTO 2012): every round pairs x with its reflection
-  k - x and swaps the two or not by a coin that both share, so each epoch is a permutation of the whole data
-  set, whatever its size.
+  k - x, and a coin that both share decides whether they are swapped. Each epoch is a permutation of the whole
+  data set, for any size.
 
   Args:
     seed: of the run.
-    position: [...] uint32, images drawn before this one; position // size is its epoch. Of numpy it is
-      answered by the host.
+    position: [...] uint32, images drawn before this one; position // size is its epoch. NumPy arrays
+      are computed on the host.
     size: images in the data set.
   """
   xp = np if isinstance(position, np.ndarray) else jnp
@@ -50,12 +50,12 @@ def indices(seed: int, position: Any, size: int) -> Any:
   return x
 
 
-def decoded(images: Array, labels: Array) -> Batch:
-  """Returns images [B, H, W, C] uint8 and their labels [B] int32 as a batch."""
+def as_batch(images: Array, labels: Array) -> Batch:
+  """Converts images [B, H, W, C] uint8 and their labels [B] int32 to a batch."""
   return Batch(to_float(images), labels)
 
 
 def batch(images: Array, labels: Array, seed: int, position: Array) -> Batch:
-  """Draws a batch: images [N, H, W, C] uint8 and labels [N] int32, at positions [B] uint32 of the stream."""
+  """Returns the batch at positions [B] uint32 of the stream, of images [N, H, W, C] uint8 and labels [N]."""
   index = indices(seed, position, len(images))
-  return decoded(images[index], labels[index])
+  return as_batch(images[index], labels[index])

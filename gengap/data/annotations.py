@@ -1,11 +1,11 @@
-"""Data sets of image files whose classes or splits stand in lists: CUB-200-2011 and Tiny ImageNet."""
+"""Data sets of image files with lists of their classes or splits: CUB-200-2011 and Tiny ImageNet."""
 
 import pathlib
 
 from gengap.data.folders import NO_TEST, UNLABELLED, Plan
+from gengap.data.image_files import LeftOut, Path, find_images
 from gengap.data.images import read_images
 from gengap.data.raw import Raw
-from gengap.data.walk import LeftOut, Path, walk
 from gengap.errors import InputError
 
 
@@ -13,7 +13,7 @@ def table(path: pathlib.Path) -> dict[str, str]:
   """Returns the first two words of every line.
 
   Raises:
-    InputError: the file cannot be read so.
+    InputError: the file has other lines.
   """
   try:
     return {
@@ -48,7 +48,7 @@ def read_tiny_imagenet(folder: pathlib.Path, skip_bad: bool = False) -> Raw:
   Raises:
     InputError: the list is damaged or names unknown classes, or image files are bad.
   """
-  found, left_out = walk(folder)
+  found, left_out = find_images(folder)
   label = table(folder / "val" / "val_annotations.txt")
   present = sorted({path.parts[1] for path in found if path.parts[0] == "train" and len(path.parts) > 2})
   ids = folder / "wnids.txt"
@@ -75,7 +75,7 @@ def _without(
   left_out: LeftOut,
   *notes: str,
 ) -> Plan:
-  """Returns the data set without bad files."""
+  """Returns the data set without bad files, and refuses one that lacks a split or a class."""
   kept = {split: [file for file in files if file[0] not in bad] for split, files in listed.items()}
   for split, files in kept.items():
     if not files:

@@ -1,4 +1,4 @@
-"""Images that the host feeds: the same ones, in the same order, whatever the devices and processes."""
+"""Images that the host reads: the same, in the same order, for any number of devices and processes."""
 
 import itertools
 import os
@@ -11,7 +11,7 @@ import pytest
 import tiny
 from test_train import config
 
-from gengap.data import Dataset, draw, feed
+from gengap.data import Dataset, host_reader, shuffle
 from gengap.training import loop, step
 
 DATA = Dataset(np.arange(50, dtype=np.uint8)[:, None, None, None], np.arange(50, dtype=np.int32), ("a",), {})
@@ -20,8 +20,8 @@ DATA = Dataset(np.arange(50, dtype=np.uint8)[:, None, None, None], np.arange(50,
 def stream(slots, batches, processes, calls=3, first=0):
   """Returns the labels that the devices see, in the order of the stream, with what each process reads."""
   per = slots // processes
-  shares = [feed.Share(8, slots, range(p * per, (p + 1) * per), batches) for p in range(processes)]
-  read = [itertools.islice(feed.calls(DATA, 3, share, first), calls) for share in shares]
+  shares = [host_reader.Share(8, slots, range(p * per, (p + 1) * per), batches) for p in range(processes)]
+  read = [itertools.islice(host_reader.read_calls(DATA, 3, share, first), calls) for share in shares]
   found = []
   for parts in zip(*read, strict=True):
     for image, label in parts:
@@ -36,7 +36,7 @@ def stream(slots, batches, processes, calls=3, first=0):
   ("slots", "batches", "processes"), [(1, 1, 1), (1, 3, 1), (4, 2, 1), (4, 2, 2), (8, 1, 4)]
 )
 def test_the_fed_stream_is_that_of_the_device(slots, batches, processes):
-  expected = draw.indices(3, np.arange(3 * batches * 8, dtype=np.uint32), 50)
+  expected = shuffle.indices(3, np.arange(3 * batches * 8, dtype=np.uint32), 50)
   np.testing.assert_array_equal(stream(slots, batches, processes), expected)
 
 
@@ -44,12 +44,12 @@ def test_a_resumed_stream_goes_on():
   np.testing.assert_array_equal(stream(2, 2, 1, calls=2, first=1), stream(2, 2, 1)[16:])
 
 
-def test_fed_and_resident_data_give_the_same_run_bit_for_bit():
+def test_data_on_the_device_and_read_by_the_host_give_the_same_run_bit_for_bit():
   """As XLA compiles for users: the tests' own way of compiling rounds two programs differently."""
   tuned = ("XLA_FLAGS", "JAX_DISABLE_MOST_OPTIMIZATIONS")
   env = {name: value for name, value in os.environ.items() if name not in tuned}
   check = subprocess.run(
-    [sys.executable, str(pathlib.Path(__file__).with_name("check_feed.py"))],
+    [sys.executable, str(pathlib.Path(__file__).with_name("check_host_reader.py"))],
     env=env | {"PYTHONPATH": str(pathlib.Path(__file__).parents[1])},
     capture_output=True,
     text=True,
@@ -68,9 +68,9 @@ def test_several_steps_in_a_program_read_their_own_batches():
   data = tiny.data()
   host = Dataset(np.asarray(data[0]), np.asarray(data[1]), ("a", "b"), {})
   expected, _ = tiny.run(m, 4, per_dispatch=2)
-  share = feed.Share(8, 1, range(1), 2 * step.batches_per_step(m))
+  share = host_reader.Share(8, 1, range(1), 2 * step.batches_per_step(m))
   program = step.dispatch(m, seed=0, batch_size=8, steps=2, by_host=True)
   state, slots = tiny.state(m), np.arange(1)
-  for fed in itertools.islice(feed.calls(host, 0, share, 0), 2):
-    state, _ = program(slots, state, fed)
+  for call_data in itertools.islice(host_reader.read_calls(host, 0, share, 0), 2):
+    state, _ = program(slots, state, call_data)
   tiny.assert_identical(state.nets, expected.nets)

@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gengap.data import draw
+from gengap.data import shuffle
 
 
 def order(seed, first, count, size):
-  return np.asarray(draw.indices(seed, jnp.arange(first, first + count, dtype=jnp.uint32), size))
+  return np.asarray(shuffle.indices(seed, jnp.arange(first, first + count, dtype=jnp.uint32), size))
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 1000, 4097])
@@ -44,14 +44,14 @@ def test_the_order_looks_random():
 def test_batch_scales_images_to_the_unit_interval():
   images = jnp.arange(3, dtype=jnp.uint8)[:, None, None, None] * jnp.uint8(127)
   labels = jnp.arange(3, dtype=jnp.int32)
-  batch = draw.batch(images, labels, 0, jnp.arange(3, dtype=jnp.uint32))
+  batch = shuffle.batch(images, labels, 0, jnp.arange(3, dtype=jnp.uint32))
   expected = np.array([-1.0, 127 / 127.5 - 1, 254 / 127.5 - 1])[np.asarray(batch.label)]
   np.testing.assert_allclose(batch.image[:, 0, 0, 0], expected, atol=1e-6)
 
 
 def test_drawing_is_one_fused_program():
   """No loop and no stored permutation: the device computes where each image lies."""
-  program = jax.jit(lambda p: draw.indices(0, p, 50_000)).lower(jnp.zeros(8, jnp.uint32)).as_text()
+  program = jax.jit(lambda p: shuffle.indices(0, p, 50_000)).lower(jnp.zeros(8, jnp.uint32)).as_text()
   assert "while" not in program
   assert "50000x" not in program
 
@@ -60,5 +60,5 @@ def test_drawing_is_one_fused_program():
 def test_the_host_finds_the_order_of_the_device(size):
   position = np.arange(3 * size, dtype=np.uint32).reshape(3, size) + np.uint32(2**31)
   for seed in (0, 5, 2**32 - 1):
-    on_device = draw.indices(seed, jnp.asarray(position), size)
-    np.testing.assert_array_equal(draw.indices(seed, position, size), on_device)
+    on_device = shuffle.indices(seed, jnp.asarray(position), size)
+    np.testing.assert_array_equal(shuffle.indices(seed, position, size), on_device)
