@@ -10,7 +10,7 @@ import pytest
 from gengap import metrics
 from gengap.data import Dataset, scale, subset
 from gengap.errors import InputError
-from gengap.evaluation import Evaluation, Score, evaluate
+from gengap.evaluation import Evaluation, Evaluator, Options, Score, evaluate
 from gengap.features import pixels
 
 RNG = np.random.default_rng(0)
@@ -62,6 +62,14 @@ def test_an_evaluation_is_its_json_and_cannot_be_changed(found):
     found.step = 1
   with pytest.raises(TypeError):
     found.scores["frechet"] = Score(0.0)
+
+
+def test_one_evaluator_judges_many_sets_of_images(found):
+  evaluator = Evaluator(FAKE, REAL, Options(features="pixels"), training=TRAIN)
+  assert evaluator.evaluate(FAKE) == found != evaluator.evaluate(REAL)
+  for other in (FAKE[:50], FAKE[:, :8, :8]):
+    with pytest.raises(InputError, match="this evaluator is for at least 60"):
+      evaluator.evaluate(other)
 
 
 def test_files_of_earlier_versions_are_read():

@@ -147,7 +147,7 @@ def posterior(run: Run, key: Key, images: Images, draws: int = 8) -> Numbers:
 
 def likelihood(run: Run, key: Key, images: Images, samples: int = 500) -> Numbers:
   """Returns an upper bound of the negative log likelihood, by importance weights (`Run.log_likelihood`)."""
-  found = {"observes": run.density().observes.value}
+  found: Numbers = {"observes": run.density().observes.value}
   found |= mean_and_error("nll", -run.log_likelihood(key, images, samples))
   return found | {"samples": samples, "bits_per_dimension": float(run.density().bits(-found["nll"]))}
 

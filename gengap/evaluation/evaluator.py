@@ -3,19 +3,16 @@
 import dataclasses
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 import gengap
 from gengap import log
-from gengap.data import Dataset
 from gengap.errors import InputError
-from gengap.evaluation import diagnostics, extractors, images, references, samples
+from gengap.evaluation import diagnostics, images, plan, references, samples
 from gengap.evaluation.diagnostics import DIAGNOSTICS, ON_IMAGES
-from gengap.evaluation.extractors import OF_FEATURES, Extractors
+from gengap.evaluation.images import Images, Reference
 from gengap.evaluation.options import Options
-from gengap.evaluation.references import References
 from gengap.evaluation.sample_metrics import METRICS
 from gengap.evaluation.scoring import SampleEvaluator
 from gengap.evaluation.types import Evaluation
@@ -23,13 +20,13 @@ from gengap.run import Run, load
 
 
 def evaluate(
-  images_or_run: Any,
-  reference: str | Dataset | np.ndarray | None = None,
+  images_or_run: Run | str | os.PathLike[str] | Images,
+  reference: Reference | None = None,
   *,
   features: str | None = None,
-  metrics: Any = None,
+  metrics: Sequence[str] | None = None,
   num_samples: int = 10_000,
-  training: str | Dataset | np.ndarray | None = None,
+  training: Reference | None = None,
   step: str | int = "last",
   **options: Any,
 ) -> Evaluation:
@@ -59,8 +56,9 @@ def evaluate(
       flag.
   """
   chosen = Options(features=features, metrics=metrics, num_samples=num_samples, **options)
-  subject = load(images_or_run, step) if isinstance(images_or_run, str | os.PathLike) else images_or_run
-  return Evaluator(subject, reference, chosen, training).evaluate(subject)
+  if isinstance(images_or_run, str | os.PathLike):
+    images_or_run = load(os.fspath(images_or_run), step)
+  return Evaluator(images_or_run, reference, chosen, training).evaluate(images_or_run)
 
 
 class Evaluator:
@@ -70,7 +68,11 @@ class Evaluator:
   """
 
   def __init__(
-    self, subject: Any, reference: Any = None, options: Options | None = None, training: Any = None
+    self,
+    subject: Run | Images,
+    reference: Reference | None = None,
+    options: Options | None = None,
+    training: Reference | None = None,
   ):
     """Checks everything that is asked for, then computes what the evaluations share.
 
@@ -84,82 +86,26 @@ class Evaluator:
       InputError: see `evaluate`.
     """
     self.options = options = options or Options()
-    self.run = subject if isinstance(subject, Run) else None
-    given = self.run or images.checked(subject, "images_or_run")
-    self.number = options.num_samples if self.run else min(options.num_samples, len(given))
-    found = references.build(given, reference, training, options.data_dir)
-    self.names = self.suitable(found)
-    self.inputs = self.diagnostic_inputs()
-    chosen = self.extractors(found)
+    self.number = options.num_samples
+    if isinstance(subject, Run):
+      self.run, self.shape = subject, tuple(subject.spec.shape)
+    else:
+      given = images.checked(subject, "images_or_run")
+      self.run, self.shape, self.number = None, given.shape[1:], min(self.number, len(given))
+    found = references.build(self.run, self.shape, reference, training, options.data_dir)
+    self.names = plan.choose_metrics(self.run, found, options, self.number)
+    self.inputs = self.run and diagnostics.inputs(
+      self.run, self.names, options.num_images, options.outside, options.samples, options.seed
+    )
+    chosen = plan.choose_extractors(self.run, found, options)
     sampled = [name for name in self.names if name in METRICS]
     self.scorer = SampleEvaluator(found, chosen, sampled, self.number) if sampled else None
     for note in self.scorer.notes() if self.scorer else ():
       log.say(note)
 
-  def suitable(self, found: References) -> list[str]:
-    """Returns the metrics and diagnostics to compute, from names and sizes alone.
-
-    Raises:
-      InputError: none suits the run, or one that is named does not, lacks an option, or has too few images.
-    """
-    named, outside = self.options.named, self.options.outside
-    can = suitable(self.run, self.of_blobs(found), outside)
-    who = f"a run of {self.run.config.method!r}" if self.run else "images without a run"
-    if not can:
-      raise InputError(f"{who} makes no images and has neither an encoder nor a likelihood to judge")
-    for name in named:
-      if name == "outside" and not outside:
-        raise InputError("--metrics=outside needs --outside=DATASET")
-      if name not in can:
-        raise InputError(f"--metrics={name}: {who} has no answer; it has {', '.join(can)}")
-      if name in METRICS and (why := found.missing(name) or found.too_few(name, self.number)):
-        raise InputError(f"--metrics={name}: {why}")
-    if outside and "outside" not in can:
-      log.say(f"--outside is not used: {who} has no likelihood of images")
-    return named or can
-
-  def diagnostic_inputs(self) -> diagnostics.Inputs | None:
-    """Returns what the diagnostics look at; None without a run.
-
-    Raises:
-      InputError: there are too few images, or a data set is missing.
-    """
-    o = self.options
-    return self.run and diagnostics.inputs(self.run, self.names, o.num_images, o.outside, o.samples, o.seed)
-
-  def extractors(self, found: References) -> Extractors:
-    """Returns the feature extractor and the classifier; says what is missing, unless metrics are named.
-
-    Raises:
-      InputError: one is asked for and missing.
-    """
-    o, named = self.options, [name for name in self.options.named if name in METRICS]
-    needs: frozenset[str] = frozenset().union(*(METRICS[name].needs for name in named))
-    required = bool(o.features or needs & OF_FEATURES)
-    by_default = not o.named and not (self.run and not self.run.method.generate)
-    if required or by_default or o.classifier:
-      chosen = extractors.select(
-        found.dataset,
-        found.real,
-        features=o.features,
-        inception=o.inception,
-        resize=o.resize,
-        classifier=o.classifier,
-        required=required,
-      )
-    else:
-      chosen = Extractors()
-    chosen = chosen._replace(blobs=self.of_blobs(found))
-    for name in named:
-      if why := chosen.missing(METRICS[name].needs):
-        raise InputError(f"--metrics={name}: {why}")
-    return chosen
-
-  def of_blobs(self, found: References) -> bool:
-    """Whether the images to evaluate are of blobs."""
-    return extractors.of_blobs(self.run.config.dataset if self.run else found.dataset)
-
-  def evaluate(self, subject: Any, pictures: pathlib.Path | None = None, command: str = "") -> Evaluation:
+  def evaluate(
+    self, subject: Run | Images, pictures: pathlib.Path | None = None, command: str = ""
+  ) -> Evaluation:
     """Evaluates a checkpoint, or images.
 
     Args:
@@ -194,17 +140,17 @@ class Evaluator:
         found[name] = scores[0].reason
     return found
 
-  def samples(self, subject: Any) -> samples.Samples:
-    """Returns the samples of a run, or images."""
+  def samples(self, subject: Run | Images) -> samples.Samples:
+    """Returns the samples of a run, or images.
+
+    Raises:
+      InputError: the images are fewer, or of another shape, than those that the evaluator was built for.
+    """
     if isinstance(subject, Run):
       return samples.of_run(subject, self.number, self.options.sample_seeds)
-    return samples.of_images(images.checked(subject, "images_or_run"), self.number)
-
-
-def suitable(run: Run | None, of_blobs: bool, outside: str) -> list[str]:
-  """Returns the metrics and diagnostics that suit a run, or images, whatever else they may lack."""
-  names = {name for name, diagnostic in DIAGNOSTICS.items() if run and diagnostic.suits(run)}
-  names -= set() if outside else {"outside"}
-  if not run or run.method.generate:
-    names |= METRICS.keys() - (set() if of_blobs else {"blobs"})
-  return [name for name in (*METRICS, *DIAGNOSTICS) if name in names]
+    given = images.checked(subject, "images")
+    if given.shape[1:] != self.shape or len(given) < self.number:
+      raise InputError(
+        f"images have shape {given.shape}; this evaluator is for at least {self.number} of {self.shape}"
+      )
+    return samples.of_images(given, self.number)

@@ -1,7 +1,8 @@
 """Images and real images that a caller gives, checked: type and range are never guessed."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
@@ -13,6 +14,9 @@ from gengap.data.splits import SPLITS
 from gengap.errors import InputError, suggest
 from gengap.run import Run
 from gengap.training.program import load_data
+
+Images: TypeAlias = np.ndarray | jax.Array  # [N, H, W, C] uint8, or float in [-1, 1]
+Reference: TypeAlias = str | Dataset | Images  # "DATASET", "DATASET:SPLIT", or images with or without labels
 
 
 def checked(images: Any, name: str) -> np.ndarray:

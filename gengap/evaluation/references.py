@@ -1,7 +1,7 @@
 """The real images that samples are compared with, and those that take the place of samples for the floors."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from gengap.data import Dataset
 from gengap.data.subset import stratified
 from gengap.errors import InputError
 from gengap.evaluation import images as given_images
+from gengap.evaluation.images import Reference
 from gengap.evaluation.quantities import Depends
 from gengap.evaluation.sample_metrics import METRICS
 from gengap.run import Run
@@ -111,35 +112,42 @@ def of_run(run: Run) -> References:
   return References(test, "test", run.config.dataset, train, validation=validation)
 
 
-def of_name(reference: str, load: Callable[[str, str], Dataset], trained_on: str | None) -> References:
+def of_name(reference: str, load: Callable[[str, str], Dataset], run: Run | None) -> References:
   """Returns the references that "DATASET" or "DATASET:SPLIT" names.
 
   Args:
     reference: the name.
     load: data set, split -> images.
-    trained_on: data set of the run; None: no run, the generator is assumed to be trained on this data set.
+    run: to evaluate; None: images, whose generator is assumed to be trained on this data set.
 
   Raises:
     InputError: no such split, or the data are missing.
   """
   name, split = given_images.parse(reference)
-  train, real, validation = load(name, "train"), load(name, split), load(name, "validation")
-  if split == "validation":
-    validation = None
+  train, real, validation = load(name, "train"), load(name, split), None
+  if split != "validation" and (not run or run.config.validation_share):  # with 0 it is the test split
+    validation = load(name, "validation")
   if split == "train":
     test = ("test", load(name, "test"))
     return References(real, split, name, None, OF_TRAINING, held_out=test, validation=validation)
   reason = ""
-  if trained_on not in (None, name):
-    reason = f"it compares with training images, and the run was trained on {trained_on}, not on {name}"
+  if run and run.config.dataset != name:
+    reason = f"it compares with training images, and those of the run are of {run.config.dataset}, not {name}"
   return References(real, split, name, train, reason, validation=validation)
 
 
-def build(subject: Run | np.ndarray, reference: Any, training: Any = None, data_dir: str = "") -> References:
+def build(
+  run: Run | None,
+  shape: tuple[int, ...],
+  reference: Reference | None,
+  training: Reference | None = None,
+  data_dir: str = "",
+) -> References:
   """Returns the real images to compare with.
 
   Args:
-    subject: a run, or images [N, H, W, C] uint8.
+    run: a run; None: images.
+    shape: [H, W, C] of the images to evaluate.
     reference: None (the run's own data), the name of a data set, optionally with ":SPLIT", a `Dataset`, or
       images.
     training: images that the generator was trained on; None: those of the run, or of the named data set.
@@ -148,22 +156,18 @@ def build(subject: Run | np.ndarray, reference: Any, training: Any = None, data_
   Raises:
     InputError: the reference is missing, or does not fit.
   """
-  run = subject if isinstance(subject, Run) else None
-  shape = tuple(run.spec.shape) if run else np.shape(subject)[1:]
 
   def load(name: str, split: str) -> Dataset:
-    return (
-      given_images.load_as_seen(run, name, split)
-      if run
-      else given_images.load_like(shape, name, split, data_dir)
-    )
+    if run:
+      return given_images.load_as_seen(run, name, split)
+    return given_images.load_like(shape, name, split, data_dir)
 
   if reference is None:
     if not run:
       raise InputError('images need a reference: the name of a data set such as "cifar10:test", or images')
     found = of_run(run)
   elif isinstance(reference, str):
-    found = of_name(reference, load, run.config.dataset if run else None)
+    found = of_name(reference, load, run)
   else:
     real = given_images.dataset(reference, "reference")
     train = load_data(run.config, "train") if run and training is None else None

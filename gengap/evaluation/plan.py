@@ -1,0 +1,82 @@
+"""What an evaluation computes, and with which networks: everything that is refused is refused here."""
+
+from gengap import log
+from gengap.errors import InputError
+from gengap.evaluation import extractors
+from gengap.evaluation.diagnostics import DIAGNOSTICS
+from gengap.evaluation.extractors import OF_FEATURES, Extractors
+from gengap.evaluation.options import Options
+from gengap.evaluation.references import References
+from gengap.evaluation.sample_metrics import METRICS
+from gengap.run import Run
+
+
+def choose_metrics(run: Run | None, references: References, options: Options, number: int) -> list[str]:
+  """Returns the metrics and diagnostics to compute, from names and sizes alone.
+
+  Args:
+    run: to evaluate; None: images.
+    references: the real images.
+    options: of the evaluation.
+    number: of samples.
+
+  Raises:
+    InputError: none suits the run, or one that is named does not, lacks an option, or has too few images.
+  """
+  named, outside = options.named, options.outside
+  can = suitable(run, of_blobs(run, references), outside)
+  who = f"a run of {run.config.method!r}" if run else "images without a run"
+  if not can:
+    raise InputError(f"{who} makes no images and has neither an encoder nor a likelihood to judge")
+  for name in named:
+    if name == "outside" and not outside:
+      raise InputError("--metrics=outside needs --outside=DATASET")
+    if name not in can:
+      raise InputError(f"--metrics={name}: {who} has no answer; it has {', '.join(can)}")
+    if name in METRICS and (why := references.missing(name) or references.too_few(name, number)):
+      raise InputError(f"--metrics={name}: {why}")
+  if outside and "outside" not in can:
+    log.say(f"--outside is not used: {who} has no likelihood of images")
+  return named or can
+
+
+def suitable(run: Run | None, of_blobs: bool, outside: str) -> list[str]:
+  """Returns the metrics and diagnostics that suit a run, or images, whatever else they may lack."""
+  names = {name for name, diagnostic in DIAGNOSTICS.items() if run and diagnostic.suits(run)}
+  names -= set() if outside else {"outside"}
+  if not run or run.method.generate:
+    names |= METRICS.keys() - (set() if of_blobs else {"blobs"})
+  return [name for name in (*METRICS, *DIAGNOSTICS) if name in names]
+
+
+def choose_extractors(run: Run | None, references: References, options: Options) -> Extractors:
+  """Returns the feature extractor and the classifier; says what is missing, unless metrics are named.
+
+  Raises:
+    InputError: one is asked for and missing.
+  """
+  named = [name for name in options.named if name in METRICS]
+  needs: frozenset[str] = frozenset().union(*(METRICS[name].needs for name in named))
+  required = bool(options.features or needs & OF_FEATURES)
+  by_default = not options.named and not (run and not run.method.generate)
+  chosen = Extractors()
+  if required or by_default or options.classifier:
+    chosen = extractors.select(
+      references.dataset,
+      references.real,
+      features=options.features,
+      inception=options.inception,
+      resize=options.resize,
+      classifier=options.classifier,
+      required=required,
+    )
+  chosen = chosen._replace(blobs=of_blobs(run, references))
+  for name in named:
+    if why := chosen.missing(METRICS[name].needs):
+      raise InputError(f"--metrics={name}: {why}")
+  return chosen
+
+
+def of_blobs(run: Run | None, references: References) -> bool:
+  """Whether the images to evaluate are of blobs."""
+  return extractors.of_blobs(run.config.dataset if run else references.dataset)
