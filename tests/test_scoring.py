@@ -111,8 +111,8 @@ def test_copies_of_training_images_are_caught(scorer):
 
 def test_copies_are_looked_for_among_training_images():
   real, train = ({"features": np.random.default_rng(i).normal(size=(50, 3))} for i in (0, 1))
-  assert sample_metrics.memorisation(sample_metrics.Scene(real, train, train))["nearer_train"] == 1
-  assert sample_metrics.memorisation(sample_metrics.Scene(real, real, train))["nearer_train"] == 0
+  assert sample_metrics.memorisation(sample_metrics.ImageSets(real, train, train))["nearer_train"] == 1
+  assert sample_metrics.memorisation(sample_metrics.ImageSets(real, real, train))["nearer_train"] == 0
 
 
 def test_noise_is_worst(scorer):

@@ -20,74 +20,74 @@ SPLITS = 10  # of the Inception Score
 SPREAD = "_spread"  # ends the name of a number's standard deviation over draws of the references
 
 
-class Scene(NamedTuple):
-  """What is compared: samples (`fake`) with test and with training images; None where no metric asks."""
+class ImageSets(NamedTuple):
+  """Statistics of samples (`fake`) and of the real images that they are compared with; None if unused."""
 
   real: Any
   fake: ImageStatistics
   train: Any = None
 
 
-def frechet(scene: Scene) -> Numbers:
+def frechet(sets: ImageSets) -> Numbers:
   """Squared Frechet distance of the features; with those of Inception, the FID."""
-  a, b = scene.real["moments"], scene.fake["moments"]
+  a, b = sets.real["moments"], sets.fake["moments"]
   return {"frechet": metrics.frechet_distance(a.mean, a.covariance, b.mean, b.covariance)}
 
 
-def kid(scene: Scene) -> Numbers:
+def kid(sets: ImageSets) -> Numbers:
   """Squared MMD of the features by 100 subsets of up to 1,000 images; with those of Inception, the KID."""
-  real, fake = scene.real["features"], scene.fake["features"]
+  real, fake = sets.real["features"], sets.fake["features"]
   return {"kid": metrics.kid(real, fake, subset_size=min(SUBSET, len(real), len(fake)))[0]}
 
 
-def prdc(scene: Scene) -> Numbers:
+def prdc(sets: ImageSets) -> Numbers:
   """Precision, recall, density and coverage."""
-  return metrics.prdc(scene.real["features"], scene.fake["features"], NEIGHBOUR)
+  return metrics.prdc(sets.real["features"], sets.fake["features"], NEIGHBOUR)
 
 
-def inception_score(scene: Scene) -> Numbers:
-  """Inception Score, with the classes of the network that the features are of."""
-  return {"inception_score": metrics.inception_score(scene.fake["logits"], SPLITS)[0]}
+def inception_score(sets: ImageSets) -> Numbers:
+  """Inception Score, with the classes of the feature extractor."""
+  return {"inception_score": metrics.inception_score(sets.fake["logits"], SPLITS)[0]}
 
 
-def classes(scene: Scene) -> Numbers:
-  """Which classes are reached, what each has of its share, and, with features, the precision within each."""
-  logits, real = scene.fake["named"], scene.real.label
+def classes(sets: ImageSets) -> Numbers:
+  """Which classes are generated, how often, and, with features, the precision within each."""
+  logits, real = sets.fake["named"], sets.real.label
   fake, histogram = logits.argmax(1), np.bincount(real, minlength=logits.shape[1])
   found: Numbers = dict(metrics.class_coverage(logits, histogram))
-  if not all("features" in seen for seen in scene[:2]):
+  if not all("features" in statistics for statistics in sets[:2]):
     return found
   for c in range(len(histogram)):
-    pair = scene.real["features"][real == c], scene.fake["features"][fake == c]
+    pair = sets.real["features"][real == c], sets.fake["features"][fake == c]
     if min(map(len, pair)) > NEIGHBOUR and np.ptp(pair[0], 0).any():
       found[f"precision_{c}"] = metrics.prdc(*pair, NEIGHBOUR)["precision"]
   return found
 
 
-def sharpness(scene: Scene) -> Numbers:
+def sharpness(sets: ImageSets) -> Numbers:
   """Median variance of the Laplacian."""
-  return {"sharpness": float(np.median(scene.fake["sharpness"]))}
+  return {"sharpness": float(np.median(sets.fake["sharpness"]))}
 
 
-def diversity(scene: Scene) -> Numbers:
+def diversity(sets: ImageSets) -> Numbers:
   """Root mean square distance between the features of two images."""
-  return {"diversity": scene.fake["moments"].diversity}
+  return {"diversity": sets.fake["moments"].diversity}
 
 
-def memorisation(scene: Scene) -> Numbers:
-  """Whether images are copies of those trained on."""
-  return metrics.memorisation(scene.train["features"], scene.real["features"], scene.fake["features"])
+def memorisation(sets: ImageSets) -> Numbers:
+  """Whether images are copies of training images."""
+  return metrics.memorisation(sets.train["features"], sets.real["features"], sets.fake["features"])
 
 
-def blob_truths(scene: Scene) -> Numbers:
+def blob_truths(sets: ImageSets) -> Numbers:
   """Number, size, shape, place and brightness of blobs."""
-  return blobs.summary(scene.fake["blobs"])
+  return blobs.summary(sets.fake["blobs"])
 
 
 class Metric(NamedTuple):
   """A comparison of samples with real images, what it needs, and the numbers that it gives."""
 
-  compare: Callable[[Scene], Numbers]
+  compare: Callable[[ImageSets], Numbers]
   needs: frozenset[str]  # names of `ImageStatistics`
   quantities: tuple[Quantity, ...]
   least: int = 1  # images of each set

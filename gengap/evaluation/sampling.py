@@ -1,4 +1,4 @@
-"""How fast a run makes images."""
+"""How fast a run generates images."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from gengap.run import Run
 from gengap.training.cost import counted, device
 from gengap.training.program import abstract, count_flops, cpu, not_counted
 
-BATCH = 256  # images sampled at once where that is timed
+BATCH = 256  # images generated at once
 REPEATS = 5
 
 BLOCKS = {  # of eval/STEP.json
@@ -30,7 +30,7 @@ BLOCKS = {  # of eval/STEP.json
 
 
 def seconds(call: Callable[[], Any], repeats: int) -> list[float]:
-  """Returns the wall times of calls, each waited for, after one that is not counted."""
+  """Returns the wall times of calls, each waited for, after a first one that is not counted."""
   jax.block_until_ready(call())
   times = []
   for _ in range(repeats):
@@ -41,11 +41,11 @@ def seconds(call: Callable[[], Any], repeats: int) -> list[float]:
 
 
 def sampling(run: Run) -> dict[str, Any]:
-  """Measures how fast a run makes images, from latents on the device to images on it.
+  """Measures how fast a run generates images, from latents on the device to images on the device.
 
   Returns:
-    images_per_second, the median of a few batches of 256; flops_per_image, as XLA counts them before it
-    optimises, or None, and flops_reason says why; batch and device.
+    images_per_second, the median over batches of 256; flops_per_image, as XLA counts them before its
+    optimisations, or None with flops_reason; batch and device.
   """
   z = jax.random.normal(jax.random.key(0), (BATCH, run.method.latent_dim))
   label = jnp.asarray(draw_labels(np.arange(BATCH) / BATCH, run.class_counts))

@@ -19,7 +19,7 @@ from gengap.evaluation import cached, protocol
 from gengap.evaluation.extractors import OF_FEATURES, Extractors
 from gengap.evaluation.image_statistics import ImageStatistics, compute, in_pieces
 from gengap.evaluation.references import References
-from gengap.evaluation.sample_metrics import METRICS, SPREAD, Scene
+from gengap.evaluation.sample_metrics import METRICS, SPREAD, ImageSets
 from gengap.evaluation.samples import Samples
 from gengap.evaluation.types import Evaluation, Score
 from gengap.features.types import Images
@@ -127,9 +127,9 @@ class SampleEvaluator:
     Raises:
       InputError: the metric is not defined for these images.
     """
-    scene = Scene(self.real.get("real"), fake, self.real.get("train"))
+    sets = ImageSets(self.real.get("real"), fake, self.real.get("train"))
     try:
-      return self.metrics[name].compare(scene)
+      return self.metrics[name].compare(sets)
     except InputError as error:
       raise InputError(f"{name}: {error}") from error
 

@@ -1,7 +1,7 @@
-"""Weights from files: .npz, .safetensors, and PyTorch's .pth, read without torch and without running it.
+"""Reads weights from .npz, .safetensors and PyTorch's .pth, without torch and without executing pickled code.
 
-A .pth is a pickle, that is a program. Only the few names that a file of tensors needs are resolved here, each
-to a function of this module that builds an array; whatever else the pickle asks for is refused.
+A .pth is a pickle, that is, a program. Only the few names that a file of tensors needs are resolved, each to
+a function of this module that builds an array. All other names are refused.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from gengap import paths
 from gengap.data import pickles
 from gengap.errors import InputError
 
-MAGIC = 0x1950A86A20F9469CFC6C  # with which torch.save opened its files before version 1.6
+MAGIC = 0x1950A86A20F9469CFC6C  # at the start of files by torch.save before version 1.6
 OLD = b"\x80\x02\x8a\x0a" + MAGIC.to_bytes(10, "little")  # the pickle of it
 MOST_BYTES = 2**32  # of arrays in a file
 STORAGES = {
@@ -91,7 +91,7 @@ class Unpickler(pickles.Unpickler):
   kind = "file of weights"
 
   def persistent_load(self, pid: Any) -> Storage:
-    """Returns which storage is meant."""
+    """Returns the storage that a persistent id names."""
     kind, dtype, key, _, count, *_ = pid
     if kind != "storage" or dtype not in STORAGES.values():
       raise pickle.UnpicklingError(f"unknown persistent id {kind!r}")
@@ -99,7 +99,7 @@ class Unpickler(pickles.Unpickler):
 
 
 def read_zip(file: IO[bytes]) -> tuple[Any, Callable[[Storage], bytes]]:
-  """Returns the object and the way to its storages, of a file by torch 1.6 or later."""
+  """Returns the object and a function that reads its storages, from a file by torch 1.6 or later."""
   archive = zipfile.ZipFile(file)
   (name,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
   if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
@@ -110,7 +110,7 @@ def read_zip(file: IO[bytes]) -> tuple[Any, Callable[[Storage], bytes]]:
 
 
 def read_old(file: IO[bytes]) -> tuple[Any, Callable[[Storage], bytes]]:
-  """Returns the object and the way to its storages, of a file by a torch before 1.6."""
+  """Returns the object and a function that reads its storages, from a file by torch before 1.6."""
   if Unpickler(file).load() != MAGIC:
     raise ValueError("no file of torch.save")
   for _ in ("protocol version", "machine"):
@@ -181,7 +181,7 @@ def read(path: str | pathlib.Path) -> dict[str, np.ndarray]:
   """Returns the arrays of a file, by name.
 
   Raises:
-    InputError: no such file, an unknown suffix, or a file that is damaged or would run code.
+    InputError: the file is missing, damaged, of an unknown suffix, or would run code.
   """
   path = paths.local(path)
   if path.suffix not in READERS:
@@ -192,12 +192,12 @@ def read(path: str | pathlib.Path) -> dict[str, np.ndarray]:
     return READERS[path.suffix](path)
   except InputError:
     raise
-  except Exception as error:  # whatever a damaged or hostile file brings about
+  except Exception as error:  # damaged and hostile files raise anything
     raise InputError(fault(path) or f"it is damaged ({type(error).__name__}: {error})") from error
 
 
 def fault(path: pathlib.Path) -> str:
-  """Says what a file is that its reader could not read; "" where its beginning and end do not tell."""
+  """Describes a file that its reader could not read; "" if its beginning and end do not tell."""
   if what := paths.kind(path):
     return f"it is {what}"
   size, form = path.stat().st_size, form_of(path)

@@ -1,4 +1,4 @@
-"""What images of Gaussian blobs show: how many blobs, how large and how round, and streaks.
+"""Measures images of Gaussian blobs: number, size and roundness of the blobs, and streaks.
 
 The image is taken in shares of full intensity and smoothed with a Gaussian of size / 32 pixels. Its base is
 the lower quartile, and is also what lies outside of the image. Then
@@ -41,7 +41,7 @@ def count(images: np.ndarray) -> np.ndarray:
 
 
 def streaks(images: np.ndarray) -> np.ndarray:
-  """Tells which images show a streak: [N] bool. See `describe`."""
+  """Finds the images that show a streak: [N] bool. See `describe`."""
   return describe(images)["streak"]
 
 
@@ -69,7 +69,7 @@ def describe(images: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def summary(seen: Mapping[str, np.ndarray]) -> dict[str, float]:
-  """Puts together what `describe` says of a set of images.
+  """Summarises the result of `describe` for a set of images.
 
   Returns: blobs, the mean count, with blobs_std; one_blob, the share of images that show exactly one and no
     streak; streaks, the share that shows one; radius (pixels) and radius_std, roundness, background and

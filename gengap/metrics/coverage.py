@@ -1,4 +1,4 @@
-"""Which classes a generator reaches, and how often, as a classifier names its images."""
+"""Which classes a generator covers, and how often, by the predictions of a classifier."""
 
 import numpy as np
 from scipy.special import softmax
@@ -60,12 +60,12 @@ def class_coverage(logits: np.ndarray, histogram: np.ndarray, sure: float = SURE
 
 
 def confidence(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """The likeliest class and its probability: [..., classes] -> [...] int, [...]."""
+  """Returns the most probable class and its probability: [..., classes] -> [...] int, [...]."""
   return np.argmax(logits, -1), softmax(np.asarray(logits, np.float64), -1).max(-1)
 
 
 def calibration_error(logits: np.ndarray, label: np.ndarray, bins: int = 15) -> float:
-  """Expected calibration error of a classifier: |accuracy - confidence|, in the mean over images.
+  """Returns the expected calibration error of a classifier: mean |accuracy - confidence| over images.
 
   Guo et al. (2017, arXiv:1706.04599), equation 3, by bins of equal width.
 

@@ -11,7 +11,7 @@ RESAMPLES = 1000
 
 
 class Estimate(NamedTuple):
-  """A value and its interval; NaN where there is none."""
+  """A value and its interval; NaN if undefined."""
 
   value: float
   low: float = np.nan
@@ -19,7 +19,7 @@ class Estimate(NamedTuple):
   left_out: int = 0  # rows that the statistic is not defined for
 
   def within(self, low: float, high: float) -> "Estimate":
-    """Returns it with an interval that does not leave the range of its value."""
+    """Returns the estimate with its interval cut to the range of its value."""
     return self._replace(low=max(self.low, low), high=min(self.high, high))
 
   def __str__(self) -> str:
@@ -65,7 +65,7 @@ def median(values: Any) -> Estimate:
 
 
 def of_defined(statistic: Callable[..., Any], values: Any) -> Estimate:
-  """Estimates a statistic of those values [N] that are not NaN, and counts the others."""
+  """Estimates a statistic of values [N] without NaN, and counts the NaN."""
   values = np.asarray(values, np.float64)
   kept = values[~np.isnan(values)]
   found = bootstrap(statistic, kept) if len(kept) else NONE
@@ -73,7 +73,7 @@ def of_defined(statistic: Callable[..., Any], values: Any) -> Estimate:
 
 
 def share(hits: Any) -> Estimate:
-  """Estimates how often something is so, of independent cases [N] bool (Wilson 1927)."""
+  """Estimates a proportion from independent cases [N] bool (Wilson 1927)."""
   hits = np.asarray(hits, bool)
   if not len(hits):
     return NONE

@@ -1,4 +1,4 @@
-"""Frechet distance between two sets of features, taken as Gaussians (Heusel et al. 2017, 1706.08500)."""
+"""Frechet distance between Gaussians fitted to two sets of features (Heusel et al. 2017, 1706.08500)."""
 
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ from gengap.metrics.sets import numbers
 
 
 class Moments(NamedTuple):
-  """Of features seen so far; float64, so that any number of batches may be added."""
+  """Count, mean and scatter of features; float64, so that any number of batches may be added."""
 
   number: int
   mean: np.ndarray  # [D]
@@ -29,7 +29,7 @@ class Moments(NamedTuple):
 
   @property
   def diversity(self) -> float:
-    """Root mean square distance between two different items, in the features' own unit."""
+    """Root mean square distance between two different items, in the unit of the features."""
     return float(np.sqrt(2 * np.trace(self.covariance)))
 
 

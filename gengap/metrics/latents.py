@@ -1,4 +1,4 @@
-"""What codes say of a posterior: how far all together are from the prior."""
+"""Distance of the aggregate posterior from the prior."""
 
 import math
 
@@ -9,7 +9,7 @@ from gengap.metrics.sets import numbers
 
 
 def aggregate(z: np.ndarray) -> dict[str, float]:
-  """How far the moments of the aggregate posterior are from those of the prior, N(0, I).
+  """Compares the moments of the aggregate posterior with those of the prior, N(0, I).
 
   Args:
     z: one of each image, [N, D] with N > D.

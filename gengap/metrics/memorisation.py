@@ -15,20 +15,20 @@ REDRAWS = 100
 def memorisation(
   train: np.ndarray, held_out: np.ndarray, fake: np.ndarray, seed: int = 0
 ) -> dict[str, float]:
-  """Compares how near generated images come to training images and to others of the same distribution.
+  """Compares the distances of generated images to training images and to held-out images.
 
-  It is to be read where samples are near the data, as copies are. What moves all samples away from the data
-  moves it as well, either way: on Fashion-MNIST, of real images that are blurred by one pixel 0.54 are nearer
-  to a training image, of noise 0.0001.
+  The numbers are meaningful for samples near the data, as copies are. Whatever moves all samples away from
+  the data changes them too, in either direction: on Fashion-MNIST, 0.54 of real images that are blurred by
+  one pixel are nearer to a training image, and 0.0001 of noise.
 
-  **Spread.** The value is that of all references; with others of the same distribution it would be another.
-  Its standard deviation over draws of the references is estimated from REDRAWS random halves of them: a mean
-  over half of a set, drawn without replacement, varies about that over the set as this does about the truth.
+  **Spread.** The value depends on the references that happen to be drawn. Its standard deviation over draws
+  of the references is estimated from REDRAWS random halves of them: the mean over half of a set, drawn
+  without replacement, varies about the mean over the set as that varies about the expectation.
 
   Args:
     train: [N, D] features of training images.
-    held_out: [L, D] of images that were not trained on. Of the larger set as many are drawn as the smaller
-      has, since the nearest of many is nearer than that of few.
+    held_out: [L, D] of images that were not trained on. The larger set is subsampled to the size of the
+      smaller one, because the nearest of many images is nearer than the nearest of few.
     fake: [M, D].
     seed: of the draws.
 
@@ -101,5 +101,5 @@ def compare(seen: np.ndarray, which: np.ndarray, unseen: np.ndarray, own: np.nda
 
 
 def deviation(values: list[float]) -> float:
-  """Standard deviation of values; NaN where one is infinite."""
+  """Standard deviation of values; NaN if one is infinite."""
   return float(np.std(values)) if np.isfinite(values).all() else math.nan

@@ -1,4 +1,4 @@
-"""Who is near whom among features: exact comparisons of distances, by blocks of rows.
+"""Nearest neighbours of features: exact comparisons of distances, by blocks of rows.
 
 The squared distances of a block of rows are a product of matrices in float32, on the device, of features
 centred in float64. Each is wrong by less than the sum of the slacks of its two items; what is that near to a
@@ -27,7 +27,7 @@ FEW = 256  # items whose median is the centre
 
 
 class Items:
-  """Two sets of features [N, D] and [M, D], or one with itself, ready to be compared."""
+  """Two sets of features [N, D] and [M, D], or a set and itself, prepared for comparisons."""
 
   def __init__(self, x: np.ndarray, y: np.ndarray | None = None):
     """Centres the features, which changes no distance and loses fewer digits.
@@ -98,7 +98,7 @@ class Items:
 
 
 def centre(x: np.ndarray) -> np.ndarray:
-  """Median of features [N, D], which a few that are far off do not move: [D] float64."""
+  """Median of features [N, D], robust to outliers: [D] float64."""
   return np.median(x.astype(np.float64), axis=0)
 
 
@@ -111,7 +111,7 @@ def centred(x: np.ndarray, middle: np.ndarray) -> np.ndarray:
 
 
 def slack(norm: np.ndarray, width: int) -> np.ndarray:
-  """Part that an item of some squared norm has in the error of its squared distances.
+  """Bounds the contribution of an item of some squared norm to the error of its squared distances.
 
   Rounding errors of `width` products add up like a walk; eight times their size bounds them.
   """
@@ -133,7 +133,7 @@ def square(x: Array) -> Array:
 
 @jax.jit
 def sides(rough: Array, limit: Array, slack: Array) -> tuple[Array, Array]:
-  """Which numbers are below a limit, and which are so near to it that it is not sure."""
+  """Returns which numbers are below a limit, and which are too close to it to be certain."""
   return rough < limit, jnp.abs(rough - limit) <= slack
 
 

@@ -1,4 +1,4 @@
-"""How well one number tells two sets apart."""
+"""How well one number separates two sets."""
 
 import numpy as np
 from scipy.stats import rankdata

@@ -1,4 +1,4 @@
-"""What is asked of sets of features before they are compared, and the unit of their distances."""
+"""Checks sets of features before they are compared, and scales them."""
 
 import math
 from typing import Any
@@ -12,7 +12,7 @@ NEAR_ONE = 20  # powers of two by which a spread may differ from 1 before featur
 
 
 def numbers(x: Any, what: str = "") -> np.ndarray:
-  """Returns features [N, D] as float32 where they are float16, bfloat16 or float32, else as float64.
+  """Returns features [N, D]: float16, bfloat16 and float32 as float32, all others as float64.
 
   Args:
     x: the features.
@@ -51,7 +51,7 @@ def pair(real: Any, fake: Any, least: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def scaled(*sets: np.ndarray) -> tuple[list[np.ndarray], float]:
-  """Divides sets of features by one power of two where their spread is far from 1, which changes no digit.
+  """Divides sets of features by one power of two if their spread is far from 1, which changes no digit.
 
   Args:
     *sets: [N, D] each (see `numbers`).

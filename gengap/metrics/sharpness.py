@@ -1,4 +1,4 @@
-"""How sharp images are."""
+"""Sharpness of images."""
 
 import numpy as np
 from scipy import ndimage
