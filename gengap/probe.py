@@ -54,7 +54,10 @@ CLASSES = flags.DEFINE_list(
   "classes", [], "Classes that paths connect, by name or number; by default all.", flag_values=FLAGS
 )
 OUTSIDE = flags.DEFINE_string(
-  "outside", "", "Data set of images that an autoencoder has not seen; by default blobs.", flag_values=FLAGS
+  "outside",
+  "",
+  "Data set of images that an autoencoder was not trained on; by default blobs.",
+  flag_values=FLAGS,
 )
 ENCODER = flags.DEFINE_enum(
   "encoder",

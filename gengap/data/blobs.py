@@ -1,11 +1,11 @@
 """Procedural images of Gaussian blobs, whose every parameter is known.
 
 An image is the sum of K Gaussians of height 1 on a background of 0, clipped at 1 and stored in 0..255: point
-sources seen through a Gaussian point-spread function, with centres uniform over the image. blobs_single has
-one blob an image, blobs_multi exactly ten, which may overlap. The class of an image with one blob is the
+sources blurred by a Gaussian point-spread function, with centres uniform over the image. blobs_single has
+one blob per image, blobs_multi exactly ten, which may overlap. The class of an image with one blob is the
 quarter in which its centre lies; images with several have no classes.
 
-Image i is a function of (settings, i) alone: blob k of it reads the step i K + k of a counter-based random
+Image i is a function of (settings, i) only: blob k of it reads the step i K + k of a counter-based random
 stream (Philox 4x64; Salmon et al., SC 2011). Splits are disjoint ranges of i, so a data set can grow without
 changing.
 

@@ -92,7 +92,7 @@ def unpickled(path: pathlib.Path) -> dict[str, Any]:
     return {key.decode() if isinstance(key, bytes) else str(key): value for key, value in found.items()}
   except InputError as error:
     raise InputError(f"{path} is no file of CIFAR: {error}") from error
-  except Exception as error:  # whatever a damaged or hostile file brings about
+  except Exception as error:  # damaged and hostile files raise many types
     if path.is_file() and (what := paths.kind(path)):
       raise InputError(f"{path} is no file of CIFAR: it is {what}") from error
     raise InputError(

@@ -87,7 +87,7 @@ def arrange(folder: pathlib.Path, files: Sequence[Path]) -> Plan:
 
 
 def _wrappers(files: Sequence[Path], start: int = 0) -> int:
-  """Returns how many folders, from `start` on, merely hold the folder of the splits or classes."""
+  """Returns the number of folder levels from `start` on that only contain the folder of splits or classes."""
   depth = start
   while True:
     inside = [path.parts for path in files if len(path.parts) > depth + 1]

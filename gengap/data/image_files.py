@@ -9,7 +9,7 @@ from PIL import Image
 from gengap.data.pixels import MAGIC, UNREADABLE, formats
 from gengap.errors import InputError
 
-SUFFIXES = (  # of files that are meant as images, whatever they contain
+SUFFIXES = (  # of image files
   *(
     ".png",
     ".apng",

@@ -53,31 +53,31 @@ def read_images(folder: pathlib.Path, plan: Callable[[set[Path]], Plan], skip_ba
   Raises:
     InputError: names at most ten of the bad files, and their number.
   """
-  seen: dict[Path, Inspection] = {}
+  inspected: dict[Path, Inspection] = {}
   while True:
-    bad = {path for path, what in seen.items() if what.bad}
+    bad = {path for path, found in inspected.items() if found.bad}
     planned = plan(bad)
     used = [path for files in planned.listed.values() for path, _ in files]
-    new = [path for path in used if path not in seen]
+    new = [path for path in used if path not in inspected]
     if not new:
       break
     bar = progress(f"reading {folder}", len(new))
     with bar, ThreadPoolExecutor(os.cpu_count()) as pool:
-      for path, what in zip(new, pool.map(lambda path: inspect(folder / path), new), strict=True):
-        seen[path] = what
+      for path, found in zip(new, pool.map(lambda path: inspect(folder / path), new), strict=True):
+        inspected[path] = found
         bar.update()
-    bad = {path: what.bad for path, what in seen.items() if what.bad}
-    if bad and (not skip_bad or len(bad) == len(seen)):
+    bad = {path: found.bad for path, found in inspected.items() if found.bad}
+    if bad and (not skip_bad or len(bad) == len(inspected)):
       raise InputError(_refusal(folder, bad, len(used)))
-  mode = "RGB" if any(seen[path].colour for path in used) else "L"
+  mode = "RGB" if any(inspected[path].colour for path in used) else "L"
 
   def as_split(files: list[tuple[Path, int]]) -> Split:
     return Split(
-      [label for _, label in files], lambda i: encoded(folder / files[i][0], seen[files[i][0]], mode)
+      [label for _, label in files], lambda i: encoded(folder / files[i][0], inspected[files[i][0]], mode)
     )
 
   left_out = planned.left_out | {"image files that cannot be read": sorted(bad)}
-  notes = (*planned.notes, *image_files.describe(left_out), *_described([seen[path] for path in used]))
+  notes = (*planned.notes, *image_files.describe(left_out), *_described([inspected[path] for path in used]))
   return Raw(
     (None, None, 1 if mode == "L" else 3),
     planned.classes,
@@ -111,7 +111,7 @@ def inspect(path: pathlib.Path) -> Inspection:
   return Inspection("", pixels.has_colour(image), image.mode, picture.plain, image.size, picture.changes)
 
 
-def encoded(path: pathlib.Path, seen: Inspection, mode: str) -> bytes:
+def encoded(path: pathlib.Path, inspected: Inspection, mode: str) -> bytes:
   """Returns the content of an image file if all readers show it alike, else a PNG file of this mode.
 
   Raises:
@@ -119,26 +119,26 @@ def encoded(path: pathlib.Path, seen: Inspection, mode: str) -> bytes:
   """
   try:
     content = path.read_bytes()
-    if seen.plain and seen.mode == mode:
+    if inspected.plain and inspected.mode == mode:
       return content
     return pixels.png(pixels.decode(content).image.convert(mode))
   except (OSError, pixels.UnreadableError) as error:
     raise InputError(f"{path} has changed while it was read ({error}); prepare the data set again") from error
 
 
-def _described(seen: list[Inspection]) -> list[str]:
+def _described(inspected: list[Inspection]) -> list[str]:
   """Returns notes on the images: their sizes, and what was changed."""
-  low, high = (tuple(map(f, zip(*(what.size for what in seen), strict=True))) for f in (min, max))
+  low, high = (tuple(map(f, zip(*(one.size for one in inspected), strict=True))) for f in (min, max))
   size = f"all images have {low[0]}x{low[1]} pixels"
   if low != high:
     size = f"images have {low[0]} to {high[0]} pixels in width and {low[1]} to {high[1]} in height"
   if low != high or low[0] != low[1]:
     size += ", and are stored so; a run crops the central square and resizes it to config.image_size"
-  count = Counter(change for what in seen for change in what.changes)
-  colours = sum(what.colour for what in seen)
-  grey = [f"grey images, stored with three channels as the others have colour: {len(seen) - colours}"]
+  count = Counter(change for one in inspected for change in one.changes)
+  colours = sum(one.colour for one in inspected)
+  grey = [f"grey images, stored with three channels as the others have colour: {len(inspected) - colours}"]
   return [
     size,
-    *(grey if 0 < colours < len(seen) else []),
+    *(grey if 0 < colours < len(inspected) else []),
     *(f"{change}: {number}" for change, number in count.items()),
   ]

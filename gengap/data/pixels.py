@@ -149,7 +149,7 @@ def _split_alpha(image: Image.Image, bits: int) -> tuple[Image.Image, Image.Imag
     return image.convert("L" if image.mode in ("1", "L") else "RGB"), None
   key = image.info.get("transparency")
   if image.format == "PNG" and image.mode == "L" and isinstance(key, int) and bits < 8:
-    image.info["transparency"] = key * 255 // (2**bits - 1)  # Pillow scales the pixels alone
+    image.info["transparency"] = key * 255 // (2**bits - 1)  # Pillow scales only the pixels
   if image.format == "PNG" and image.mode == "RGB" and isinstance(key, tuple) and bits == 16:
     image.info["transparency"] = tuple(value >> 8 for value in key)
   whole = image.convert("LA").convert("RGBA") if image.mode == "La" else image.convert("RGBA")
@@ -162,7 +162,7 @@ def _eight_bits(image: Image.Image, bits: int) -> tuple[Image.Image, Image.Image
   value = np.asarray(image).astype(np.int32)
   tags, key = getattr(image, "tag_v2", {}), image.info.get("transparency")
   grey = (value >> (bits - 8)).clip(0, 255).astype(np.uint8)
-  if tags.get(PHOTOMETRIC) == 0:  # 0 is white, which Pillow knows of 8 bits alone
+  if tags.get(PHOTOMETRIC) == 0:  # 0 is white, which Pillow respects only for 8 bits
     grey = 255 - grey
   alpha = Image.fromarray(np.where(value == key, 0, 255).astype(np.uint8)) if isinstance(key, int) else None
   return Image.fromarray(grey), alpha

@@ -115,6 +115,6 @@ def class_ends(subject: Subject, options: Options, number: int) -> dict[str, End
       z, label = (x[chosen] for x in codes)
       found[kind] = Ends(z[:, 0], z[:, 1], *label.T)
     else:
-      seen = ", ".join(subject.classes[c] for c in np.unique(codes[1])[:20] if c >= 0) or "none"
-      found[kind] = f"no paths {words}: the classes there are among {len(codes[0])} images are {seen}"
+      named = ", ".join(subject.classes[c] for c in np.unique(codes[1])[:20] if c >= 0) or "none"
+      found[kind] = f"no paths {words}: the classes there are among {len(codes[0])} images are {named}"
   return found

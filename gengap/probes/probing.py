@@ -58,7 +58,7 @@ def probe(
     dims: latents to draw, from 0 on; () draws those with the largest effects.
     grid: two latents to draw against each other; () draws those with the largest effects.
     classes: that paths connect, by name or number; () means all.
-    outside: data set of images that an autoencoder has not seen; "" takes blobs.
+    outside: data set of images that an autoencoder was not trained on; "" takes blobs.
     encoder: whose codes; None takes the run's own if there is one, and fits one otherwise.
     encoder_steps: updates of the fitted encoder; 0 fits none.
     features: of images; None takes Inception's of colour images and a classifier's of others, or pixels if

@@ -128,6 +128,6 @@ def save(result: ProbeResult, folder: pathlib.Path) -> None:
     figure = result.figure()
     FigureCanvasAgg(figure)
     figure.savefig(picture)
-  except Exception as error:  # whatever prevents the figure, the numbers are safe
+  except Exception as error:  # the numbers are written already
     picture.unlink(missing_ok=True)
     say(f"{picture} is not drawn: {type(error).__name__}: {error}")

@@ -27,7 +27,7 @@ class Settings:
   dims: Sequence[int | str] = ()  # latents to draw, from 0 on; () draws those with the largest effects
   grid: Sequence[int | str] = ()  # two latents to draw against each other; () takes the largest effects
   classes: Sequence[int | str] = ()  # that paths connect, by name or number; () means all
-  outside: str = ""  # data set of images that an autoencoder has not seen; "" takes blobs
+  outside: str = ""  # data set of images that an autoencoder was not trained on; "" takes blobs
   encoder: str | None = None  # whose codes; None takes the run's own if there is one
   encoder_steps: int = 1000  # updates of the fitted encoder; 0 fits none
   features: str | None = None  # None: Inception's of colour images

@@ -1,4 +1,4 @@
-"""Names, colours and legends that a figure can show, whatever the classes are called."""
+"""Names, colours and legends that a figure can show for any names of classes."""
 
 import functools
 from collections.abc import Sequence
