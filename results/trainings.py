@@ -1,19 +1,18 @@
-"""The trainings of an experiment, as data, and what their logs say.
+"""The trainings of an experiment, as data, and the numbers in their logs.
 
-`python -m results.FOLDER.runs` runs them, by `launch.sweep`:
+`python -m results.FOLDER.runs` runs them through `launch.sweep`:
 
   python -m results.FOLDER.runs --out=DIR [--seeds 0 1 2] [--jobs 2] [--dry] [NAME ...]
 
-A run that is done is left alone, and one that was interrupted goes on. --dry prints the commands only.
+Completed runs are left alone, and interrupted ones continue. --dry prints the commands only.
 """
 
 import json
 import pathlib
 import shlex
-import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,6 @@ from launch import sweep
 from launch.parser import Parser
 
 ROOT = pathlib.Path(__file__).parents[1]
-Judged: TypeAlias = Callable[[str, pathlib.Path, pathlib.Path], Iterable[Sequence[str]]]
 
 
 def numbers(workdir: pathlib.Path, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -29,27 +27,6 @@ def numbers(workdir: pathlib.Path, name: str) -> tuple[np.ndarray, np.ndarray]:
   lines = [json.loads(line) for line in (workdir / "metrics.jsonl").open()]
   points = [(line["step"], line[name]) for line in lines if line.get(name) is not None]
   return np.array([x for x, _ in points]), np.array([y for _, y in points])
-
-
-def judge(doc: str | None, names: Sequence[str], calls: Judged) -> None:
-  """Runs the commands that judge the runs that the command line names, one after the other.
-
-  Args:
-    doc: what --help says.
-    names: of all.
-    calls: returns the commands of a name, given the folder of runs and that of classifiers.
-  """
-  parser = Parser(doc)
-  parser.add_argument("--runs", type=pathlib.Path, required=True)
-  parser.add_argument("--classifiers", type=pathlib.Path, required=True)
-  parser.add_argument("--dry", action="store_true")
-  parser.add_argument("names", nargs="*", default=list(names))
-  args = parser.parse_args()
-  for name in args.names:
-    for call in calls(name, args.runs.resolve(), args.classifiers.resolve()):
-      print(shlex.join(call), flush=True)
-      if not args.dry:
-        subprocess.run(call, cwd=ROOT, check=True)
 
 
 def main(names: Sequence[str], describe: Callable[[str], tuple[str, dict[str, Any]]]) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 
+from results import tables
 from results.claims import a, b, c, d, e
 from results.claims.numbers import ALPHA, NEGLIGIBLE, RESULTS
 
@@ -32,9 +33,8 @@ seeds, and at which budget. A verdict holds at that budget.
 This page is written by `python -m results.claims`, with [`claims.json`](claims.json), which the report takes
 (`python -m gengap.report --claims=results/claims.json`).
 
-| id | claim | measured | seeds | budget | verdict | where |
-| --- | --- | --- | --- | --- | --- | --- |
 """
+COLUMNS = ("id", "claim", "measured", "seeds", "budget", "verdict", "where")
 
 
 def rows() -> list[dict[str, str]]:
@@ -42,22 +42,22 @@ def rows() -> list[dict[str, str]]:
   return [claim.row() for module in (a, b, c, d, e) for claim in module.CLAIMS]
 
 
-def line(row: Mapping[str, str]) -> str:
-  """Returns a claim as a row of the table."""
+def cells(row: Mapping[str, str]) -> list[str]:
+  """Returns the cells of a claim in the table."""
   folder = row["where"].removeprefix("results/")
   where = f"[{folder}]({folder}/README.md)" if folder else ""
   verdict, _, qualified = row["verdict"].partition(":")
-  cells = [row["id"], row["claim"], row["measured"], row["n"], row["budget"]]
-  return f"| {' | '.join([*cells, f'**{verdict}**:{qualified}', where])} |\n"
+  first = [row["id"], row["claim"], row["measured"], row["n"], row["budget"]]
+  return [*first, f"**{verdict}**:{qualified}", where]
 
 
 def markdown(claims: Sequence[Mapping[str, str]]) -> str:
   """Returns the page."""
-  return INTRODUCTION + "".join(map(line, claims))
+  return INTRODUCTION + tables.markdown(COLUMNS, map(cells, claims)) + "\n"
 
 
 def text(claims: Sequence[Mapping[str, str]]) -> str:
-  """Returns the JSON, a claim a line."""
+  """Returns the JSON, one line for each claim."""
   return "[\n" + ",\n".join(f" {json.dumps(row, ensure_ascii=False)}" for row in claims) + "\n]\n"
 
 

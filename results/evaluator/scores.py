@@ -8,6 +8,7 @@ import pathlib
 import sys
 
 from gengap.errors import InputError
+from results import tables
 
 HERE = pathlib.Path(__file__).parent
 ROWS = ("frechet", "kid", "precision", "recall", "density", "coverage", "classes", "kl", "unsure")
@@ -27,14 +28,14 @@ def main(pairs: list[str]) -> None:
   if len({seen["fingerprint"] for seen in found.values()}) != 1:
     raise InputError("the runs were judged by different protocols: they do not go into one table")
   (HERE / "scores.json").write_text(json.dumps(found, indent=2) + "\n")
-  print("| | floor |", *(f" {name} |" for name in found), sep="")
-  print("| --- |" + " --- |" * (1 + len(found)))
+  rows = []
   for row in ROWS:
     scores = [seen["scores"][row] for seen in found.values()]
     floor = scores[0]["floors"]["test"]
     cells = ["" if floor is None else f"{floor:.4g}"]
     cells += [f"{score['value']:.4g} ({score['spread']:.2g})" for score in scores]
-    print(f"| {row} |", *(f" {cell} |" for cell in cells), sep="")
+    rows.append([row, *cells])
+  print(tables.markdown(["", "floor", *found], rows))
 
 
 if __name__ == "__main__":

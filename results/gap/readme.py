@@ -1,7 +1,4 @@
-"""Writes README.md of this folder from README.md.jinja and scores.json: numbers are looked up or computed.
-
-python -m results.gap.readme
-"""
+"""The README of this folder, from README.md.jinja and scores.json: numbers are looked up or computed."""
 
 import math
 import pathlib
@@ -13,6 +10,7 @@ import jinja2
 from gengap.evaluation.quantities import Better
 from gengap.report.axes import axis_of
 from gengap.report.gaps import ALPHA, NEGLIGIBLE
+from results import tables
 from results.claims.gap import DataSet, tested
 from results.claims.numbers import reported, text
 from results.gap.runs import BLOBS as PLAIN
@@ -42,42 +40,41 @@ BLOBS += ("intensity", "centre_ks", "frechet", "recall")
 
 
 def named(axis: str) -> str:
-  """Returns the title of an axis on the page, for a table of Markdown, and whether it ranks methods."""
+  """Returns the title of an axis on the page, and whether methods are ranked by it."""
   found = axis_of(axis).quantity
-  return found.title.replace("|", "\\|") + " (not ranked)" * (found.better is Better.NONE)
+  return found.title + " (not ranked)" * (found.better is Better.NONE)
 
 
 def table(part: DataSet, methods: Sequence[str], axes: Sequence[str]) -> str:
-  """Returns a table: an axis a row, a method a column, real images last."""
-  lines = [f"| | {' | '.join(f'`{x}`' for x in methods)} | real |", "| --- |" + " --- |" * (len(methods) + 1)]
+  """Returns a table with one row for each axis and one column for each method and for real images."""
+  rows = []
   for axis in axes:
     if all(part(method, axis).values for method in methods):
       real = text(part.real(axis)) if math.isfinite(part.real(axis)) else "-"
       cells = [str(part(method, axis)) for method in methods]
-      lines.append(f"| {named(axis)} | {' | '.join(cells)} | {real} |")
-  return "\n".join(lines)
+      rows.append([named(axis), *cells, real])
+  return tables.markdown(["", *(f"`{method}`" for method in methods), "real"], rows)
 
 
 def decided(part: DataSet, pairs: Sequence[tuple[str, str]]) -> str:
-  """Returns which axes the report decides between methods, and in whose favour."""
-  lines = ["| | ranked axes | decided for the first | for the second |", "| --- | --- | --- | --- |"]
+  """Returns a table of the axes on which the report decides between two methods, and for which one."""
+  rows = []
   for a, b in pairs:
     tests = {axis: part.less(a, b, axis, -1) for axis in tested(part.data, a, b)}
     cells = [
       "; ".join(named(axis) for axis, x in tests.items() if x.outcome(x.p) == outcome) or "none"
       for outcome in (1, -1)
     ]
-    lines.append(f"| `{a}`, `{b}` | {len(tests)} | {' | '.join(cells)} |")
-  return "\n".join(lines)
+    rows.append([f"`{a}`, `{b}`", str(len(tests)), *cells])
+  return tables.markdown(("", "ranked axes", "decided for the first", "for the second"), rows)
 
 
 def curve(part: DataSet, methods: Sequence[str], axis: str) -> str:
-  """Returns a number through training, means over seeds."""
-  lines = [f"| updates | {' | '.join(f'`{x}`' for x in methods)} |", "| --- |" + " --- |" * len(methods)]
-  for step in part.evaluated:
-    cells = [text(part(method, axis, step).mean) for method in methods]
-    lines.append(f"| {step:,} | {' | '.join(cells)} |")
-  return "\n".join(lines)
+  """Returns a table of a number over training, means over seeds."""
+  rows = (
+    [f"{step:,}", *(text(part(method, axis, step).mean) for method in methods)] for step in part.evaluated
+  )
+  return tables.markdown(["updates", *(f"`{method}`" for method in methods)], rows)
 
 
 def against(part: DataSet, a: str, b: str, axis: str) -> str:
@@ -128,5 +125,6 @@ def page() -> str:
   return jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(template).render(words()) + "\n"
 
 
-if __name__ == "__main__":
+def write() -> None:
+  """Writes the README."""
   (HERE / "README.md").write_text(page())

@@ -10,6 +10,7 @@ import pathlib
 from typing import Any
 
 from gengap.errors import InputError
+from results import tables
 from results.probes.runs import RUNS
 
 HERE = pathlib.Path(__file__).parent
@@ -60,12 +61,9 @@ def page(dataset: str, found: dict[str, dict[str, Any]]) -> str:
     for x in seen.values():
       x["numbers"] = {renamed(row): number for row, number in x["numbers"].items()}
     rows = dict.fromkeys(row for x in seen.values() for row in x["numbers"] if not row.startswith(LEFT_OUT))
-    lines += ["", f"| {probe} | " + " | ".join(seen) + " |", "| --- |" + " --- |" * len(seen)]
-    if probe in BY_ENCODER:
-      lines.append("| encoder | " + " | ".join(x["protocol"]["encoder"] for x in seen.values()) + " |")
-    for row in rows:
-      cells = (cell(x["numbers"].get(row)) for x in seen.values())
-      lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    encoders = [["encoder", *(x["protocol"]["encoder"] for x in seen.values())]]
+    body = [[row, *(cell(x["numbers"].get(row)) for x in seen.values())] for row in rows]
+    lines += ["", tables.markdown([probe, *seen], [*encoders * (probe in BY_ENCODER), *body])]
     notes = [f"* {name}: {note}" for name, x in seen.items() for note in x["notes"]]
     lines += ["", *notes] if notes else []
   return "\n".join(lines) + "\n"
