@@ -9,7 +9,7 @@ from gengap.report import run_files, scores_file
 from gengap.report.record import Record
 
 
-def find_runs(names: Iterable[str]) -> list[pathlib.Path]:
+def find_runs(names: Iterable[paths.Path]) -> list[pathlib.Path]:
   """Returns the folders of runs at or below paths, and the files among the paths as they are.
 
   Raises:
