@@ -109,16 +109,16 @@ class SampleEvaluator:
 
     If they cannot be computed, returns {"reason": why}.
     """
-    if not (judged := self.floor_sets[name]):
+    if not (floor_set := self.floor_sets[name]):
       return {"reason": "floors need more real images than the reference: give training=IMAGES"}
 
     def measured() -> Numbers:
       try:
-        return self.measure(name, self.real[judged])
+        return self.measure(name, self.real[floor_set])
       except InputError as error:
         return {"reason": str(error)}
 
-    about = self.protocol | {"code": cached.code(), "floor": [judged, self.crc[judged]]}
+    about = self.protocol | {"code": cached.code(), "floor": [floor_set, self.crc[floor_set]]}
     return cached.numbers(f"{protocol.fingerprint(about)}-{name}", measured)
 
   def measure(self, name: str, fake: ImageStatistics) -> Numbers:
@@ -183,7 +183,7 @@ class SampleEvaluator:
 
   def of_number(self, name: str, number: str, drawn: list[Numbers], seeds: tuple[int, ...]) -> Score:
     """Returns the score of one number of a metric."""
-    floor, judged = self.floors[name], self.floor_sets[name]
+    floor, floor_set = self.floors[name], self.floor_sets[name]
     values = [float(found[number]) for found in drawn if number in found]
     redrawn = [found.get(f"{number}{SPREAD}", 0.0) ** 2 for found in drawn]
     variance = float(np.mean(redrawn)) + (float(np.var(values, ddof=1)) if len(values) > 1 else 0.0)
@@ -195,7 +195,7 @@ class SampleEvaluator:
       values=tuple(x if math.isfinite(x) else None for x in values),
       spread=math.sqrt(variance) if known else None,
       floor=real if finite else None,
-      floor_of=judged.removeprefix("floor ") if judged else None,
+      floor_of=floor_set.removeprefix("floor ") if floor_set else None,
       floor_reason="" if finite else floor.get("reason", "it is not defined for the real images"),
       protocol=protocol.of_number(self.protocol, name, number),
       reason="" if math.isfinite(value) else "it is not defined for these images",
