@@ -14,7 +14,7 @@ from test_train import config
 from gengap import bench, methods
 from gengap.evaluation import sampling
 from gengap.run import Run
-from gengap.training import cost, loop, program, step
+from gengap.training import cost, flops, loop, program, step
 
 GENERATES = [name for name in tiny.ARGS if name != "classifier" and tiny.method(name).generate]
 
@@ -61,8 +61,8 @@ def test_operations_are_counted_turn_by_turn_as_often_as_they_are_done():
   whole = step.dispatch(m, seed=0, batch_size=8, ema=0.9)
   lowered = whole.lower(jnp.arange(1), shapes, (dataset.image, dataset.label))
   arrays = program.abstract((dataset.image, dataset.label))
-  flops = program.count_on_cpu(m, c, shapes, arrays, devices=1)
-  assert flops == pytest.approx(program.count_flops(lowered), rel=1e-3)
+  counted = flops.count_on_cpu(m, c, shapes, arrays, devices=1)
+  assert counted == pytest.approx(flops.count_flops(lowered), rel=1e-3)
 
 
 def test_what_is_not_counted_is_null_with_its_reason(monkeypatch, tmp_path):
@@ -72,10 +72,10 @@ def test_what_is_not_counted_is_null_with_its_reason(monkeypatch, tmp_path):
     raise RuntimeError("Unknown backend cpu")
 
   for found in ({"bytes accessed": 1.0}, None, {"flops": math.nan}):
-    assert program.count_flops(types.SimpleNamespace(cost_analysis=lambda found=found: found)) is None
+    assert flops.count_flops(types.SimpleNamespace(cost_analysis=lambda found=found: found)) is None
   c = config("vae")
   c.method_args.network = "dense"
-  monkeypatch.setattr(program, "count_flops", lambda _: None)
+  monkeypatch.setattr(flops, "count_flops", lambda _: None)
   compiled = program.compile_program(c, program.load_data(c, "train"))
   assert (compiled.flops, reason := compiled.flops_reason) == (
     None,
@@ -93,8 +93,8 @@ def test_what_is_not_counted_is_null_with_its_reason(monkeypatch, tmp_path):
     compiled, c, program.load_data(c, "train"), tiny.state(compiled.method)
   )
   monkeypatch.setattr(jax, "local_devices", no_cpu)
-  assert program.count_on_cpu(compiled.method, c, compiled.shapes, None, 1) is None
-  assert "set JAX_PLATFORMS=cpu,cpu" in program.not_counted()
+  assert flops.count_on_cpu(compiled.method, c, compiled.shapes, None, 1) is None
+  assert "set JAX_PLATFORMS=cpu,cpu" in flops.reason_not_counted()
 
 
 def test_the_peak_of_an_unknown_device_is_that_of_a_product():
