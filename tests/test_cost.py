@@ -52,6 +52,45 @@ def test_a_training_is_what_its_turns_say(name, updates, adversarial, variationa
   }
 
 
+def renamed(m, old, new):
+  """Returns a method whose player `old` is called `new`."""
+
+  def back(nets):
+    return {old if player == new else player: net for player, net in nets.items()}
+
+  def forth(nets):
+    return {new if player == old else player: net for player, net in nets.items()}
+
+  def turn_of(turn):
+    def loss(params, nets, *rest):
+      value, (changed, metrics) = turn.loss(params, back(nets), *rest)
+      return value, (forth(changed), metrics)
+
+    return turn._replace(player=new if turn.player == old else turn.player, loss=loss)
+
+  return m._replace(
+    init=lambda *args: forth(m.init(*args)),
+    turns=tuple(map(turn_of, m.turns)),
+    generate=lambda nets, *args: m.generate(back(nets), *args),
+    alarms=tuple(alarm._replace(name=alarm.name.replace(old, new)) for alarm in m.alarms),
+  )
+
+
+def test_an_adversary_of_any_name_makes_a_gan(capsys):
+  """run.json says so, and the alarms watch its numbers: here of a generator that makes one image."""
+  c = config("gan", steps=4)
+  dataset = program.load_data(c, "train")
+  m = renamed(tiny.method("gan", network="dense"), "critic", "discriminator")
+  compiled = program.compile_method(m, c, dataset)
+  made = cost.training(compiled, c)
+  assert made["adversarial"] and not made["variational"]
+  assert made["updates_per_step"] == {"discriminator": 1, "generator": 1}
+  window = loop.Window(types.SimpleNamespace(advance=print, numbers=print), 1, 64, m.alarms)
+  window.push(1000, [{"discriminator/diversity": jnp.zeros(1), "generator/image_gradient": jnp.ones(1)}])
+  window.flush()
+  assert "discriminator/diversity at step 1000, below 0.4" in capsys.readouterr().err
+
+
 def test_operations_are_counted_turn_by_turn_as_often_as_they_are_done():
   """As in the whole step without loops; only the means over the repeats of what is logged are not counted."""
   c = config("wgan_gp", ema=0.9)
