@@ -19,8 +19,7 @@ assert jax.device_count() == 8
 # BatchNorm, spectral normalisation and dropout: their statistics and noise are those of the global batch. The
 # losses of every config are compared in test_methods, with a map in place of the devices.
 CASES = {
-  "wgan_gp": {"network": "dense"},
-  "vae": {"network": "dcgan", "free_bits": 0.1},
+  "wgan_gp": {},
   "mmd_vae": {"network": "dense"},
   "cgan": {"network": "dcgan", "dropout": 0.3, "spectral_norm": "both", "condition": "projection"},
 }
@@ -40,7 +39,7 @@ for name, args in CASES.items():
 m = tiny.method("wgan_gp", network="dense")
 for devices in (1, 8):
   mesh = jax.sharding.Mesh(np.array(jax.devices()[:devices]), AXIS)
-  many = step.steps_on_device(m, seed=0, batch_size=16, ema=0.9, steps=3)
+  many = step.steps_on_device(m, seed=0, batch_size=16, ema=0.9)
   each, whole = PartitionSpec(AXIS), PartitionSpec()
   mapped = jax.shard_map(
     lambda slot, state, data, many=many: many(slot[0], state, data),
@@ -50,7 +49,7 @@ for devices in (1, 8):
     check_vma=False,
   )
   by_mesh = jax.jit(mapped)(jnp.arange(devices), tiny.state(m, ema=0.9), tiny.data())
-  by_pmap, numbers = tiny.run(m, 3, per_dispatch=3, devices=devices, batch_size=16, ema=0.9)
+  by_pmap, numbers = tiny.run(m, 1, devices=devices, batch_size=16, ema=0.9)
   tiny.assert_identical(by_mesh, (by_pmap, numbers[0]))
 
 # Operations are those of all devices.
