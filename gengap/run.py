@@ -98,9 +98,7 @@ class Run(NamedTuple):
       InputError: it generates no images.
     """
     if not self.method.generate:
-      raise InputError(
-        f"{self.config.method!r} generates no images; it has {', '.join(self.method.represent)}"
-      )
+      raise InputError(f"{self.config.method!r} makes no images; it has {', '.join(self.method.represent)}")
     return self.method.generate
 
   def labels(self, label, n: int) -> Array:

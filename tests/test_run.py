@@ -100,7 +100,7 @@ def test_a_classifier_looks_at_images_and_makes_none(tmp_path):
   assert {p.stem for p in (tmp_path / "samples").iterdir()} == {"real"}
   with pytest.raises(InputError, match="must be one of valid/classifier/accuracy"):
     loop.train(config("classifier", best="valid/energy_distance"), tmp_path / "other")
-  with pytest.raises(InputError, match="'classifier' generates no images; it has features, logits"):
+  with pytest.raises(InputError, match="'classifier' makes no images; it has features, logits"):
     run.sample(KEY, 2)
 
 

@@ -88,7 +88,8 @@ def lock(file: IO, workdir: pathlib.Path) -> None:
     ) from error
   except OSError as error:
     say(
-      f"{workdir}: a second process could train here too, because the file system has no locks ({error.strerror})"
+      f"{workdir}: a second process could train here too, because the file system has no locks "
+      f"({error.strerror})"
     )
 
 
