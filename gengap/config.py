@@ -1,4 +1,4 @@
-"""The settings that every run has, their defaults, and what is checked before anything is compiled."""
+"""The fields that every config has, their defaults, and the checks that need no data."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from ml_collections.config_dict import placeholder
 
 from gengap import methods, paths
 from gengap.errors import InputError, suggest
-from gengap.method import Config, Spec
+from gengap.method import Config
 
 DTYPES = ("float32", "bfloat16")
 DATASET_ARGS = {"count": int, "sigma": float, "num_train": int, "num_test": int, "seed": int}
@@ -28,12 +28,12 @@ AT_LEAST_ONE = [
 
 
 def base(method: str, dataset: str = "", **method_args: Any) -> ConfigDict:
-  """Returns the settings of a run; a config file changes only what its experiment needs.
+  """Returns the config of a run with the defaults; a config file changes only what its experiment needs.
 
   Args:
     method: a name in gengap.methods.METHODS.
-    dataset: what stands after the colon of --config; the embedded blobs_single where nothing does.
-    **method_args: those of the builder's arguments that differ from its own defaults.
+    dataset: the text after the colon of --config; if it is empty, the embedded blobs_single.
+    **method_args: the builder's arguments that differ from its own defaults.
   """
   return ConfigDict(
     dict(
@@ -43,48 +43,48 @@ def base(method: str, dataset: str = "", **method_args: Any) -> ConfigDict:
       dataset_args=ConfigDict({k: placeholder(t) for k, t in DATASET_ARGS.items()}),  # of blobs
       data_dir="",  # of TFDS; "" is $TFDS_DATA_DIR, else TFDS's own default
       image_size=32,
-      channels=0,  # 1 is grayscale, 3 is colour, 0 is as the data set has it
-      validation_share=0.1,  # of the training images, if there is no such split; 0: the test split
+      channels=0,  # 1 is grayscale, 3 is colour, 0 keeps those of the data set
+      validation_share=0.1,  # of the training images, if there is no validation split; 0 uses the test split
       batch_size=64,  # over all devices
       steps=10_000,  # generator (decoder) updates
       seed=0,
       ema=0.0,  # decay of the moving average of the weights; 0 keeps none
       dtype="float32",  # or bfloat16: of the computations, never of the parameters
-      steps_per_dispatch=1,  # steps in one device program
-      data_device_bytes=2**31,  # of uint8 images; larger data are fed by the host, and give the same run
+      steps_per_dispatch=1,  # steps in one call of the device program
+      data_device_bytes=2**31,  # of uint8 images; the host reads larger data, which gives the same run
       log_every=50,
       sample_every=1000,
       eval_every=1000,
-      eval_images=1024,  # held-out and generated images in one evaluation
+      eval_images=1024,  # held-out images, and generated images, in one evaluation
       checkpoint_every=1000,
-      keep_checkpoints=3,  # the latest; the best is always kept
-      best="valid/energy_distance",  # the number whose smallest finite value marks the best checkpoint
-      patience=0,  # evaluations in a row without a better `best` after which training stops; 0 never stops it
+      keep_checkpoints=3,  # the latest ones; the best is always kept
+      best="valid/energy_distance",  # the metric whose smallest finite value marks the best checkpoint
+      patience=0,  # training stops after this many evaluations without a better `best`; 0 disables it
     )
   )
 
 
 def on_blobs(config: Config, **method_args: Any) -> Config:
-  """Returns a config, cut down to blobs of 16x16 pixels where they are its data: minutes on two CPU cores.
+  """Returns a config, made smaller if its data are blobs: 16x16 pixels, minutes on two CPU cores.
 
   Args:
     config: for real images.
-    **method_args: what else differs on blobs.
+    **method_args: other arguments for blobs.
   """
   if config.dataset.startswith("blobs"):
     config.method_args.update(dict(width=16, latent_dim=4) | method_args)
     config.update(image_size=16, batch_size=32, steps=3000, ema=0.99)
-    config.update(sample_every=1000, eval_every=1000, checkpoint_every=1000)  # whatever real images have
+    config.update(sample_every=1000, eval_every=1000, checkpoint_every=1000)
   return config
 
 
 def plain(config: Config) -> dict[str, Any]:
-  """Returns a config as JSON reads it back, references resolved."""
+  """Returns a config as JSON reads it back, with references resolved."""
   return json.loads(json.dumps(config.to_dict(), default=str))
 
 
 def flatten(tree: dict[str, Any], prefix: str = "config") -> dict[str, Any]:
-  """Returns a nested config as one level: "config.method_args.width" -> 32."""
+  """Returns a nested config as one level, such as {"config.method_args.width": 32}."""
   flat = {}
   for name, value in tree.items():
     path = f"{prefix}.{name}"
@@ -93,12 +93,12 @@ def flatten(tree: dict[str, Any], prefix: str = "config") -> dict[str, Any]:
 
 
 def check(config: Config) -> None:
-  """Checks what can be known without data, method or device program.
+  """Checks every field that can be checked without data; `methods.build` checks the values of method_args.
 
   Raises:
     InputError: names the field, its value and what is allowed.
   """
-  methods.build(config, Spec((config.image_size, config.image_size, 3), 2))
+  methods.check_names(config)
   if config.data_dir:
     paths.local(config.data_dir, "config.data_dir")
   for name in AT_LEAST_ONE:

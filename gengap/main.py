@@ -1,4 +1,4 @@
-"""Trains the method that a config names, or resumes it where the workdir holds a run.
+"""Trains the method that a config names, or resumes the run in the workdir.
 
 python -m gengap.main --config=configs/wgan_gp.py:fashion_mnist --workdir=DIR [--config.FIELD=VALUE ...]
 """
@@ -12,13 +12,13 @@ processes.define_flags(FLAGS)
 CONFIG = config_flags.DEFINE_config_file(
   "config", None, "Experiment, and after a colon its data set.", flag_values=FLAGS
 )
-WORKDIR = cli.define_path("workdir", "Folder of the run; made where missing, resumed else.", FLAGS)
+WORKDIR = cli.define_path("workdir", "Folder of the run; created if missing, resumed otherwise.", FLAGS)
 
 
 def main(rest: list[str]) -> None:
   """Checks the flags, then trains."""
   cli.require(rest, config=CONFIG.value, workdir=WORKDIR.value)
-  from gengap.training import loop  # after the flags: a wrong one is told at once
+  from gengap.training import loop  # after the flags, so that a wrong flag is reported at once
 
   loop.train(CONFIG.value, WORKDIR.value)
 

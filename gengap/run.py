@@ -1,4 +1,4 @@
-"""A trained model for analysis: notebooks, evaluation, probes and reports start here."""
+"""Reloads a trained model for analysis; notebooks, evaluation and probes start here."""
 
 import contextlib
 import functools
@@ -46,7 +46,7 @@ class Run(NamedTuple):
       key: of the latents, and of the labels where none is given.
       n: how many.
       label: one class for all, or [n]; None draws each class as often as it occurs among the training images
-        (see `label_frequencies`). Only conditional methods look at it.
+        (see `label_frequencies`). Only conditional methods use it.
       temperature: standard deviation of the latents.
 
     Returns:
@@ -68,7 +68,7 @@ class Run(NamedTuple):
 
   @property
   def label_frequencies(self) -> str | None:
-    """How `sample` draws classes, for the protocol of a score; None: the method does not look at them."""
+    """How `sample` draws classes, for the protocol of a score; None if the method ignores them."""
     if not self.method.conditional:
       return None
     return TRAINING_FREQUENCIES if self.spec.class_counts else UNIFORM
@@ -79,7 +79,7 @@ class Run(NamedTuple):
     Args:
       z: [n, latent_dim].
       label: a class, [n] or one for all (None: 0); or shares of classes [n, classes], as of one between two.
-        Only conditional methods look at it.
+        Only conditional methods use it.
 
     Returns:
       [n, H, W, C] float32 in [-1, 1].
@@ -92,10 +92,10 @@ class Run(NamedTuple):
     return chunked(functools.partial(jax.jit(generate), self.nets), z, label)
 
   def generator(self) -> Callable[[Nets, Array, Array], Array]:
-    """Returns the method's way from latents to images.
+    """Returns the method's `generate`.
 
     Raises:
-      InputError: it has none.
+      InputError: it generates no images.
     """
     if not self.method.generate:
       raise InputError(f"{self.config.method!r} makes no images; it has {', '.join(self.method.represent)}")
@@ -175,10 +175,10 @@ class Run(NamedTuple):
     return total - math.log(samples)
 
   def density(self) -> Density:
-    """Returns what the method says of log p(x).
+    """Returns the method's density.
 
     Raises:
-      InputError: it says nothing.
+      InputError: it has none.
     """
     if not self.method.density:
       raise InputError(f"{self.config.method!r} has no likelihood of images")
@@ -187,7 +187,7 @@ class Run(NamedTuple):
   def reconstruct(self, images) -> Array:
     """Images decoded from their codes: [n, H, W, C] in [-1, 1].
 
-    The code of a VAE is the mean of its q(z | x), or what a flow makes of the mean of the Gaussian before it.
+    The code of a VAE is the mean of its q(z | x), or a flow's output for the mean of the Gaussian before it.
 
     Raises:
       InputError: the method has no encoder.
@@ -243,7 +243,7 @@ def folder(workdir: str | pathlib.Path) -> pathlib.Path:
 
 @functools.cache
 def counts_of_data(config: str, num_classes: int) -> tuple[int, ...]:
-  """Returns the training images of each class, for checkpoints that do not hold the numbers.
+  """Returns the number of training images of each class, for checkpoints that do not hold it.
 
   Args:
     config: of the run, as JSON.
@@ -268,7 +268,7 @@ def load(workdir: str | pathlib.Path, step: int | str = "last") -> Run:
 
   Args:
     workdir: of the run.
-    step: "last", "best" or a number; 0 for the weights before training, which are made again from the seed.
+    step: "last", "best" or a number; 0 for the weights before training, made again from the seed.
 
   Raises:
     InputError: no run there, no such checkpoint, or a damaged one.

@@ -45,7 +45,7 @@ def cut(config):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_config_is_a_training_program(name):
-  """Traces the step of every config on the embedded data; test_step compiles and runs them all."""
+  """Traces the step of every config on the embedded data; test_methods runs their losses."""
   c = cut(load(name))
   settings.check(c)
   data = program.load_data(c, "train")

@@ -14,7 +14,7 @@ from test_train import config
 from gengap import bench, methods
 from gengap.evaluation import sampling
 from gengap.run import Run
-from gengap.training import cost, loop, program, step
+from gengap.training import cost, flops, loop, program, step
 
 GENERATES = [name for name in tiny.ARGS if name != "classifier" and tiny.method(name).generate]
 
@@ -52,6 +52,45 @@ def test_a_training_is_what_its_turns_say(name, updates, adversarial, variationa
   }
 
 
+def renamed(m, old, new):
+  """Returns a method whose player `old` is called `new`."""
+
+  def back(nets):
+    return {old if player == new else player: net for player, net in nets.items()}
+
+  def forth(nets):
+    return {new if player == old else player: net for player, net in nets.items()}
+
+  def turn_of(turn):
+    def loss(params, nets, *rest):
+      value, (changed, metrics) = turn.loss(params, back(nets), *rest)
+      return value, (forth(changed), metrics)
+
+    return turn._replace(player=new if turn.player == old else turn.player, loss=loss)
+
+  return m._replace(
+    init=lambda *args: forth(m.init(*args)),
+    turns=tuple(map(turn_of, m.turns)),
+    generate=lambda nets, *args: m.generate(back(nets), *args),
+    alarms=tuple(alarm._replace(name=alarm.name.replace(old, new)) for alarm in m.alarms),
+  )
+
+
+def test_an_adversary_of_any_name_makes_a_gan(capsys):
+  """run.json says so, and the alarms watch its numbers: here of a generator that makes one image."""
+  c = config("gan", steps=4)
+  dataset = program.load_data(c, "train")
+  m = renamed(tiny.method("gan", network="dense"), "critic", "discriminator")
+  compiled = program.compile_method(m, c, dataset)
+  made = cost.training(compiled, c)
+  assert made["adversarial"] and not made["variational"]
+  assert made["updates_per_step"] == {"discriminator": 1, "generator": 1}
+  window = loop.Window(types.SimpleNamespace(advance=print, numbers=print), 1, 64, m.alarms)
+  window.push(1000, [{"discriminator/diversity": jnp.zeros(1), "generator/image_gradient": jnp.ones(1)}])
+  window.flush()
+  assert "discriminator/diversity at step 1000, below 0.4" in capsys.readouterr().err
+
+
 def test_operations_are_counted_turn_by_turn_as_often_as_they_are_done():
   """As in the whole step without loops; only the means over the repeats of what is logged are not counted."""
   c = config("wgan_gp", ema=0.9)
@@ -61,8 +100,8 @@ def test_operations_are_counted_turn_by_turn_as_often_as_they_are_done():
   whole = step.dispatch(m, seed=0, batch_size=8, ema=0.9)
   lowered = whole.lower(jnp.arange(1), shapes, (dataset.image, dataset.label))
   arrays = program.abstract((dataset.image, dataset.label))
-  flops = program.count_on_cpu(m, c, shapes, arrays, devices=1)
-  assert flops == pytest.approx(program.count_flops(lowered), rel=1e-3)
+  counted = flops.count_on_cpu(m, c, shapes, arrays, devices=1)
+  assert counted == pytest.approx(flops.count_flops(lowered), rel=1e-3)
 
 
 def test_what_is_not_counted_is_null_with_its_reason(monkeypatch, tmp_path):
@@ -72,10 +111,10 @@ def test_what_is_not_counted_is_null_with_its_reason(monkeypatch, tmp_path):
     raise RuntimeError("Unknown backend cpu")
 
   for found in ({"bytes accessed": 1.0}, None, {"flops": math.nan}):
-    assert program.count_flops(types.SimpleNamespace(cost_analysis=lambda found=found: found)) is None
+    assert flops.count_flops(types.SimpleNamespace(cost_analysis=lambda found=found: found)) is None
   c = config("vae")
   c.method_args.network = "dense"
-  monkeypatch.setattr(program, "count_flops", lambda _: None)
+  monkeypatch.setattr(flops, "count_flops", lambda _: None)
   compiled = program.compile_program(c, program.load_data(c, "train"))
   assert (compiled.flops, reason := compiled.flops_reason) == (
     None,
@@ -93,8 +132,8 @@ def test_what_is_not_counted_is_null_with_its_reason(monkeypatch, tmp_path):
     compiled, c, program.load_data(c, "train"), tiny.state(compiled.method)
   )
   monkeypatch.setattr(jax, "local_devices", no_cpu)
-  assert program.count_on_cpu(compiled.method, c, compiled.shapes, None, 1) is None
-  assert "set JAX_PLATFORMS=cpu,cpu" in program.not_counted()
+  assert flops.count_on_cpu(compiled.method, c, compiled.shapes, None, 1) is None
+  assert "set JAX_PLATFORMS=cpu,cpu" in flops.reason_not_counted()
 
 
 def test_the_peak_of_an_unknown_device_is_that_of_a_product():

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import test_configs
 import tiny
 
 from gengap.method import AXIS, Batch
@@ -97,33 +98,60 @@ def test_an_encoder_that_inverts_the_generator_loses_nothing(monkeypatch):
   assert float(one_device(keys)[0]) == pytest.approx(0, abs=1e-6)
 
 
-VARIANTS = [
-  *((name, {}) for name in tiny.ARGS),
-  ("vae", {"flow": "planar"}),
-  ("vae", {"free_bits": 0.1, "likelihood": "discretised_logistic"}),
-  ("vae", {"beta": {"schedule": "capacity", "steps": 10, "stop": 5.0, "start": 1.0}}),
-  ("hierarchical_vae", {"free_bits": 0.1}),
-  ("gan", {"spectral_norm": "both", "dropout": 0.3}),
-  ("cgan", {"condition": "projection"}),
-]
+OPTIMISER = ("learning_rate", "decay_steps", "b1", "b2", "clip_norm")  # ends of arguments that change no loss
 
 
-@pytest.mark.parametrize(("name", "args"), VARIANTS)
-def test_every_logged_number_is_that_of_the_whole_batch(name, args):
-  """Of four devices as of one; a map over AXIS stands for the devices."""
-  m, (images, labels) = tiny.method(name, **args), tiny.data(8)
-  nets, keys = tiny.state(m).nets, jax.random.split(jax.random.key(1), 8)
+def arguments_of(config):
+  """Returns a shrunk config's method and arguments, with dense networks unless its options need others."""
+  c = test_configs.cut(test_configs.load(config))
+  args = {name: value for name, value in c.method_args.to_dict().items() if not name.endswith(OPTIMISER)}
+  if "network" in args and not any(args.get(option) for option in ("attention", "skips")):
+    args |= {"network": "dense", "latent_dim": 4}
+  return c.method, args
+
+
+LOSSES = {str(arguments_of(config)): (config, *arguments_of(config)) for config in test_configs.NAMES}
+LOSSES = {config: (method, args) for config, method, args in LOSSES.values()}
+LOSSES |= {
+  f"{name} of METHODS": (name, tiny.ARGS[name]) for name in METHODS.keys() - {m for m, _ in LOSSES.values()}
+}
+LOSSES["levels"] = ("hierarchical_vae", tiny.ARGS["hierarchical_vae"] | {"free_bits": 0.1})
+LOSSES["capacity"] = ("vae", tiny.ARGS["vae"] | {"beta": {"schedule": "capacity", "steps": 10, "stop": 5.0}})
+LOSSES["noise"] = ("cgan", tiny.ARGS["cgan"] | {"spectral_norm": "both", "dropout": 0.3})
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_and_its_gradient_are_those_of_the_whole_batch(name):
+  """Those of every config, and of every method that has none, on eight devices as on one.
+
+  A map over AXIS stands for the devices. The alarms of a method watch numbers that it logs.
+  """
+  method, args = LOSSES[name]
+  m, (images, labels) = METHODS[method](tiny.SPEC, **args), tiny.data(16)
+  nets, keys = jax.device_get(tiny.state(m).nets), jax.random.split(jax.random.key(1), 16)
   whole = Batch(images / 127.5 - 1, labels), keys
 
-  def numbers(devices):
-    def one(batch, keys):
-      seen = {}
-      for turn in m.turns:
-        value, (_, more) = turn.loss(nets[turn.player]["params"], nets, batch, keys, jnp.int32(0))
-        seen |= {f"{turn.player}/{k}": v for k, v in ({"loss": value} | more).items()}
-      return step.mean_over_devices(seen)
+  def losses(batch, keys):
+    metrics, gradients = {}, {}
+    for turn in m.turns:
 
+      def loss(params, turn=turn):
+        value, (_, more) = turn.loss(params, nets, batch, keys, jnp.int32(0))
+        return value, {f"{turn.player}/{k}": v for k, v in ({"loss": value} | more).items()}
+
+      gradients[turn.player], numbers = jax.grad(loss, has_aux=True)(nets[turn.player]["params"])
+      metrics |= numbers
+    return step.mean_over_devices((metrics, gradients))
+
+  def on(devices):
     slices = jax.tree.map(lambda x: x.reshape(devices, -1, *x.shape[1:]), whole)
-    return jax.tree.map(lambda x: x[0], jax.jit(jax.vmap(one, axis_name=AXIS))(*slices))
+    return jax.device_get(jax.tree.map(lambda x: x[0], jax.jit(jax.vmap(losses, axis_name=AXIS))(*slices)))
 
-  tiny.assert_same_numbers(numbers(1), numbers(4))
+  (one, gradients), (eight, gradients_of_eight) = on(1), on(8)
+  for key, value in one.items():
+    np.testing.assert_allclose(eight[key], value, rtol=1e-5, atol=1e-6, err_msg=key)
+  for player, tree in gradients.items():
+    scale = max(np.max(np.abs(x)) for x in jax.tree.leaves(tree))
+    errors = jax.tree.map(lambda x, y: np.max(np.abs(x - y)), tree, gradients_of_eight[player])
+    assert scale > 0 and max(jax.tree.leaves(errors)) < 1e-4 * scale, player
+  assert {alarm.name for alarm in m.alarms} <= set(one)

@@ -128,7 +128,7 @@ def test_devices_divide_a_batch_and_every_image_has_noise_of_its_own():
 
   def one(number, slot):
     position = step.positions(number, 8, slot)
-    _, keys = step.deal(lambda number, position: position, step.stream(0, "train"), number, position)
+    _, keys = step.take_batch(lambda number, position: position, step.stream(0, "train"), number, position)
     return position, jax.random.key_data(keys)
 
   on_devices = jax.vmap(jax.vmap(one, (None, 0), axis_name=AXIS), (0, None))
@@ -150,11 +150,11 @@ def test_batch_statistics_of_the_losing_turn_are_not_kept():
   assert max(tiny.differences(moved.nets["generator"]["batch_stats"], before).values()) > 0
 
 
-def test_examine_leaves_the_state_alone_and_sees_the_weights_that_are_shown():
+def test_validation_leaves_the_state_alone_and_sees_the_weights_that_are_shown():
   """The same numbers at the same weights, which are the moving average where there is one."""
   m = tiny.method("wgan_gp")
   start, other = tiny.state(m, seed=0), tiny.state(m, seed=1).nets
-  program = step.examine(m, seed=0, batch_size=8)
+  program = step.validate(m, seed=0, batch_size=8)
   a, b, c = (
     program(jnp.arange(1), start._replace(nets=nets, ema=ema), tiny.data(), np.uint32(0))
     for nets, ema in ((start.nets, other), (other, other), (other, start.nets))

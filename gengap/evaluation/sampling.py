@@ -12,7 +12,8 @@ from gengap.evaluation.quantities import Better, Block, Quantity
 from gengap.method import draw_labels
 from gengap.run import Run
 from gengap.training.cost import counted, device
-from gengap.training.program import abstract, count_flops, cpu, not_counted
+from gengap.training.flops import count_flops, cpu, reason_not_counted
+from gengap.training.program import abstract
 
 BATCH = 256  # images generated at once
 REPEATS = 5
@@ -52,12 +53,12 @@ def sampling(run: Run) -> dict[str, Any]:
   compiled = jax.jit(run.generator()).lower(run.nets, z, label).compile()
   times = seconds(lambda: compiled(run.nets, z, label), REPEATS)
   flops = None
-  if on := cpu():  # see program.count_on_cpu
+  if on := cpu():  # see flops.count_on_cpu
     with jax.default_device(on):
       flops = count_flops(jax.jit(run.generator()).lower(*abstract((run.nets, z, label))))
   return {
     "images_per_second": BATCH / float(np.median(times)),
-    **counted("flops_per_image", flops and flops / BATCH, not_counted()),
+    **counted("flops_per_image", flops and flops / BATCH, reason_not_counted()),
     "batch": BATCH,
     "device": device(),
   }

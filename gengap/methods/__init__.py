@@ -45,11 +45,11 @@ def defaults(name: str) -> dict[str, Any]:
   return {k: p.default for k, p in list(inspect.signature(find(name)).parameters.items())[1:]}
 
 
-def build(config: Config, spec: Spec) -> Method:
-  """Builds the method that a config names.
+def check_names(config: Config) -> None:
+  """Checks the names of a config's method and of its arguments.
 
   Raises:
-    InputError: unknown method or method argument, or a value that the builder refuses.
+    InputError: unknown method or method argument.
   """
   allowed = defaults(config.method)
   for name in config.method_args:
@@ -58,4 +58,13 @@ def build(config: Config, spec: Spec) -> Method:
         f"config.method_args.{name} is not an argument of {config.method!r}, "
         f"which takes {', '.join(allowed)}{suggest(name, allowed)} (another method needs another --config)"
       )
+
+
+def build(config: Config, spec: Spec) -> Method:
+  """Builds the method that a config names.
+
+  Raises:
+    InputError: unknown method or method argument, or a value that the builder refuses.
+  """
+  check_names(config)
   return find(config.method)(spec, **config.method_args)

@@ -1,1 +1,1 @@
-"""Training: the step, its program, the loop around it, and the folder of a run."""
+"""Training: the step, its compiled program, the loop around it, and the folder of a run."""

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: Orbax, written in the background, the latest few and the best kept.
+"""Checkpoints of a run, written by Orbax in the background; the latest few and the best are kept.
 
 A checkpoint holds the State, one item a tree, and a small JSON item, `meta`, with what is needed to read it
 without anything else: step, config and data Spec, and checksums of all that.
@@ -27,13 +27,13 @@ Meta = dict[str, Any]
 
 
 def first_line(error: Exception) -> str:
-  """Returns the beginning of an error's message, without Orbax's hint at details that it does not give."""
+  """Returns the beginning of an error's message, without Orbax's pointer to further details."""
   line = (str(error).splitlines() or [type(error).__name__])[0]
   return line.partition(" See full TensorStore details")[0][:120]
 
 
 def pointer(folder: pathlib.Path) -> str:
-  """Names a file in a folder that is empty, a web page or a Git LFS pointer; "" where there is none."""
+  """Names a file in a folder that is a web page or a Git LFS pointer; "" if there is none."""
   for path in sorted(path for path in folder.rglob("*") if path.is_file()):
     if path.stat().st_size and (what := paths.kind(path)):
       return f"{path.relative_to(folder)} is {what}"
@@ -49,19 +49,19 @@ def checksum(tree: Any) -> int:
 
 
 def text_checksum(meta: Meta) -> int:
-  """Returns the CRC-32 of what JSON holds of a checkpoint's `meta`, without its checksums."""
+  """Returns the CRC-32 of a checkpoint's `meta` as JSON, without its checksums."""
   plain = {name: value for name, value in meta.items() if name != "crc32"}
   return zlib.crc32(json.dumps(plain, sort_keys=True).encode())
 
 
 def crc32(meta: Meta) -> dict[str, int]:
-  """Returns the checksums in a checkpoint's `meta`; none in one that was written before there were any."""
+  """Returns the checksums in a checkpoint's `meta`; {} for checkpoints of versions that wrote none."""
   found = meta.get("crc32", {})
   return found if isinstance(found, dict) else {}
 
 
 def finite_or_infinity(score: float | None) -> float:
-  """Returns a score of which the smallest is the best: infinity if it is missing, infinite or NaN."""
+  """Returns a score, or infinity if it is missing, infinite or NaN."""
   return score if score is not None and math.isfinite(score) else math.inf
 
 
@@ -69,12 +69,12 @@ class Checkpoints:
   """The folder `checkpoints` of a workdir."""
 
   def __init__(self, workdir: str | pathlib.Path, *, keep: int = 0, best: str = ""):
-    """Opens the folder, for reading alone unless told how many checkpoints to keep.
+    """Opens the folder, read-only if `keep` is 0.
 
     Args:
       workdir: of the run.
       keep: how many of the latest to keep; 0 if nothing will be saved.
-      best: which of the numbers given to `save` marks the best checkpoint by its smallest finite value.
+      best: the number among those given to `save` whose smallest finite value marks the best checkpoint.
     """
     self.path = pathlib.Path(workdir).absolute() / "checkpoints"
     self.best = best
@@ -97,18 +97,18 @@ class Checkpoints:
     )
 
   def save(self, state: State, meta: Meta, scores: dict[str, float]) -> None:
-    """Starts writing the state; returns when it may be changed or donated.
+    """Starts writing the state; returns as soon as the caller may change or donate it.
 
     Args:
-      state: whole.
-      meta: anything that JSON holds.
-      scores: of this state; the `best` one ranks it.
+      state: to save.
+      meta: JSON values.
+      scores: of this state; `best` names the one that ranks it.
     """
     needed, free = sum(x.nbytes for x in jax.tree.leaves(state)), shutil.disk_usage(self.path).free
-    if free < 2 * needed:  # with the one being written; the storage layer below is loud on a full disk
+    if free < 2 * needed:  # two at a time; Orbax fails obscurely on a full disk
       raise InputError(
         f"{self.path} cannot be written: the disk has {free / 1e6:.1f} MB left and a checkpoint takes "
-        f"{needed / 1e6:.1f} MB, twice while it is written; what is there is kept"
+        f"{needed / 1e6:.1f} MB, twice while it is written; the checkpoints there are kept"
       )
     step = int(state.step)
     if step in self.manager.all_steps():  # a damaged one, from which `resume` fell back
@@ -137,14 +137,14 @@ class Checkpoints:
 
   @contextlib.contextmanager
   def writing(self) -> Iterator[None]:
-    """Turns whatever a storage layer makes of a failed write into an InputError."""
+    """Turns any error of a failed write into an InputError."""
     try:
       yield
     except InputError:
       raise
     except Exception as error:
       raise InputError(
-        f"{self.path} cannot be written ({first_line(error)}); what it holds is kept"
+        f"{self.path} cannot be written ({first_line(error)}); the checkpoints in it are kept"
       ) from error
 
   def steps(self) -> list[int]:
@@ -152,10 +152,10 @@ class Checkpoints:
     return sorted(self.manager.all_steps(), reverse=True)
 
   def find(self, step: int | str) -> int:
-    """Returns the number that "last", "best" or a number stands for.
+    """Returns the step that "last", "best" or a number means.
 
     Raises:
-      InputError: no such checkpoint, or none is the best, because none has a finite score.
+      InputError: no such checkpoint, or none has a finite score to be the best.
     """
     steps = self.steps()
     if not steps:
@@ -183,7 +183,7 @@ class Checkpoints:
     meta = self.restore(step, meta=ocp.args.JsonRestore())["meta"]
     whole = isinstance(meta, dict) and "spec" in meta
     if not whole or crc32(meta).get("meta", text_checksum(meta)) != text_checksum(meta):
-      raise InputError(f"checkpoint {self.path / str(step)} is damaged: what it says of itself has changed")
+      raise InputError(f"checkpoint {self.path / str(step)} is damaged: its metadata have changed")
     return meta
 
   def read(self, step: int, **targets: Any) -> dict[str, Any]:
@@ -200,7 +200,7 @@ class Checkpoints:
     return {name: found[name] if name in wanted else {} for name in targets}
 
   def restore(self, step: int, **items: Any) -> Any:
-    """Reads items of one checkpoint; whatever a storage layer makes of a broken file is an InputError."""
+    """Reads items of one checkpoint; any error of a broken file becomes an InputError."""
     try:
       return self.manager.restore(step, args=ocp.args.Composite(**items))
     except Exception as error:
@@ -208,11 +208,11 @@ class Checkpoints:
       raise InputError(f"checkpoint {self.path / str(step)} cannot be read: {reason}") from error
 
   def resume(self, target: State, say: Callable[[str], None]) -> State | None:
-    """Restores the newest checkpoint that can be read; None where there is none at all.
+    """Restores the newest checkpoint that can be read; returns None if there are no checkpoints.
 
     Args:
-      target: a state of the same shapes, abstract or not, placed where the restored one shall be.
-      say: is told of every damaged checkpoint that is passed over.
+      target: a state of the same shapes and shardings, abstract or not.
+      say: called with a message for every damaged checkpoint that is skipped.
 
     Raises:
       InputError: there are checkpoints, and none can be read.

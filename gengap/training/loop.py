@@ -1,7 +1,7 @@
-"""The training loop: dispatch, log, draw, evaluate, save; and how a run starts, resumes and stops.
+"""The training loop: dispatch, log, sample, evaluate, save; and how a run starts, resumes and stops.
 
-The host waits for the device only to draw, evaluate and save: the numbers of one dispatch are read after the
-next one has been sent.
+The host waits for the device only to sample, evaluate and save: it reads the numbers of one dispatch after it
+has sent the next one.
 """
 
 import contextlib
@@ -28,9 +28,9 @@ from gengap.training.checkpoint import Checkpoints, finite_or_infinity
 from gengap.training.program import Program, compile_program, load_data, resume, source, start
 from gengap.training.validation import GRID, Validation, check_best, whole_batches
 
-COMPILING = "compiling the training program (minutes, if it is large and not yet in the cache)"
-SLOW = 10  # seconds of compiling above which they are printed
-SIGNS = ("loss", "gradient_norm")  # numbers of every turn that must be finite
+COMPILING = "compiling the training program (takes minutes if it is large and not yet in the cache)"
+SLOW = 10  # seconds of compiling above which their number is printed
+MUST_BE_FINITE = ("loss", "gradient_norm")  # of every turn
 
 
 class Window:
@@ -41,19 +41,19 @@ class Window:
 
   def __init__(self, log: Log, every: int, batch_size: int, alarms: Sequence[Alarm] = ()):
     self.log, self.every, self.monitor = log, every, AlarmMonitor(alarms, say, batch_size)
-    self.sent: list[tuple[int, list[Metrics]]] = []
+    self.queue: list[tuple[int, list[Metrics]]] = []
     self.values: list[dict[str, np.ndarray]] = []
     self.clock = time.perf_counter()
 
   def push(self, end: int, numbers: list[Metrics]) -> None:
-    """Takes the numbers of the dispatch that ends at step `end`; reads those of the one before it."""
-    self.sent.append((end, numbers))
-    if len(self.sent) > 1:
+    """Queues the numbers of the dispatch that ends at step `end`; reads those of the one before it."""
+    self.queue.append((end, numbers))
+    if len(self.queue) > 1:
       self.read()
 
   def read(self) -> None:
-    """Reads the oldest numbers; writes the means of the window where a line is due."""
-    end, numbers = self.sent.pop(0)
+    """Reads the oldest queued numbers; writes the means of the window if a line is due."""
+    end, numbers = self.queue.pop(0)
     values = {k: np.concatenate([n[k] for n in numbers]) for k in numbers[0]}  # waits for the device
     check_finite(values, end)
     self.values.append(values)
@@ -63,26 +63,28 @@ class Window:
       steps = len(next(iter(window.values())))
       rate = steps / (time.perf_counter() - self.clock)
       means = {k: float(v.mean()) for k, v in window.items()}
-      swings = {k.removesuffix("loss") + "oscillation": oscillation(v) for k, v in window.items() if loss(k)}
-      self.log.numbers(end, means | swings | {"steps_per_second": rate})
+      oscillations = {
+        k.removesuffix("loss") + "oscillation": oscillation(v) for k, v in window.items() if is_loss(k)
+      }
+      self.log.numbers(end, means | oscillations | {"steps_per_second": rate})
       self.monitor.check(end, means, steps)
       self.values, self.clock = [], time.perf_counter()
 
   def flush(self) -> None:
-    """Reads everything that was sent."""
-    while self.sent:
+    """Reads all queued numbers."""
+    while self.queue:
       self.read()
 
   @contextlib.contextmanager
   def paused(self) -> Iterator[None]:
-    """Reads everything, then keeps the clock of the speed from running."""
+    """Reads all queued numbers, then stops the clock of steps_per_second."""
     self.flush()
     before = time.perf_counter()
     yield
     self.clock += time.perf_counter() - before
 
 
-def loss(name: str) -> bool:
+def is_loss(name: str) -> bool:
   """Whether a number is the loss of a turn."""
   return name.endswith("/loss")
 
@@ -98,26 +100,26 @@ def check_finite(values: dict[str, np.ndarray], end: int) -> None:
   for name, value in values.items():
     turn, _, what = name.rpartition("/")
     bad = np.flatnonzero(~np.isfinite(value))
-    if what in SIGNS and len(bad):
-      found.append((end - len(value) + int(bad[0]) + 1, SIGNS.index(what), turn, value[bad[0]]))
+    if what in MUST_BE_FINITE and len(bad):
+      found.append((end - len(value) + int(bad[0]) + 1, MUST_BE_FINITE.index(what), turn, value[bad[0]]))
   if found:
-    step, sign, turn, value = min(found)
+    step, index, turn, value = min(found)
     raise NonFiniteError(
-      f"the {SIGNS[sign].replace('_', ' ')} of turn {turn!r} is {value} at step {step}; "
+      f"the {MUST_BE_FINITE[index].replace('_', ' ')} of turn {turn!r} is {value} at step {step}; "
       "checkpoints before it, if any, are kept"
     )
 
 
 @jax.jit
 def finite(nets: Nets) -> dict[str, Array]:
-  """Tells of every player whether all its weights and statistics are finite."""
+  """Returns for every player whether all its weights and statistics are finite."""
   return {
     name: jnp.stack([jnp.isfinite(x).all() for x in jax.tree.leaves(net)]).all() for name, net in nets.items()
   }
 
 
 def check_weights(state: State, step: int) -> None:
-  """Raises NonFiniteError before weights that are not finite can replace good ones on disk."""
+  """Raises NonFiniteError if weights are not finite, so that they never replace good ones on disk."""
   for name, good in finite(state.nets).items():
     if not good:
       raise NonFiniteError(
@@ -128,25 +130,26 @@ def check_weights(state: State, step: int) -> None:
 
 @contextlib.contextmanager
 def on_sigterm() -> Iterator[Callable[[int], bool]]:
-  """Yields a function that tells whether SIGTERM has come; the process lives on to save its state.
+  """Yields a function that returns whether SIGTERM has arrived; the process continues, to save its state.
 
-  It is given how many dispatches were sent: several processes stop after the same one, whichever was asked.
+  Its argument is the number of dispatches so far: all processes stop after the same one, whichever got the
+  signal.
   """
-  asked = threading.Event()
+  terminated = threading.Event()
   if processes.count() > 1:  # JAX's runtime handles the signal
     yield processes.stop_requested
   elif threading.current_thread() is not threading.main_thread():
     yield lambda _: False  # only the main thread may handle signals
   else:
-    before = signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    before = signal.signal(signal.SIGTERM, lambda *_: terminated.set())
     try:
-      yield lambda _: asked.is_set()
+      yield lambda _: terminated.is_set()
     finally:
       signal.signal(signal.SIGTERM, before)
 
 
 def describe(program: Program, config: Config, dataset: data.Dataset, state: State) -> str:
-  """Returns what will be trained, on what, and how much work a step is."""
+  """Describes the networks, the data, the devices and the operations of a step."""
   tables = [
     f"{player}\n{parameter_overview.get_parameter_overview(net['params'], include_stats=False)}"
     for player, net in state.nets.items()
@@ -165,10 +168,10 @@ def describe(program: Program, config: Config, dataset: data.Dataset, state: Sta
 def train(config: Config, workdir: str | pathlib.Path) -> State:
   """Trains to config.steps, from the workdir's last checkpoint if it has one; returns the last state.
 
-  SIGTERM saves and returns early.
+  On SIGTERM it saves the state and returns early.
 
   Raises:
-    InputError: something that was given is wrong; nothing on disk has been changed.
+    InputError: the config, the data or the workdir does not allow it; nothing on disk has changed.
     NonFiniteError: a loss or a gradient is not finite; the last good checkpoint is kept.
   """
   workdir = paths.local(workdir)
@@ -176,7 +179,7 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
   workdirs.check_workdir(workdir, config)
   dataset, held_out = load_data(config, "train"), load_data(config, "validation")
   whole_batches(config, held_out)
-  with on_sigterm() as asked_to_stop:
+  with on_sigterm() as should_stop:
     before = time.perf_counter()
 
     def ready(method: Method, shapes: State) -> None:
@@ -184,8 +187,8 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
       say(COMPILING)
 
     program = compile_program(config, dataset, ready)
-    if (taken := time.perf_counter() - before) > SLOW:
-      say(f"compiled in {taken:.0f} s")
+    if (seconds := time.perf_counter() - before) > SLOW:
+      say(f"compiled in {seconds:.0f} s")
     validation = Validation(program, config, held_out)
     with workdirs.claimed(workdir, config):
       if processes.is_first():
@@ -195,16 +198,16 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
       log = Log(workdir, int(state.step), config.steps) if processes.is_first() else NullLog()
       say(describe(program, config, dataset, state) if log.fresh else f"resuming at step {int(state.step)}")
       try:
-        return loop(config, program, state, dataset, validation, checkpoints, log, asked_to_stop)
+        return loop(config, program, state, dataset, validation, checkpoints, log, should_stop)
       finally:
         checkpoints.close()
         log.close()
 
 
 def stale(values: list[float], patience: int) -> bool:
-  """Whether the last `patience` values are all no smaller than the smallest before them; 0 is never.
+  """Whether none of the last `patience` values is below all values before them; never if patience is 0.
 
-  An infinite value or a NaN is larger than every finite value.
+  An infinite value or NaN counts as larger than every finite value.
   """
   values = [finite_or_infinity(value) for value in values]
   before, since = values[:-patience], values[-patience:]
@@ -212,7 +215,7 @@ def stale(values: list[float], patience: int) -> bool:
 
 
 def done_early(log: Log | NullLog, config: Config) -> bool:
-  """Whether the run's patience is at its end."""
+  """Whether `config.best` has not improved for `config.patience` evaluations."""
   return bool(config.patience) and processes.agree(stale(log.values(config.best), config.patience))
 
 
@@ -223,8 +226,8 @@ def stopped_early(log: Log | NullLog, config: Config) -> str:
   return f"{config.best} has not fallen in {config.patience} evaluations; {best}"
 
 
-def loop(config, program, state, dataset, validation, checkpoints, log, asked_to_stop) -> State:
-  """Runs dispatches to config.steps or until asked to stop, doing between them what is due."""
+def loop(config, program, state, dataset, validation, checkpoints, log, should_stop) -> State:
+  """Runs dispatches to config.steps or until it should stop, and between them what is due."""
   meta = {"config": settings.plain(config), "spec": program.spec._asdict()}
   window = Window(log, config.log_every, config.batch_size, program.method.alarms)
   step = saved = int(state.step)
@@ -232,7 +235,7 @@ def loop(config, program, state, dataset, validation, checkpoints, log, asked_to
   if step == 0:
     log.picture("real", validation.images[:GRID])
   last = step == config.steps or done_early(log, config)
-  while not last and not asked_to_stop(step // config.steps_per_dispatch):
+  while not last and not should_stop(step // config.steps_per_dispatch):
     state, numbers = program.dispatch(state, data_of_calls)
     step += config.steps_per_dispatch
     window.push(step, numbers)

@@ -1,8 +1,7 @@
-"""From a config to a compiled program: data, method, state, all on the devices."""
+"""Compiles the training program of a config, and places its data and state on the devices."""
 
 import functools
 import itertools
-import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
@@ -13,9 +12,9 @@ import numpy as np
 from gengap import data, methods
 from gengap.data import host_reader
 from gengap.errors import InputError
-from gengap.method import AXIS, Array, Batch, Config, Method, Metrics, Spec, State, Turn
+from gengap.method import AXIS, Array, Batch, Config, Method, Metrics, Spec, State
 from gengap.networks import convolution
-from gengap.training import step
+from gengap.training import flops, step
 from gengap.training.checkpoint import Checkpoints
 
 Ready: TypeAlias = Callable[[Method, State], None]
@@ -29,28 +28,28 @@ class Program(NamedTuple):
   slots: Array  # [devices]
   compiled: jax.stages.Compiled  # (slots, state, data) -> (state, metrics [steps])
   steps: int  # in the compiled program
-  calls: int  # of the compiled program in one dispatch
-  place: jax.sharding.NamedSharding  # of state and data: whole, on every device
-  shapes: State  # of the state, abstract
-  flops: float | None  # floating-point operations of one step on all devices; None: not counted
-  flops_reason: str  # why they were not counted; "" where they were
-  by_host: host_reader.Share | None  # what this process reads, where the data are too large for the devices
+  calls: int  # calls of the compiled program in one dispatch
+  place: jax.sharding.NamedSharding  # of state and data: a whole copy on every device
+  shapes: State  # abstract
+  flops: float | None  # floating-point operations of one step on all devices; None if not counted
+  flops_reason: str  # why they were not counted; "" if they were
+  by_host: host_reader.Share | None  # what this process reads if the data are too large for the devices
 
   def dispatch(self, state: State, source: Iterator[step.Data]) -> tuple[State, list[Metrics]]:
     """Sends config.steps_per_dispatch steps to the devices, without waiting for them.
 
     Args:
-      state: before them.
+      state: before the steps; it is donated.
       source: see `source`.
 
     Returns:
-      The state after them (the given one is donated) and their numbers, [steps] from each call.
+      The state after the steps, and the metrics of each call, [steps] each.
     """
-    seen = []
+    calls = []
     for _ in range(self.calls):
       state, metrics = self.compiled(self.slots, state, next(source))
-      seen.append(metrics)
-    return state, seen
+      calls.append(metrics)
+    return state, calls
 
 
 def load_data(config: Config, split: str) -> data.Dataset:
@@ -74,16 +73,16 @@ def compile_program(
   Args:
     config: of the run.
     dataset: its training images.
-    ready: called with the method and the shapes of its state, before the minutes of compiling.
+    ready: called with the method and the shapes of its state before compiling, which may take minutes.
 
   Raises:
-    InputError: a method argument that does not suit the data.
+    InputError: a method argument is out of range or does not suit the data.
   """
   return compile_method(methods.build(config, spec_of(config, dataset)), config, dataset, ready)
 
 
 def spec_of(config: Config, dataset: data.Dataset) -> Spec:
-  """Returns what a method must know of a data set."""
+  """Returns the Spec of a data set."""
   counts = np.bincount(dataset.label, minlength=len(dataset.classes))
   return Spec(dataset.image.shape[1:], len(dataset.classes), config.dtype, tuple(counts.tolist()))
 
@@ -91,7 +90,7 @@ def spec_of(config: Config, dataset: data.Dataset) -> Spec:
 def compile_method(
   method: Method, config: Config, dataset: data.Dataset, ready: Ready = lambda method, shapes: None
 ) -> Program:
-  """Compiles the training program of any method, whichever the config names.
+  """Compiles the training program of a method, which need not be the one that the config names.
 
   See `compile_program` for the arguments.
 
@@ -106,39 +105,57 @@ def compile_method(
   shapes = jax.eval_shape(functools.partial(step.init, method, config.seed, ema=config.ema), example)
   ready(method, shapes)
   slots, place = devices()
-  # The CPU has nothing to gain from several steps in one program: launching it is cheap, and XLA needs its
-  # loops unrolled there (see step.loop), which would make the program as many times longer to compile.
+  # On the CPU several steps in one program gain nothing: launching a program is cheap, and loops must be
+  # unrolled (see step.loop), which would multiply the time to compile.
   steps = 1 if jax.default_backend() == "cpu" else config.steps_per_dispatch
-  share, shape = None, (len(dataset.image),)
-  if dataset.image.nbytes > config.data_device_bytes:
-    mine = range(len(slots) // jax.process_count() * jax.process_index(), len(slots))
-    mine = mine[: jax.local_device_count()]
-    share = host_reader.Share(config.batch_size, len(slots), mine, steps * step.batches_per_step(method))
-    shape = (len(slots), share.batches, config.batch_size // len(slots))
-  image = jax.ShapeDtypeStruct((*shape, *dataset.image.shape[1:]), dataset.image.dtype)
-  arrays = (image, jax.ShapeDtypeStruct(shape, dataset.label.dtype))
-  build = functools.partial(
-    step.dispatch, seed=config.seed, batch_size=config.batch_size, ema=config.ema, by_host=bool(share)
+  share = host_share(config, dataset, len(slots), steps * step.batches_per_step(method))
+  run = step.dispatch(
+    method, seed=config.seed, batch_size=config.batch_size, ema=config.ema, steps=steps, by_host=bool(share)
   )
-  lowered = build(method, steps=steps).lower(slots.aval, shapes, arrays)
+  lowered = run.lower(slots.aval, shapes, abstract_data(dataset, share, len(slots)))
   if step.unrolled():
-    flops = count_flops(lowered)
+    count = flops.count_flops(lowered)
   else:
-    flops = count_on_cpu(method, config, shapes, abstract((dataset.image, dataset.label)), len(slots))
-  compiled = lowered.compile(convolution.compiler_options())
+    whole = abstract((dataset.image, dataset.label))
+    count = flops.count_on_cpu(method, config, shapes, whole, len(slots))
   return Program(
     method,
     spec,
     slots,
-    compiled,
+    lowered.compile(convolution.compiler_options()),
     steps,
     config.steps_per_dispatch // steps,
     place,
     shapes,
-    None if flops is None else flops * len(slots),
-    not_counted() if flops is None else "",
+    None if count is None else count * len(slots),
+    flops.reason_not_counted() if count is None else "",
     share,
   )
+
+
+def host_share(config: Config, dataset: data.Dataset, slots: int, batches: int) -> host_reader.Share | None:
+  """Returns what this process reads for each call of a program; None if the data fit on the devices.
+
+  Args:
+    config: of the run.
+    dataset: its training images.
+    slots: devices of all processes.
+    batches: that one call of the program draws.
+  """
+  if dataset.image.nbytes <= config.data_device_bytes:
+    return None
+  mine = range(slots // jax.process_count() * jax.process_index(), slots)
+  return host_reader.Share(config.batch_size, slots, mine[: jax.local_device_count()], batches)
+
+
+def abstract_data(dataset: data.Dataset, share: host_reader.Share | None, slots: int) -> Any:
+  """Returns the shapes and types of the data that one call of the program gets."""
+  if not share:
+    return abstract((dataset.image, dataset.label))
+  shape = (slots, share.batches, share.batch_size // slots)
+  image, label = dataset.image, dataset.label
+  images = jax.ShapeDtypeStruct((*shape, *image.shape[1:]), image.dtype)
+  return images, jax.ShapeDtypeStruct(shape, label.dtype)
 
 
 def abstract(tree: Any) -> Any:
@@ -146,59 +163,8 @@ def abstract(tree: Any) -> Any:
   return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
 
 
-def count_flops(program: jax.stages.Lowered | jax.stages.Compiled) -> float | None:
-  """Returns the floating-point operations of a program of one device, each loop taken once; None: unknown."""
-  flops = (program.cost_analysis() or {}).get("flops", math.nan)
-  return float(flops) if math.isfinite(flops) else None
-
-
-def cpu() -> Any | None:
-  """Returns the device for which programs are lowered to be counted; None if JAX_PLATFORMS excludes it."""
-  try:
-    return jax.local_devices(backend="cpu")[0]
-  except RuntimeError:
-    return None
-
-
-def not_counted() -> str:
-  """Returns why operations are not counted."""
-  if cpu():
-    return "XLA counts no operations of this program"
-  return f"operations are counted on JAX's CPU backend; set JAX_PLATFORMS={jax.default_backend()},cpu"
-
-
-def count_on_cpu(
-  method: Method, config: Config, shapes: State, arrays: tuple[Any, Any], devices: int
-) -> float | None:
-  """Counts one device's floating-point operations in a step, whatever the backend; None: it cannot.
-
-  JAX counts a program before it is compiled on its CPU backend alone; a program that was compiled for a GPU
-  lacks its convolutions and products, which are calls of cuDNN and cuBLAS. And XLA counts the body of a loop
-  once. So the step without turns and every turn by itself, taken once, are lowered for the CPU, which takes a
-  second each; nothing is compiled.
-  """
-  if not (device := cpu()):
-    return None
-  slots = jax.ShapeDtypeStruct((1,), jnp.int32)
-
-  def count(*turns: Turn) -> float:
-    run = step.dispatch(
-      method._replace(turns=turns),
-      seed=config.seed,
-      batch_size=config.batch_size // devices,
-      ema=config.ema,
-      devices=[device],
-    )
-    found = count_flops(run.lower(slots, shapes, arrays))
-    return math.nan if found is None else found
-
-  rest = count()
-  flops = rest + sum(turn.repeats * (count(turn._replace(repeats=1)) - rest) for turn in method.turns)
-  return flops if math.isfinite(flops) else None
-
-
 def devices() -> tuple[Array, jax.sharding.NamedSharding]:
-  """Returns the numbers of all devices of all processes, each on its own, and the place of what all share."""
+  """Returns each device's number, on that device, and the sharding of arrays that all devices hold whole."""
   ordered = [d for process in range(jax.process_count()) for d in jax.local_devices(process)]  # as pmap's
   mesh, number = jax.sharding.Mesh(np.array(ordered), AXIS), np.arange(len(ordered))
   each = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(AXIS))
@@ -207,26 +173,26 @@ def devices() -> tuple[Array, jax.sharding.NamedSharding]:
 
 
 def put(program: Program, tree: Any) -> Any:
-  """Places arrays of the host, the same in every process, where the program wants them."""
+  """Copies arrays of the host, the same in every process, to every device."""
   return jax.tree.map(
     lambda x: jax.make_array_from_callback(x.shape, program.place, lambda index: x[index]), tree
   )
 
 
 def source(program: Program, config: Config, dataset: data.Dataset, at: int) -> Iterator[step.Data]:
-  """Returns what each call of the compiled program is given, from a step on: the data set, or its part."""
+  """Returns the data for each call of the compiled program from a step on: the data set, or its batches."""
   if not (share := program.by_host):
     return itertools.repeat(put(program, (dataset.image, dataset.label)))
 
   def placed(x: np.ndarray) -> Array:
     return jax.make_array_from_process_local_data(program.slots.sharding, x)
 
-  fed = host_reader.read_calls(dataset, config.seed, share, at // program.steps)
-  return ((placed(image), placed(label)) for image, label in fed)
+  batches = host_reader.read_calls(dataset, config.seed, share, at // program.steps)
+  return ((placed(image), placed(label)) for image, label in batches)
 
 
 def start(program: Program, config: Config) -> State:
-  """Returns the state before the first step, placed where the program wants it."""
+  """Returns the state before the first step, on every device."""
 
   def init() -> State:
     example = Batch(jnp.zeros((1, *program.spec.shape)), jnp.zeros(1, jnp.int32))
@@ -236,7 +202,7 @@ def start(program: Program, config: Config) -> State:
 
 
 def resume(program: Program, checkpoints: Checkpoints, say: Callable[[str], None]) -> State | None:
-  """Returns the newest readable checkpoint, placed where the program wants it; None where there is none."""
+  """Returns the state of the newest readable checkpoint, on every device; None if there is no checkpoint."""
   target = jax.tree.map(
     lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=program.place), program.shapes
   )

@@ -1,4 +1,4 @@
-"""The only place of gradients, averages over devices, optimiser updates and pmap.
+"""The training step: the only place with gradients, averages over devices, optimiser updates and pmap.
 
 Every random number is named by (seed, step, turn, repeat, example), so a run is a function of its config
 and seed: resuming is exact, and one device gives what eight give, up to the order of summation.
@@ -14,38 +14,38 @@ import optax
 from jax import lax
 
 from gengap.data import shuffle
-from gengap.method import AXIS, Array, Batch, Key, Keys, Method, Nets, State, Turn
+from gengap.method import AXIS, Array, Batch, Key, Keys, Method, Metrics, Nets, State, Turn
 
-Data = tuple[Array, Array]  # images [N, H, W, C] uint8, labels [N] int32: whole, on every device; or, where
-# the host feeds them, those of each device for each batch of a call, [devices, batches, B, ...]
-Read = Callable[[Array, Array], Batch]  # number of a batch, positions of its images in the stream -> images
+Data = tuple[Array, Array]  # images [N, H, W, C] uint8, labels [N] int32: the whole data set on every device;
+# or, read by the host, each device's share of each batch of a call, [devices, batches, B, ...]
+Reader = Callable[[Array, Array], Batch]  # number of a batch, positions of its images in the stream -> images
 PURPOSES = ("init", "train", "valid", "sample", "sample labels")
 
 
 def stream(seed: int, purpose: str) -> Key:
-  """Returns the root of the keys for one purpose, independent of those for every other."""
+  """Returns the root key for one purpose, independent of those for other purposes."""
   return jax.random.fold_in(jax.random.key(seed), PURPOSES.index(purpose))
 
 
 def init(method: Method, seed: int, batch: Batch, ema: float) -> State:
-  """Returns the state before the first step; `batch` shows the networks what they will see."""
+  """Returns the state before the first step; `batch` gives the networks the shapes of their inputs."""
   nets = method.init(stream(seed, "init"), batch)
   opt = {turn.player: turn.tx.init(nets[turn.player]["params"]) for turn in method.turns}
   return State(jnp.int32(0), nets, opt, jax.tree.map(jnp.copy, nets) if ema else {})
 
 
 def merge(nets: Nets, changed: Nets) -> Nets:
-  """Replaces those collections of `nets` that `changed` holds."""
+  """Returns `nets` with the collections in `changed` replaced."""
   return nets | {player: nets[player] | new for player, new in changed.items()}
 
 
 def mean_over_devices(tree):
-  """lax.pmean; nothing on one device, where it would only keep XLA from fusing (5 % of a WGAN-GP step)."""
+  """lax.pmean; the identity on one device, where it would keep XLA from fusing (5 % of a WGAN-GP step)."""
   return lax.pmean(tree, AXIS) if lax.axis_size(AXIS) > 1 else tree
 
 
-def play(turn: Turn, nets: Nets, opt: optax.OptState, batch: Batch, keys: Keys, step: Array):
-  """One update of one player: (nets, opt, metrics), the same on every device."""
+def update_player(turn: Turn, nets: Nets, opt: optax.OptState, batch: Batch, keys: Keys, step: Array):
+  """Updates one player once; returns (nets, opt, metrics), the same on every device."""
   params = nets[turn.player]["params"]
 
   def loss(params):
@@ -66,23 +66,23 @@ def average(ema: Nets, nets: Nets, decay: float, step: Array) -> Nets:
   return jax.tree.map(lambda a, b: now * a + (1 - now) * b, ema, nets)
 
 
-def deal(read: Read, key: Key, number: Array, position: Array) -> tuple[Batch, Keys]:
-  """Returns the examples of a batch, at `position` [B] of the run's stream, and a key for each."""
+def take_batch(read: Reader, key: Key, number: Array, position: Array) -> tuple[Batch, Keys]:
+  """Returns the examples at `position` [B] of the run's stream, which are a batch, and a key for each."""
   return read(number, position), jax.vmap(jax.random.fold_in, (None, 0))(key, position)
 
 
-def resident(data: Data, seed: int) -> Read:
-  """Reads a data set that is on the device."""
+def device_reader(data: Data, seed: int) -> Reader:
+  """Returns a reader of a data set that is on the device."""
   return lambda number, position: shuffle.batch(*data, seed, position)
 
 
-def fed(data: Data, first: Array) -> Read:
-  """Reads what the host gave this device for a call, whose first batch has the number `first`."""
+def host_reader(data: Data, first: Array) -> Reader:
+  """Returns a reader of the batches that the host sent for a call; `first` is the number of the first one."""
   return lambda number, position: shuffle.as_batch(*(x[number - first] for x in data))
 
 
-def step(method: Method, seed: int, batch_size: int, ema: float, slot: Array, state: State, read: Read):
-  """All players' turns, the generator's last, on this device's slice of every batch."""
+def step(method: Method, seed: int, batch_size: int, ema: float, slot: Array, state: State, read: Reader):
+  """Takes all players' turns, the generator's last, on this device's slice of every batch."""
   nets, opt, metrics = state.nets, dict(state.opt), {}
   key = stream(seed, "train")
   drawn = batches_before(method, state.step)
@@ -91,13 +91,13 @@ def step(method: Method, seed: int, batch_size: int, ema: float, slot: Array, st
 
     def once(carry, batch_number, turn=turn):
       # A position of the stream names its (step, turn, repeat, example), so it also names the noise.
-      batch, keys = deal(read, key, batch_number, positions(batch_number, batch_size, slot))
-      nets, opt, metrics = play(turn, carry[0], carry[1], batch, keys, state.step)
+      batch, keys = take_batch(read, key, batch_number, positions(batch_number, batch_size, slot))
+      nets, opt, metrics = update_player(turn, carry[0], carry[1], batch, keys, state.step)
       return (nets, opt), metrics
 
     numbers = drawn + jnp.arange(turn.repeats, dtype=jnp.uint32)
-    (nets, opt[turn.player]), seen = loop(once, (nets, opt[turn.player]), numbers)
-    metrics |= {f"{turn.player}/{name}": jnp.mean(value) for name, value in seen.items()}
+    (nets, opt[turn.player]), repeats = loop(once, (nets, opt[turn.player]), numbers)
+    metrics |= {f"{turn.player}/{name}": jnp.mean(value) for name, value in repeats.items()}
     drawn += turn.repeats
 
   averaged = average(state.ema, nets, ema, state.step) if ema else {}
@@ -105,37 +105,53 @@ def step(method: Method, seed: int, batch_size: int, ema: float, slot: Array, st
 
 
 def batches_per_step(method: Method) -> int:
-  """Returns how many batches one step draws: one for each repeat of each turn."""
+  """Returns the number of batches of a step: one for each repeat of each turn."""
   return sum(turn.repeats for turn in method.turns)
 
 
 def batches_before(method: Method, step: Array) -> Array:
-  """Returns how many batches were drawn before a step: uint32."""
+  """Returns the number of batches before a step: uint32."""
   return step.astype(jnp.uint32) * batches_per_step(method)
 
 
 def positions(number: Array, batch_size: int, slot: Array) -> Array:
-  """Returns where this device's slice of the number-th batch lies in the stream: [local] uint32."""
+  """Returns the positions in the stream of this device's slice of a batch: [local] uint32."""
   local = batch_size // lax.axis_size(AXIS)
   first = number * jnp.uint32(batch_size) + jnp.uint32(slot * local)
   return first + jnp.arange(local, dtype=jnp.uint32)
 
 
 def unrolled() -> bool:
-  """Whether programs hold no loops on these devices."""
+  """Whether loops are unrolled on these devices."""
   return jax.default_backend() == "cpu"
 
 
 def loop(body, carry, xs: Array):
-  """lax.scan that leaves no loop where XLA cannot afford one.
+  """lax.scan, unrolled on the CPU and for a single iteration.
 
-  On the CPU, XLA runs convolutions inside loops some 60 times slower than outside, so there the loop is
-  unrolled; and lax.scan turns even a single turn into a loop, so one turn is simply taken.
+  XLA's CPU backend runs convolutions inside loops some 60 times slower than outside, and lax.scan makes a
+  loop even of one iteration.
   """
   if len(xs) == 1:
     carry, y = body(carry, xs[0])
     return carry, jax.tree.map(lambda v: jnp.asarray(v)[None], y)
   return lax.scan(body, carry, xs, unroll=unrolled())
+
+
+def steps_on_device(
+  method: Method, *, seed: int, batch_size: int, ema: float = 0.0, steps: int = 1, by_host: bool = False
+) -> Callable[[Array, State, Data], tuple[State, Metrics]]:
+  """Returns what each device does in `steps` steps: (its slot [], state, data) -> (state, metrics [steps]).
+
+  It must run under a map over AXIS. See `dispatch` for the arguments.
+  """
+  one = functools.partial(step, method, seed, batch_size, ema)
+
+  def many(slot, state, data):
+    read = host_reader(data, batches_before(method, state.step)) if by_host else device_reader(data, seed)
+    return loop(lambda s, _: one(slot, s, read), state, jnp.arange(steps))
+
+  return many
 
 
 def dispatch(
@@ -150,33 +166,36 @@ def dispatch(
 ) -> Any:
   """Returns the training program, `steps` steps long: (slots, state, data) -> (state, metrics [steps]).
 
-  slots is arange(devices), one for each device. The state is donated: use the returned one. With by_host the
-  data are what each device needs for these steps, [devices, batches, B, ...]. Without devices, they are all
-  those of JAX's default backend.
+  Args:
+    method: what to train.
+    seed: of the run.
+    batch_size: over all devices.
+    ema: decay of the moving average of the weights; 0 keeps none.
+    steps: in one call of the program.
+    by_host: whether `data` holds each device's share of these steps' batches, [devices, batches, B, ...],
+      and not the whole data set.
+    devices: that run it; None for all of JAX's default backend.
+
+  The argument `slots` is arange(devices). The state is donated: use the returned one.
   """
-  one = functools.partial(step, method, seed, batch_size, ema)
-
-  def many(slot, state, data):
-    read = fed(data, batches_before(method, state.step)) if by_host else resident(data, seed)
-    return loop(lambda s, _: one(slot, s, read), state, jnp.arange(steps))
-
+  many = steps_on_device(method, seed=seed, batch_size=batch_size, ema=ema, steps=steps, by_host=by_host)
   axes = (0, None, 0 if by_host else None)
   return jax.pmap(many, AXIS, in_axes=axes, out_axes=None, donate_argnums=1, devices=devices)
 
 
-def examine(method: Method, *, seed: int, batch_size: int) -> Any:
-  """Returns the program that scores held-out data: (slots, state, data, batch number) -> metrics.
+def validate(method: Method, *, seed: int, batch_size: int) -> Any:
+  """Returns the validation program: (slots, state, data, batch number) -> metrics of a held-out batch.
 
-  Every turn's loss and numbers, as in training but without an update, of the weights that are shown.
+  They are every turn's loss and metrics, as in training but without an update, at `State.eval_nets`.
   """
 
   def one(slot, state, data, number):
     position = positions(jnp.uint32(number), batch_size, slot)
-    batch, keys = deal(resident(data, 0), stream(seed, "valid"), number, position)
+    batch, keys = take_batch(device_reader(data, 0), stream(seed, "valid"), number, position)
     nets, metrics = state.eval_nets, {}
     for turn in method.turns:
-      value, (_, seen) = turn.loss(nets[turn.player]["params"], nets, batch, keys, state.step)
-      metrics |= {f"{turn.player}/{name}": x for name, x in ({"loss": value} | seen).items()}
+      value, (_, turn_metrics) = turn.loss(nets[turn.player]["params"], nets, batch, keys, state.step)
+      metrics |= {f"{turn.player}/{name}": x for name, x in ({"loss": value} | turn_metrics).items()}
     return mean_over_devices(metrics)
 
   return jax.pmap(one, AXIS, in_axes=(0, None, None, None), out_axes=None)

@@ -13,10 +13,10 @@ from gengap.errors import InputError
 from gengap.log import say
 from gengap.method import Config
 
-OF_THE_MACHINE = ("config.data_dir", "config.data_device_bytes")  # which change nothing of a run
+OF_THE_MACHINE = ("config.data_dir", "config.data_device_bytes")  # fields that do not change a run
 LOCK = "lock"  # a file in every workdir
 FOLDERS = ("checkpoints", "samples")  # that training writes in a workdir
-PATTERN = "*?[\\"  # characters of a path that Orbax does not take as they are
+PATTERN = "*?[\\"  # characters of a path that Orbax reads as a pattern
 
 
 def read(workdir: pathlib.Path) -> dict[str, Any]:
@@ -37,10 +37,10 @@ def read(workdir: pathlib.Path) -> dict[str, Any]:
 
 
 def check_workdir(workdir: pathlib.Path, config: Config) -> None:
-  """Checks that a workdir can be written, is free, or holds a run of this config.
+  """Checks that a workdir can be written, and is empty or holds a run of this config that no process trains.
 
   Raises:
-    InputError: it cannot, another process trains there, or names what differs; or checkpoints would be lost.
+    InputError: it cannot be written or used; names the fields that differ if its run has another config.
   """
   if found := [mark for mark in PATTERN if mark in str(workdir.absolute())]:
     raise InputError(
@@ -58,7 +58,7 @@ def check_workdir(workdir: pathlib.Path, config: Config) -> None:
 
 
 def check_same(workdir: pathlib.Path, config: Config) -> None:
-  """Checks that a workdir holds a run of this config (wherever its data lies).
+  """Checks that a workdir holds a run of this config, whatever the place of its data.
 
   Raises:
     InputError: names the fields that differ.
@@ -75,10 +75,10 @@ def check_same(workdir: pathlib.Path, config: Config) -> None:
 
 
 def lock(file: IO, workdir: pathlib.Path) -> None:
-  """Keeps other runs out of a workdir, until the file is closed or this process has ended in any way.
+  """Locks a workdir until the file is closed or this process ends.
 
   Raises:
-    InputError: another keeps this one out.
+    InputError: another process holds the lock.
   """
   try:
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -87,12 +87,15 @@ def lock(file: IO, workdir: pathlib.Path) -> None:
       f"another process is training in {workdir}; wait for its end, or use another --workdir"
     ) from error
   except OSError as error:
-    say(f"{workdir}: nothing keeps a second process out, for its file system has no locks ({error.strerror})")
+    say(
+      f"{workdir}: a second process could train here too, because the file system has no locks "
+      f"({error.strerror})"
+    )
 
 
 @contextlib.contextmanager
 def writing(workdir: pathlib.Path) -> Iterator[None]:
-  """Turns what the disk refuses into an InputError that names the workdir and the file."""
+  """Turns an OSError into an InputError that names the workdir and the file."""
   try:
     yield
   except OSError as error:
@@ -102,11 +105,11 @@ def writing(workdir: pathlib.Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def claimed(workdir: pathlib.Path, config: Config) -> Iterator[None]:
-  """Makes the workdir, keeps other runs out of it, and writes config.json unless it is there.
+  """Creates and locks the workdir, and writes config.json unless it exists.
 
   Raises:
-    InputError: the folder cannot be written, then or while it is used; another process trains there, or has
-      since, by another config.
+    InputError: the folder cannot be written, now or while it is used; another process trains there, or has
+      since trained there with another config.
   """
   path = workdir / "config.json"
   with writing(workdir), contextlib.ExitStack() as stack:

@@ -150,7 +150,7 @@ def killed_saving(workdir):
 @fault("SIGKILL while it compiles")
 def killed_compiling(workdir):
   yield Faulty(
-    patch="import os, signal; from gengap import program; program.count_flops = "
+    patch="import os, signal; from gengap.training import flops; flops.count_flops = "
     "lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
   )
 

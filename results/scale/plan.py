@@ -21,7 +21,7 @@ from gengap import config as settings
 from gengap import methods
 from gengap.method import Batch, Method, Spec, Turn
 from gengap.training import step
-from gengap.training.program import count_flops
+from gengap.training.flops import count_flops
 
 HERE = pathlib.Path(__file__).parent
 SHARE = 0.3  # of the peak; the step's on two CPU cores, of a large matrix product's, is 0.27
