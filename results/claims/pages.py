@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from results.claims import a, b, c, d, e
+from results.claims import a, b, c, configs, d, e
 from results.claims.numbers import ALPHA, NEGLIGIBLE, RESULTS
 
 INTRODUCTION = f"""# Claims
@@ -36,6 +36,13 @@ This page is written by `python -m results.claims`, with [`claims.json`](claims.
 | --- | --- | --- | --- | --- | --- | --- |
 """
 
+CONFIGS = """
+## Configs
+
+The configs that were written for a claim:
+
+"""
+
 
 def rows() -> list[dict[str, str]]:
   """Returns all claims as `gengap.report --claims` reads them."""
@@ -53,7 +60,7 @@ def line(row: Mapping[str, str]) -> str:
 
 def markdown(claims: Sequence[Mapping[str, str]]) -> str:
   """Returns the page."""
-  return INTRODUCTION + "".join(map(line, claims))
+  return INTRODUCTION + "".join(map(line, claims)) + CONFIGS + configs.table()
 
 
 def text(claims: Sequence[Mapping[str, str]]) -> str:
