@@ -27,7 +27,7 @@ AT_LEAST_ONE = [
 ]
 
 
-def base(method: str, dataset: str = "", **method_args: Any) -> ConfigDict:
+def base(method: str, dataset: str = "", **method_args: Any) -> Config:
   """Returns the settings of a run; a config file changes only what its experiment needs.
 
   Args:

@@ -1,10 +1,10 @@
-"""The trainings of an experiment, as data, and what their logs say.
+"""Runs the trainings of an experiment, and reads their logs.
 
 `python -m results.FOLDER.runs` runs them, by `launch.sweep`:
 
   python -m results.FOLDER.runs --out=DIR [--seeds 0 1 2] [--jobs 2] [--dry] [NAME ...]
 
-A run that is done is left alone, and one that was interrupted goes on. --dry prints the commands only.
+Finished runs are skipped, and interrupted ones resume. --dry only prints the commands.
 """
 
 import json
@@ -32,11 +32,11 @@ def numbers(workdir: pathlib.Path, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def judge(doc: str | None, names: Sequence[str], calls: Judged) -> None:
-  """Runs the commands that judge the runs that the command line names, one after the other.
+  """Runs the commands that evaluate the runs named on the command line, in sequence.
 
   Args:
     doc: what --help says.
-    names: of all.
+    names: of all runs.
     calls: returns the commands of a name, given the folder of runs and that of classifiers.
   """
   parser = Parser(doc)
@@ -53,11 +53,11 @@ def judge(doc: str | None, names: Sequence[str], calls: Judged) -> None:
 
 
 def main(names: Sequence[str], describe: Callable[[str], tuple[str, dict[str, Any]]]) -> None:
-  """Runs the trainings that the command line names.
+  """Runs the trainings named on the command line.
 
   Args:
-    names: of all.
-    describe: returns the config and the fields that differ from it, of one.
+    names: of all trainings.
+    describe: returns the config of a training, and the fields that differ from it.
   """
   parser = Parser(__doc__)
   parser.add_argument("--out", type=pathlib.Path, required=True)

@@ -1,4 +1,4 @@
-"""Evaluates and probes the runs of runs.py: every checkpoint by its samples, the last by all else.
+"""Evaluates and probes the runs of runs.py: samples at every checkpoint, everything else at the last.
 
 python -m results.gap.judge --runs=runs/gap --classifiers=DIR [--dry] [NAME ...]
 

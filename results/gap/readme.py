@@ -59,7 +59,7 @@ def table(part: DataSet, methods: Sequence[str], axes: Sequence[str]) -> str:
 
 
 def decided(part: DataSet, pairs: Sequence[tuple[str, str]]) -> str:
-  """Returns which axes the report decides between methods, and in whose favour."""
+  """Returns the axes that the report decides between methods, and in whose favour."""
   lines = ["| | ranked axes | decided for the first | for the second |", "| --- | --- | --- | --- |"]
   for a, b in pairs:
     tests = {axis: part.less(a, b, axis, -1) for axis in tested(part.data, a, b)}
@@ -87,7 +87,7 @@ def against(part: DataSet, a: str, b: str, axis: str) -> str:
 
 
 def right(part: DataSet) -> str:
-  """Returns the share of test images that a data set's classifier names rightly."""
+  """Returns the test accuracy of a data set's classifier."""
   return f"{part.accuracy():.1%}"
 
 
@@ -97,7 +97,7 @@ def share(part: DataSet, method: str, axis: str) -> str:
 
 
 def words() -> dict[str, Any]:
-  """Returns what the template names."""
+  """Returns the variables of the template."""
   fields = [describe(name)[1] for name in RUNS]
   images = [x["steps"] * x["batch_size"] for x in fields]
   data = {"DIGITS": DIGITS, "CLOTHES": CLOTHES, "ONE": ONE, "TEN": TEN, "CIFAR": CIFAR, "BIRDS": BIRDS}

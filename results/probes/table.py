@@ -30,7 +30,8 @@ def cell(number: dict[str, float | None] | None) -> str:
   """Returns a number and its interval."""
   if number is None:
     return ""
-  value, low, high = (math.nan if number[key] is None else number[key] for key in ("value", "low", "high"))
+  found = (number[key] for key in ("value", "low", "high"))
+  value, low, high = (math.nan if x is None else x for x in found)
   interval = "" if math.isnan(low) else f" [{low:.3g}, {high:.3g}]"
   return "none" if math.isnan(value) else f"{value:.3g}{interval}"
 
