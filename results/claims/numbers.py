@@ -153,8 +153,8 @@ def linear_limit() -> float:
 
 def trend(xs: Sequence[float], ys: Sequence[float], expected: int) -> Test:
   """Returns Kendall's tau of two orders and its exact p value (Kendall 1938)."""
-  tau, p = stats.kendalltau(xs, ys)
-  return Test(Estimate(float(tau)), float(p), expected)
+  found: Any = stats.kendalltau(xs, ys)  # whose fields SciPy does not declare
+  return Test(Estimate(float(found.statistic)), float(found.pvalue), expected)
 
 
 def less(a: Sample, b: Sample, expected: int) -> Test:
@@ -169,7 +169,8 @@ def beside(a: Sample, constant: float, expected: int) -> Test:
   if not varies(a.values):
     return Test(found, math.nan, expected)
   ends = interval([value - constant for value in a.values])
-  return Test(ends, float(stats.ttest_1samp(a.values, constant)[1]), expected)
+  test: Any = stats.ttest_1samp(a.values, constant)
+  return Test(ends, float(test.pvalue), expected)
 
 
 def outcomes(tests: Sequence[Test]) -> list[tuple[int, float]]:
