@@ -1,9 +1,9 @@
 """Every config of the package trains, on the embedded data and on real images."""
 
 import functools
-import importlib.util
 import os
 import pathlib
+import runpy
 
 import jax
 import jax.numpy as jnp
@@ -21,10 +21,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
 
 
 def load(name, dataset=""):
-  spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module.get_config(dataset)
+  return runpy.run_path(str(FOLDER / f"{name}.py"))["get_config"](dataset)
 
 
 def cut(config):

@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -126,7 +127,7 @@ def test_what_is_tested_is_what_is_shown():
   a, b = [0.400, 0.404, 0.396], [0.601, 0.605, 0.597]
   gap = told("sharpness", a, b)
   far = [[abs(x - 0.5) for x in values] for values in (a, b)]
-  expected = stats.ttest_ind(*far, equal_var=False)
+  expected: Any = stats.ttest_ind(*far, equal_var=False)
   assert gap.test.p == pytest.approx(expected.pvalue)
   assert gap.test.difference[1:3] == pytest.approx(tuple(expected.confidence_interval(0.95)))
   assert not gap.decided  # though a - b is far from 0
@@ -721,6 +722,7 @@ def test_what_a_run_does_not_say_of_its_cost_is_a_dash_with_its_reason(tmp_path)
     tables.differences(found, views.final),
     table,
   ):
+    assert part
     assert all(cell.note for row in part.rows for cell in row if cell.text == "\u2013")
 
 
@@ -911,6 +913,7 @@ def test_a_browser_shows_and_sorts_the_page_without_a_complaint(made, tmp_path, 
     env=os.environ | {"HOME": str(tmp_path)},
   )
   title = re.search(r"<title>(.*?)</title>", shown.stdout)
+  assert title
   found = json.loads(title[1].replace("&quot;", '"'))
   assert len(found["images"]) >= 7
   assert all(found["images"])
