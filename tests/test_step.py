@@ -129,9 +129,8 @@ def test_devices_divide_a_batch_and_every_image_has_noise_of_its_own():
 
   def one(number, slot):
     position = step.positions(number, 8, slot)
-    _, keys = step.deal(
-      lambda number, position: (position, position), step.stream(0, "train"), number, position
-    )
+    read = lambda number, position: Batch(position, position)  # noqa: E731
+    _, keys = step.deal(read, step.stream(0, "train"), number, position)
     return position, jax.random.key_data(keys)
 
   on_devices = jax.vmap(jax.vmap(one, (None, 0), axis_name=AXIS), (0, None))
