@@ -12,7 +12,7 @@ import optax
 import pytest
 import tiny
 
-from gengap.method import AXIS, Kind, Method, Turn, whole_batch
+from gengap.method import AXIS, Batch, Kind, Method, Turn, whole_batch
 from gengap.training import step
 
 METHODS = ["wgan_gp", "vae"]
