@@ -155,20 +155,25 @@ def test_what_does_not_vary_is_not_tested(tmp_path):
       written.run(tmp_path / f"{method}{seed}", method, seed, scores)
   found = one(tmp_path)
   table = tables.differences(found, views.final)
+  assert table
   rows = {row[0].text: row for row in table.rows}
   notes = {name: {table.notes[cell.note - 1] for cell in row if cell.note} for name, row in rows.items()}
   assert any("equal in all 3 seeds" in note for note in notes["precision"])
   assert any("differ by exactly 1 in all 3 seeds" in note for note in notes["classes"])
   assert "not tested" in rows["classes"][1].text
   assert "none differs" in summary.sentences(found)[-1] or "cannot be told" in summary.sentences(found)[-1]
-  cells = {row[0].text: row for row in tables.scores(found, views.final, [axis_of("classes")], "").rows}
+  table = tables.scores(found, views.final, [axis_of("classes")], "")
+  assert table
+  cells = {row[0].text: row for row in table.rows}
   assert cells["vae"][2].text == "9 (equal in all 3)"
 
 
 def test_as_many_tests_as_there_are_axes_are_corrected_for(tmp_path):
   written.grid(tmp_path, spread=0.3)
   found = one(tmp_path)
-  several = gaps.gaps(found, *selection.best_pair(found), views.final)
+  pair = selection.best_pair(found)
+  assert pair
+  several = gaps.gaps(found, *pair, views.final)
   alone = [gap.test.p for gap in several]
   assert [gap.p for gap in several] == pytest.approx(statistics.holm(alone))
   assert max(gap.p / p for gap, p in zip(several, alone, strict=True)) == pytest.approx(len(several))
@@ -332,7 +337,9 @@ def test_rivals_are_the_best_of_each_kind_by_held_out_images(tmp_path):
     written.run(tmp_path / name, name, 0, scores, energy={40: last})
   written.run(tmp_path / "other", "vae", 0, scores, energy={40: 0.4}, config={"method_args": {"beta": 4}})
   found = one(tmp_path)
-  a, b = selection.best_pair(found)
+  pair = selection.best_pair(found)
+  assert pair
+  a, b = pair
   assert (a.name, b.name) == ("vae (latent_dim 4)", "lsgan")
 
 
