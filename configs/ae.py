@@ -1,19 +1,15 @@
-"""C6. Autoencoder with 16, 128 or 1024 latents, in the report's setting on CIFAR-10.
+"""Plain autoencoder with 128 latents (also 16 and 1024), trained on all of CIFAR-10.
 
   python -m gengap.main --config=configs/ae.py:cifar10 --workdir=DIR [--config.method_args.latent_dim=16]
 
-The report gives pictures and no number. As there, all 50,000 images are trained on and the test split
-validates.
+The source report gives pictures and no number. Expected after 20 epochs: squared error 196.1, 57.6 and 35.5
+per test image with 16, 128 and 1024 latents (one seed each; results/autoencoders).
+As in the report, all 50,000 training images are used, and the test split validates.
 """
 
-from gengap.config import base
-
-EPOCH = 50_000 // 256  # steps
+from gengap.config import conv_autoencoder
 
 
 def get_config(dataset=""):
   """Returns the config."""
-  config = base("ae", dataset, network="conv", width=32, latent_dim=128)
-  config.update(batch_size=256, steps=20 * EPOCH, validation_share=0.0, best="valid/ae/loss")
-  config.update(log_every=EPOCH // 5, eval_every=EPOCH, checkpoint_every=EPOCH, sample_every=EPOCH)
-  return config
+  return conv_autoencoder("ae", dataset, best="valid/ae/loss", latent_dim=128)

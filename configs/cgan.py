@@ -1,18 +1,19 @@
-"""E7, E10. Conditional GAN on MNIST: both players are given the class.
+"""Conditional GAN: both players receive the class.
 
   python -m gengap.main --config=configs/cgan.py:mnist --workdir=DIR
 
-The report shows eights and ranks its CGAN first; it gives no number.
---config.method_args.condition=projection gives the critic the class by projection, the second way.
-Afterwards gengap.load(DIR).sample(key, 64, label=8) draws eights.
+The source report shows eights and gives no number. Expected on MNIST after 10,000 updates (3 seeds): a
+classifier finds the requested class in 93.5 % of samples (standard deviation 0.8; results/gan_family).
+--config.method_args.condition=projection gives the critic the class by projection instead.
+gengap.load(DIR).sample(key, 64, label=8) then draws eights.
 """
 
-from gengap.config import base, on_blobs
+from gengap.config import base, native_size, on_blobs
 
 
 def get_config(dataset=""):
   """Returns the config."""
   args = dict(network="dcgan", width=32, latent_dim=100, b1=0.5, b2=0.999)
   config = base("cgan", dataset, **args)
-  config.update(image_size=28 if dataset.endswith("mnist") else 32, batch_size=64, steps=10_000)
+  config.update(image_size=native_size(dataset), batch_size=64, steps=10_000)
   return on_blobs(config)

@@ -1,8 +1,8 @@
-"""D10. Self-attention GAN: hinge loss, attention and spectral normalisation in both players, two time scales.
+"""Self-attention GAN: hinge loss, attention and spectral normalisation in both players, two time scales.
 
   python -m gengap.main --config=configs/sagan.py:cifar10 --workdir=DIR
 
-The report wishes for it. Zhang et al. (2019, arXiv:1805.08318), with their learning rates.
+Zhang et al. (2019, arXiv:1805.08318), with the learning rates of the paper. There is no result of it yet.
 """
 
 from gengap.config import base, on_blobs

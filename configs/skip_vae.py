@@ -1,8 +1,9 @@
-"""A3. A VAE whose decoder is told the latent at every stage, so that it cannot overlook it.
+"""A VAE with latent skip connections: every stage of the decoder receives the latent.
 
   python -m gengap.main --config=configs/skip_vae.py:cifar10 --workdir=DIR
 
-The report gives no number. What the skips do where the posterior collapses stands in results/autoencoders.
+The source report gives no number. For the effect of the skips on a collapsing posterior, see
+results/autoencoders.
 """
 
 from gengap.config import base

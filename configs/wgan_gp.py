@@ -1,20 +1,17 @@
-"""C3, B2. WGAN-GP with C's residual pair and the two-sided penalty (||grad|| - 1)^2.
+"""WGAN-GP with residual networks and the two-sided penalty (||grad|| - 1)^2.
 
   python -m gengap.main --config=configs/wgan_gp.py[:cub200] --workdir=DIR
 
-The report: FID 50.84 on CUB-200 at 32x32; stable.
-Its schedule: the critic is updated in every iteration and the generator in every fifth, for all three losses.
-So 30,000 iterations are 6,000 steps of 5 critic updates and one of the generator. The learning rates fall
-linearly to 0 over 500,000 and 100,000 updates. On two CPU cores, use --config.method_args.width=32 and
---config.batch_size=64.
+Without a data set it trains on blobs for under four minutes of two CPU cores; 96.8 % of its samples then show
+exactly one blob (one seed; results/foundation). Source report: FID 50.84 on CUB-200 at 32x32, and stable.
+A step is 5 critic updates and one generator update, so 6,000 steps are the 30,000 iterations of the source
+report. On two CPU cores, use --config.method_args.width=32 and --config.batch_size=64.
 """
 
-from gengap.config import base, on_blobs
+from gengap.config import on_blobs, residual_gan
 
 
 def get_config(dataset=""):
   """Returns the config."""
-  args = dict(network="resnet", width=128, latent_dim=128, n_critic=5)
-  config = base("wgan_gp", dataset, **args, decay_steps=100_000, critic_decay_steps=500_000)
-  config.update(batch_size=192, steps=6000, sample_every=200, eval_every=200, checkpoint_every=200)
+  config = residual_gan("wgan_gp", dataset)
   return on_blobs(config, n_critic=3, learning_rate=1e-3, critic_learning_rate=1e-3)

@@ -27,7 +27,7 @@ AT_LEAST_ONE = [
 ]
 
 
-def base(method: str, dataset: str = "", **method_args: Any) -> ConfigDict:
+def base(method: str, dataset: str = "", **method_args: Any) -> Config:
   """Returns the config of a run with the defaults; a config file changes only what its experiment needs.
 
   Args:
@@ -75,6 +75,59 @@ def on_blobs(config: Config, **method_args: Any) -> Config:
     config.method_args.update(dict(width=16, latent_dim=4) | method_args)
     config.update(image_size=16, batch_size=32, steps=3000, ema=0.99)
     config.update(sample_every=1000, eval_every=1000, checkpoint_every=1000)
+  return config
+
+
+def native_size(dataset: str) -> int:
+  """Returns the side of images that most configs train on: 28 pixels for the MNIST data sets, else 32."""
+  return 28 if dataset.endswith("mnist") else 32
+
+
+def residual_gan(method: str, dataset: str, **method_args: Any) -> Config:
+  """Returns the settings of a GAN with residual networks: the same networks and schedule for every loss.
+
+  The source report updates the critic in each of 30,000 iterations and the generator in every fifth: that is
+  6,000 steps of 5 critic updates and one generator update. The learning rates decay linearly to 0 over
+  500,000 and 100,000 updates, of which these steps are the first part.
+
+  Args:
+    method: an adversarial one.
+    dataset: what stands after the colon of --config.
+    **method_args: what else differs from the method's defaults.
+  """
+  networks = dict(network="resnet", width=128, latent_dim=128, n_critic=5)
+  config = base(method, dataset, **networks, decay_steps=100_000, critic_decay_steps=500_000, **method_args)
+  config.update(batch_size=192, steps=6000, sample_every=200, eval_every=200, checkpoint_every=200)
+  return config
+
+
+def conv_autoencoder(method: str, dataset: str, best: str, **method_args: Any) -> Config:
+  """Returns the settings of convolutional autoencoders of CIFAR-10: 20 epochs of all its training images.
+
+  The test split validates, since no training image is held out.
+
+  Args:
+    method: "ae" or "vae".
+    dataset: what stands after the colon of --config.
+    best: the number that marks the best checkpoint.
+    **method_args: what else differs from the method's defaults.
+  """
+  epoch = 50_000 // 256  # steps
+  config = base(method, dataset, network="conv", width=32, **method_args)
+  config.update(batch_size=256, steps=20 * epoch, validation_share=0.0, best=best)
+  config.update(log_every=epoch // 5, eval_every=epoch, checkpoint_every=epoch, sample_every=epoch)
+  return config
+
+
+def small_vae(dataset: str, **method_args: Any) -> Config:
+  """Returns the settings of a VAE of the small networks, with 128 latents.
+
+  Args:
+    dataset: what stands after the colon of --config.
+    **method_args: what else differs from the method's defaults.
+  """
+  config = base("vae", dataset, network="small", width=16, latent_dim=128, clip_norm=0.0, **method_args)
+  config.update(image_size=native_size(dataset), batch_size=128, steps=20_000, best="valid/vae/bits")
   return config
 
 

@@ -1,6 +1,6 @@
-"""Small PNG files for the folders of results, which git keeps for ever.
+"""Writes small PNG files for the folders of results, since git keeps every version of them.
 
-python -m results.pictures FILE.png ...     # makes files that are there small, in place
+python -m results.pictures FILE.png ...     # makes existing files small, in place
 """
 
 import io
@@ -15,7 +15,7 @@ COLOURS = 256  # of a palette
 
 
 def small(image: Image.Image) -> Image.Image:
-  """Returns a picture without alpha, grey where it has no colour, and else with a palette of 256 colours."""
+  """Returns a picture without alpha: grey if it has no colour, otherwise with a palette of 256 colours."""
   if image.mode in ("L", "P"):
     return image
   image = image.convert("RGB")

@@ -1,10 +1,10 @@
-"""The trainings of an experiment, as data, and the numbers in their logs.
+"""Runs the trainings of an experiment, and reads their logs.
 
 `python -m results.FOLDER.runs` runs them through `launch.sweep`:
 
   python -m results.FOLDER.runs --out=DIR [--seeds 0 1 2] [--jobs 2] [--dry] [NAME ...]
 
-Completed runs are left alone, and interrupted ones continue. --dry prints the commands only.
+Finished runs are skipped, and interrupted ones resume. --dry only prints the commands.
 """
 
 import json
@@ -29,12 +29,33 @@ def numbers(workdir: pathlib.Path, name: str) -> tuple[np.ndarray, np.ndarray]:
   return np.array([x for x, _ in points]), np.array([y for _, y in points])
 
 
-def main(names: Sequence[str], describe: Callable[[str], tuple[str, dict[str, Any]]]) -> None:
-  """Runs the trainings that the command line names.
+def judge(doc: str | None, names: Sequence[str], calls: Judged) -> None:
+  """Runs the commands that evaluate the runs named on the command line, in sequence.
 
   Args:
-    names: of all.
-    describe: returns the config and the fields that differ from it, of one.
+    doc: what --help says.
+    names: of all runs.
+    calls: returns the commands of a name, given the folder of runs and that of classifiers.
+  """
+  parser = Parser(doc)
+  parser.add_argument("--runs", type=pathlib.Path, required=True)
+  parser.add_argument("--classifiers", type=pathlib.Path, required=True)
+  parser.add_argument("--dry", action="store_true")
+  parser.add_argument("names", nargs="*", default=list(names))
+  args = parser.parse_args()
+  for name in args.names:
+    for call in calls(name, args.runs.resolve(), args.classifiers.resolve()):
+      print(shlex.join(call), flush=True)
+      if not args.dry:
+        subprocess.run(call, cwd=ROOT, check=True)
+
+
+def main(names: Sequence[str], describe: Callable[[str], tuple[str, dict[str, Any]]]) -> None:
+  """Runs the trainings named on the command line.
+
+  Args:
+    names: of all trainings.
+    describe: returns the config of a training, and the fields that differ from it.
   """
   parser = Parser(__doc__)
   parser.add_argument("--out", type=pathlib.Path, required=True)

@@ -58,7 +58,10 @@ c.method_args.width, data = 16, program.load_data(c, "train")
 compiled = program.compile_program(c, data)
 single = step.dispatch(compiled.method, seed=0, batch_size=64)
 single = single.lower(np.arange(1), compiled.shapes, (data.image, data.label))
-assert 1 <= compiled.flops / flops.count_flops(single) < 1.1  # every device updates all weights
+of_one = flops.count_flops(single)
+assert compiled.flops
+assert of_one
+assert 1 <= compiled.flops / of_one < 1.1  # every device updates all weights
 
 # Features of images over all devices are those of one, whatever their number.
 x = np.random.default_rng(0).normal(size=(21, 4)).astype(np.float32)

@@ -1,6 +1,7 @@
 """Alarms: defined on numbers, and raised in a run."""
 
 import math
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -92,7 +93,8 @@ def test_the_log_holds_the_oscillation_of_every_loss(tmp_path):
     def numbers(self, step, metrics):
       self.seen = dict(metrics)
 
-  window = loop.Window(log := Log(), every=4, batch_size=8)
+  log: Any = Log()
+  window = loop.Window(log, every=4, batch_size=8)
   window.push(4, [{"critic/loss": jnp.asarray(losses), "critic/real": jnp.zeros(4)}])
   window.flush()
   assert log.seen["critic/oscillation"] == pytest.approx(alarms.oscillation(losses))

@@ -15,7 +15,7 @@ from gengap.metrics.estimate import Estimate
 from gengap.report import gaps, groups, scores_file, tables, views, wording
 from gengap.report.claims import read_claims
 from results import claims, pictures
-from results.claims import gap, numbers, pages
+from results.claims import configs, gap, numbers, pages
 from results.gap import readme
 
 RESULTS = pathlib.Path(__file__).parents[1] / "results"
@@ -29,6 +29,11 @@ PICTURES = sorted(RESULTS.glob("*/*.png"))
 
 def test_every_claim_has_one_row():
   assert [row["id"] for row in ROWS] == [f"{k}{i}" for k, n in KNOWN.items() for i in range(1, n + 1)]
+
+
+def test_every_config_of_a_claim_exists():
+  assert set(configs.CONFIGS) <= {path.stem for path in (RESULTS.parent / "configs").glob("*.py")}
+  assert {id for ids in configs.CONFIGS.values() for id in ids} <= {row["id"] for row in ROWS}
 
 
 def test_the_report_takes_the_claims():

@@ -102,7 +102,7 @@ def test_workers_of_a_tpu_slice(launched, monkeypatch, workers, number):
       self.end_headers()
       self.wfile.write(workers.encode())
 
-    def log_message(self, *_):
+    def log_message(self, format, *args):
       pass
 
   monkeypatch.setattr(cluster, "on_tpu", lambda: True)

@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,8 @@ def cache(tmp_path, monkeypatch):
 
 
 def load(data_dir, name="pets", split="train", **kwargs):
-  return data.load(name, split, data_dir=str(data_dir), **({"image_size": 8} | kwargs))
+  args: dict[str, Any] = {"image_size": 8} | kwargs
+  return data.load(name, split, data_dir=str(data_dir), **args)
 
 
 def items(d):

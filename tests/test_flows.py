@@ -1,6 +1,7 @@
 """Flows: what they say of their determinant, their inverses, and how a VAE uses them."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ CASES = [(name, dim) for name in NAMES for dim in (1, 2, 5)]
 
 def build(name, dim, layers=3, loud=3.0):
   """Returns a flow, its weights, three latents and as many contexts; nothing of it is near the identity."""
-  flow = posteriors.find({"flow": name, "layers": layers})(dim)
+  flow: Any = posteriors.find({"flow": name, "layers": layers})(dim)
   key = jax.random.key(1)
   z, context = jax.random.normal(key, (3, dim)), jax.random.normal(jax.random.key(2), (3, 4))
   weights = jax.tree.map(lambda x: loud * x + 0.1, flow.init(key, z, context))
@@ -42,7 +43,8 @@ def test_the_log_determinant_is_that_of_the_jacobian(name, dim):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_flow_has_the_number_of_layers_that_is_asked_for(name):
-  assert len(posteriors.find({"flow": name, "layers": 3})(2).layers) == 3
+  flow: Any = posteriors.find({"flow": name, "layers": 3})(2)
+  assert len(flow.layers) == 3
 
 
 @pytest.mark.parametrize(("name", "dim"), CASES)
@@ -54,7 +56,7 @@ def test_inverses_invert(name, dim):
 
 def test_planar_stays_invertible_where_u_points_against_w():
   """Along w, f rises everywhere, however strongly the context says otherwise."""
-  layer = flows.Planar(1)
+  layer: Any = flows.Planar(1)
   z, context = jnp.linspace(-4, 4, 400)[:, None], jnp.ones((400, 1))
   weights = layer.init(jax.random.key(0), z, context)
   kernel = jnp.array([[-5.0, 3.0, 0.2]])  # u, w, b: w.u is -15
@@ -81,7 +83,7 @@ def test_an_autoregressive_layer_sees_only_what_comes_before(dim):
 def test_a_vae_counts_the_density_of_its_z(name):
   """With an image's z as a map of its noise, log q(z) is log N(noise) minus log |det dz / dnoise|."""
   pair = NETWORKS["dense"]
-  model = vae.Autoencoder(
+  model: Any = vae.Autoencoder(
     encoder=pair.encoder(outputs=2 * 3 + posteriors.CONTEXT, width=4),
     decoder=pair.decoder(shape=tiny.SPEC.shape, width=4),
     latent_dim=3,
@@ -112,7 +114,7 @@ def test_a_vae_with_a_flow_trains(name):
 
 def test_an_autoregressive_flow_starts_near_the_identity():
   """Numbers of 0 scale by sigmoid(1), so that a new flow keeps most of z."""
-  flow = flows.Autoregressive(3)
+  flow: Any = flows.Autoregressive(3)
   z, context = jnp.ones((2, 3)), jnp.zeros((2, 5))
   zeros = jax.tree.map(jnp.zeros_like, flow.init(jax.random.key(0), z, context))
   y, log_det = flow.apply(zeros, z, context)

@@ -10,6 +10,7 @@ import resource
 import string
 import tempfile
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def fuzz(count, check, *strategies):
       max_examples=count,
       deadline=2000,
       database=None,
-      suppress_health_check=list(HealthCheck),
+      suppress_health_check=[*HealthCheck.__members__.values()],
       derandomize=True,
     )(given(*strategies)(check))()
   finally:
@@ -201,7 +202,7 @@ def test_logs_of_runs(count, tmp_path):
   fuzz(count, check, damaged([LINES]) | lines.map(b"\n".join))
 
 
-INFO = {"name": "x", "version": "1.0.0", "fileFormat": "array_record"}
+INFO: dict[str, Any] = {"name": "x", "version": "1.0.0", "fileFormat": "array_record"}
 INFO["splits"] = [{"name": "train", "shardLengths": ["4"]}, {"name": "test", "shardLengths": ["2"]}]
 FEATURES = {
   "image": {

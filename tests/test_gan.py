@@ -1,6 +1,7 @@
 """The GAN family: losses, penalties and dynamics against their papers, in NumPy and by finite differences."""
 
 import math
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -110,7 +111,7 @@ class Bent(nn.Module):
 
 @pytest.fixture
 def by_hand(monkeypatch):
-  monkeypatch.setattr(common, "NETWORKS", NETWORKS | {"by_hand": Family(tiny.Grey, Bent)})
+  monkeypatch.setattr(common, "NETWORKS", {**NETWORKS, "by_hand": Family(tiny.Grey, Bent)})
 
 
 def batch(n=4, seed=3):
@@ -173,7 +174,8 @@ def test_the_penalty_is_taken_all_along_the_way(by_hand):
 def test_the_generators_gradient_is_that_of_its_loss(objective):
   """The chain rule in two parts gives what it gives in one, and image_gradient is its middle."""
   m = adversarial.build(tiny.SPEC, objective(), network="dense", width=4, latent_dim=4)
-  x = batch()
+  x, generate = batch(), m.generate
+  assert generate
   loss, seen, grads, nets = play(m, 1, x)
   z = common.normal(common.split(KEYS)[0], 4)
 
@@ -181,13 +183,13 @@ def test_the_generators_gradient_is_that_of_its_loss(objective):
     return objective().generator(jnp.zeros(len(image)), m.represent["critic"](nets, image)[:, 0])
 
   def whole(params):
-    return judge(m.generate(nets | {"generator": {"params": params}}, z, x.label))
+    return judge(generate(nets | {"generator": {"params": params}}, z, x.label))
 
   want, want_grads = jax.value_and_grad(whole)(nets["generator"]["params"])
   assert loss == pytest.approx(float(want), rel=1e-6)
   for a, b in zip(jax.tree.leaves(grads), jax.tree.leaves(want_grads), strict=True):
     np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7)
-  one_each = 4 * jax.grad(judge)(m.generate(nets, z, x.label))  # the loss is a mean over 4 images
+  one_each = 4 * jax.grad(judge)(generate(nets, z, x.label))  # the loss is a mean over 4 images
   assert seen["image_gradient"] == pytest.approx(
     float(jnp.linalg.norm(one_each.reshape(4, -1), axis=1).mean()), rel=1e-4
   )
@@ -198,7 +200,7 @@ def test_a_gradient_that_vanishes_is_measured_however_small():
     losses = gan.lsgan()
     return losses._replace(generator=lambda real, fake: scale * losses.generator(real, fake))
 
-  args = dict(network="dense", width=4, latent_dim=4)
+  args: dict[str, Any] = dict(network="dense", width=4, latent_dim=4)
   whole, least = (
     play(adversarial.build(tiny.SPEC, faint(scale), **args), 1, batch())[1]["image_gradient"]
     for scale in (1.0, 1e-9)
@@ -306,6 +308,7 @@ def test_both_players_look_at_the_class(condition):
   x = batch()
   nets = m.init(jax.random.key(0), x)
   z = jax.random.normal(jax.random.key(1), (4, m.latent_dim))
+  assert m.generate
   images = [np.asarray(m.generate(nets, z, jnp.full(4, c))) for c in (0, 1)]
   assert np.abs(images[0] - images[1]).max() > 1e-3
   critic = Critic(
@@ -318,7 +321,7 @@ def test_both_players_look_at_the_class(condition):
 
 def test_projection_is_the_papers():
   """D(x, y) - D(x, y') = (v_y - v_y').f(x), f(x) being what the last layer sees."""
-  critic = Critic(NETWORKS["dense"].encoder(outputs=4, width=2), "projection", 3)
+  critic: Any = Critic(NETWORKS["dense"].encoder(outputs=4, width=2), "projection", 3)
   image = batch().image
   variables = critic.init(jax.random.key(0), image, jnp.zeros(4, jnp.int32))
   last = variables["params"]["body"]["Dense_3"]
@@ -357,7 +360,7 @@ def test_both_rates_and_horizons_are_the_players_own():
     opt, moves = turn.tx.init(one), []
     for _ in range(5):
       move, opt = turn.tx.update(one, opt, one)
-      moves.append(-float(move))
+      moves.append(-np.asarray(move))
     two[turn.player] = moves
   np.testing.assert_allclose(two["generator"], [1e-3, 5e-4, 0, 0, 0], rtol=1e-3, atol=1e-9)
   np.testing.assert_allclose(two["critic"], [4e-3, 3e-3, 2e-3, 1e-3, 0], rtol=1e-3, atol=1e-9)

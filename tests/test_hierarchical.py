@@ -83,7 +83,7 @@ def test_the_kl_of_the_levels_is_that_of_their_samples():
   (turn,) = m.turns
 
   def once(keys):
-    return turn.loss(nets["vae"]["params"], nets, Batch(x, jnp.zeros(4, jnp.int32)), keys, 0)[1][1]
+    return turn.loss(nets["vae"]["params"], nets, Batch(x, jnp.zeros(4, jnp.int32)), keys, jnp.int32(0))[1][1]
 
   on_one_device = jax.vmap(once, axis_name=AXIS)
   seen = jax.jit(jax.vmap(on_one_device))(jax.random.split(jax.random.key(1), (400, 1, 4)))
@@ -105,7 +105,9 @@ def test_free_bits_are_of_a_level():
   nets = m.init(jax.random.key(0), x)
   keys = jax.random.split(jax.random.key(1), 4)
   loss = jax.vmap(
-    lambda _: m.turns[0].loss(nets["vae"]["params"], nets, x, keys, 0), axis_name=AXIS, out_axes=None
+    lambda _: m.turns[0].loss(nets["vae"]["params"], nets, x, keys, jnp.int32(0)),
+    axis_name=AXIS,
+    out_axes=None,
   )
   value, (_, seen) = loss(jnp.arange(1))
   assert max(seen["level_1"], seen["level_2"]) < 50

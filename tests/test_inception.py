@@ -187,7 +187,7 @@ def test_bad_weights(state):
 def pth(state, tmp_path_factory):
   """The weights as PyTorch writes them, counters and all."""
   path = tmp_path_factory.mktemp("weights") / "inception.pth"
-  named = state | {k["name"]: np.int64([0]) for k in KEYS if k["name"] not in state}
+  named = state | {k["name"]: np.array([0], np.int64) for k in KEYS if k["name"] not in state}
   tensors = {
     name: tensor(str(i), value.shape, "LongStorage" if value.dtype == np.int64 else "FloatStorage")
     for i, (name, value) in enumerate(named.items())
@@ -200,7 +200,8 @@ def pth(state, tmp_path_factory):
 def test_weights_are_converted_by_one_command(pth, params, tmp_path, suffix, capsys):
   out = tmp_path / "new" / f"inception{suffix}"
   prepare_main(f"--weights={pth}", f"--out={out}")
-  hashes = dict(reversed(line.split()) for line in capsys.readouterr().out.splitlines())
+  lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+  hashes = {path: digest for digest, path in lines}
   assert hashes == {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in (pth, out)}
   again = inception.load(out)
   for name in ("Conv2d_1a_3x3", "fc"):

@@ -2,6 +2,7 @@
 
 import functools
 import re
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -97,7 +98,7 @@ def test_the_compiler_options_leave_convolutions_to_xla():
   x, kernel = jnp.zeros((64, 16, 16, 32)), jnp.zeros((3, 3, 32, 32))
 
   def libraries(f, *args, options):
-    text = jax.jit(f).lower(*args).compile(options).as_text()
+    text = jax.jit(f).lower(*args).compile(options).as_text() or ""
     return re.findall("__[a-z]+_fusion", text)
 
   options = convolution.compiler_options()
@@ -191,7 +192,7 @@ def test_parameters_are_stock_and_float32(layer, kernel):
 
 
 def test_bias_is_added():
-  layer = layers.Conv(3)
+  layer: Any = layers.Conv(3)
   variables = layer.init(jax.random.key(0), jnp.ones((1, 4, 4, 2)))
   variables["params"]["bias"] = jnp.array([1.0, 2.0, 3.0])
   y = layer.apply(variables, jnp.zeros((1, 4, 4, 2)))
@@ -201,14 +202,16 @@ def test_bias_is_added():
 def test_kernels_start_as_pytorch_does():
   """Uniform within 1 / sqrt(fan_in), where PyTorch counts a transposed kernel's outputs as its fan_in."""
   x = jnp.ones((1, 4, 4, 32))
-  for layer, fan_in in ((layers.Conv(64), 9 * 32), (layers.ConvTranspose(64), 16 * 64)):
-    kernel = layer.init(jax.random.key(0), x)["params"]["kernel"]
+  cases: list[tuple[Any, int]] = [(layers.Conv(64), 9 * 32), (layers.ConvTranspose(64), 16 * 64)]
+  for layer, fan_in in cases:
+    kernel: Any = layer.init(jax.random.key(0), x)["params"]["kernel"]
     np.testing.assert_allclose(jnp.abs(kernel).max(), fan_in**-0.5, rtol=1e-3)
     np.testing.assert_allclose(jnp.std(kernel), (3 * fan_in) ** -0.5, rtol=0.02)
 
 
 def test_batch_norm_standardises_over_the_batch_and_not_in_inference():
-  layer, x = layers.BatchNorm(), 3.0 + 2.0 * normal(0, (64, 2, 2, 4))
+  layer: Any = layers.BatchNorm()
+  x = 3.0 + 2.0 * normal(0, (64, 2, 2, 4))
   variables = layer.init(jax.random.key(0), x, False)
   train = jax.vmap(lambda x: layer.apply(variables, x, True, mutable=["batch_stats"]), axis_name=AXIS)
   y, changed = train(x[None])

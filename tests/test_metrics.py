@@ -196,7 +196,8 @@ def test_copies_are_known_and_strangers_are_not():
 def test_memorisation_by_hand():
   """Squared distances to training images 0.25, 1, 36, and to those held out 0.25, 16, 4."""
   sets = ([0.0, 4.0, 70.0, 90.0], [1.0, 12.0, 60.0, 80.0], [0.5, 5.0, 10.0])
-  found = metrics.memorisation(*(np.array(x)[:, None] for x in sets))
+  samples, train, held_out = (np.array(x)[:, None] for x in sets)
+  found = metrics.memorisation(samples, train, held_out)
   wanted = {"nearer_train": 0.5, "distance_ratio": 0.5, "authentic": 1 / 3}
   assert {name: found[name] for name in wanted} == pytest.approx(wanted)
 
@@ -332,12 +333,12 @@ def test_the_spread_of_memorisation_is_that_over_other_references():
   """Samples that are far from most of the data depend on few references, and so on their draw."""
   narrow = np.concatenate([rng(99).normal(size=(200, 3)), np.zeros((200, 17))], 1)
   draws = [rng(i).normal(size=(2, 100, 20)) for i in range(20)]
-  found = [metrics.memorisation(*draw, narrow) for draw in draws]
+  found = [metrics.memorisation(a, b, narrow) for a, b in draws]
   for name in ("nearer_train", "distance_ratio", "authentic"):
     over_draws = np.std([x[name] for x in found], ddof=1)
     assert np.mean([x[f"{name}_spread"] for x in found]) == pytest.approx(over_draws, rel=0.5), name
   assert np.mean([x["nearer_train_spread"] for x in found]) > 3 * np.sqrt(0.25 / 200)  # the binomial one
-  assert found[0] == metrics.memorisation(*draws[0], narrow)
+  assert found[0] == metrics.memorisation(draws[0][0], draws[0][1], narrow)
 
 
 def test_as_many_held_out_images_as_training_ones_are_taken():

@@ -146,6 +146,7 @@ def no_cache(tmp_path, monkeypatch):
 
 def test_a_cache_that_cannot_be_written_is_said_once_and_done_without(no_cache, capfd, tmp_path):
   blocks = [(np.full((2, 4, 4, 1), i, np.uint8), np.full(2, i, np.int32)) for i in range(2)]
+  image = label = np.zeros(0)
   for _ in range(2):
     image, label = cache.fetch("key", (4, 4, 4, 1), lambda: iter(blocks))
     cache.keep(cache.root() / "data" / "x", lambda _: pytest.fail("is written"))

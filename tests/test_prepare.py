@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,7 +87,7 @@ def test_tfds_itself_reads_the_result(tmp_path, raw):
 
   write_mnist(raw)
   prepare.prepare("mnist", raw, tmp_path / "tfds")
-  source = tfds.data_source("mnist", split="test", data_dir=tmp_path / "tfds")
+  source: Any = tfds.data_source("mnist", split="test", data_dir=tmp_path / "tfds")
   assert items(*zip(*((x["image"], x["label"]) for x in source), strict=True)) == items(
     GRAY["test"], LABEL["test"]
   )

@@ -353,7 +353,7 @@ def test_pixel_features_are_those_of_thumbnails():
 
 
 def test_the_readmes_own_probe_runs(workdirs):
-  readme = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
+  readme = (pathlib.Path(__file__).parents[1] / "gengap" / "probes" / "README.md").read_text()
   (code,) = [block for block in re.findall(r"```python\n(.*?)```", readme, re.S) if "brightness.py" in block]
   assert len(code.splitlines()) <= 15
   done = subprocess.run([sys.executable, "-c", code, workdirs / "wgan_gp"], capture_output=True, text=True)

@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -126,7 +127,7 @@ def test_what_is_tested_is_what_is_shown():
   a, b = [0.400, 0.404, 0.396], [0.601, 0.605, 0.597]
   gap = told("sharpness", a, b)
   far = [[abs(x - 0.5) for x in values] for values in (a, b)]
-  expected = stats.ttest_ind(*far, equal_var=False)
+  expected: Any = stats.ttest_ind(*far, equal_var=False)
   assert gap.test.p == pytest.approx(expected.pvalue)
   assert gap.test.difference[1:3] == pytest.approx(tuple(expected.confidence_interval(0.95)))
   assert not gap.decided  # though a - b is far from 0
@@ -154,20 +155,25 @@ def test_what_does_not_vary_is_not_tested(tmp_path):
       written.run(tmp_path / f"{method}{seed}", method, seed, scores)
   found = one(tmp_path)
   table = tables.differences(found, views.final)
+  assert table
   rows = {row[0].text: row for row in table.rows}
   notes = {name: {table.notes[cell.note - 1] for cell in row if cell.note} for name, row in rows.items()}
   assert any("equal in all 3 seeds" in note for note in notes["precision"])
   assert any("differ by exactly 1 in all 3 seeds" in note for note in notes["classes"])
   assert "not tested" in rows["classes"][1].text
   assert "none differs" in summary.sentences(found)[-1] or "cannot be told" in summary.sentences(found)[-1]
-  cells = {row[0].text: row for row in tables.scores(found, views.final, [axis_of("classes")], "").rows}
+  table = tables.scores(found, views.final, [axis_of("classes")], "")
+  assert table
+  cells = {row[0].text: row for row in table.rows}
   assert cells["vae"][2].text == "9 (equal in all 3)"
 
 
 def test_as_many_tests_as_there_are_axes_are_corrected_for(tmp_path):
   written.grid(tmp_path, spread=0.3)
   found = one(tmp_path)
-  several = gaps.gaps(found, *selection.best_pair(found), views.final)
+  pair = selection.best_pair(found)
+  assert pair
+  several = gaps.gaps(found, *pair, views.final)
   alone = [gap.test.p for gap in several]
   assert [gap.p for gap in several] == pytest.approx(statistics.holm(alone))
   assert max(gap.p / p for gap, p in zip(several, alone, strict=True)) == pytest.approx(len(several))
@@ -331,7 +337,9 @@ def test_rivals_are_the_best_of_each_kind_by_held_out_images(tmp_path):
     written.run(tmp_path / name, name, 0, scores, energy={40: last})
   written.run(tmp_path / "other", "vae", 0, scores, energy={40: 0.4}, config={"method_args": {"beta": 4}})
   found = one(tmp_path)
-  a, b = selection.best_pair(found)
+  pair = selection.best_pair(found)
+  assert pair
+  a, b = pair
   assert (a.name, b.name) == ("vae (latent_dim 4)", "lsgan")
 
 
@@ -721,6 +729,7 @@ def test_what_a_run_does_not_say_of_its_cost_is_a_dash_with_its_reason(tmp_path)
     tables.differences(found, views.final),
     table,
   ):
+    assert part
     assert all(cell.note for row in part.rows for cell in row if cell.text == "\u2013")
 
 
@@ -911,6 +920,7 @@ def test_a_browser_shows_and_sorts_the_page_without_a_complaint(made, tmp_path, 
     env=os.environ | {"HOME": str(tmp_path)},
   )
   title = re.search(r"<title>(.*?)</title>", shown.stdout)
+  assert title
   found = json.loads(title[1].replace("&quot;", '"'))
   assert len(found["images"]) >= 7
   assert all(found["images"])

@@ -1,6 +1,7 @@
 """Statistics over training seeds: intervals within bounds, Welch's test against SciPy's, Holm, ratios."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def test_an_interval_far_from_its_bounds_is_students():
 
 @pytest.mark.parametrize(("n", "draw"), [(3, (2, 6)), (5, (50, 2))])
 def test_bounded_intervals_hold_the_mean_as_often_as_they_say(n, draw):
-  samples = np.random.default_rng(0).beta(*draw, (500, n))
+  samples = np.random.default_rng(0).beta(draw[0], draw[1], (500, n))
   found = [statistics.interval(list(values), 0, 1) for values in samples]
   held = np.mean([low <= draw[0] / sum(draw) <= high for _, low, high, _ in found])
   assert 0.92 < held < 0.98
@@ -65,7 +66,8 @@ def test_nothing_has_no_mean():
 
 def test_differences_are_welchs():
   a, b = [1.0, 5.0, 9.0, 4.0], [0.5, 0.6, 0.4]
-  found, expected = statistics.welch(a, b), stats.ttest_ind(a, b, equal_var=False)
+  found = statistics.welch(a, b)
+  expected: Any = stats.ttest_ind(a, b, equal_var=False)
   assert found.p == pytest.approx(expected.pvalue)
   assert found.difference.value == pytest.approx(np.mean(a) - np.mean(b))
   assert found.difference[1:3] == pytest.approx(tuple(expected.confidence_interval(0.95)))
@@ -75,7 +77,8 @@ def test_differences_are_welchs():
 
 def test_one_side_without_variance_is_tested_by_the_other():
   found = statistics.welch([9.0, 9.0, 9.0], [7.0, 8.0, 7.5])
-  assert found.p == pytest.approx(stats.ttest_1samp([7.0, 8.0, 7.5], 9.0).pvalue)
+  expected: Any = stats.ttest_1samp([7.0, 8.0, 7.5], 9.0)
+  assert found.p == pytest.approx(expected.pvalue)
 
 
 @pytest.mark.parametrize(
@@ -106,9 +109,9 @@ def test_holm_corrects_for_what_was_tested():
 
 def test_a_ratio_has_an_interval():
   rng = np.random.default_rng(0)
-  held = 0
+  held, a, b = 0, [], []
   for _ in range(500):
-    a, b = rng.normal(4, 0.4, 3), rng.normal(2, 0.1, 3)
+    a, b = list(rng.normal(4, 0.4, 3)), list(rng.normal(2, 0.1, 3))
     _, low, high, _ = statistics.ratio_interval(a, b)
     held += low <= 2 <= high
   assert 0.92 < held / 500 < 0.99

@@ -12,7 +12,7 @@ import optax
 import pytest
 import tiny
 
-from gengap.method import AXIS, Kind, Method, Turn, whole_batch
+from gengap.method import AXIS, Batch, Kind, Method, Turn, whole_batch
 from gengap.training import step
 
 METHODS = ["wgan_gp", "vae"]
@@ -114,8 +114,9 @@ def test_average_forgets_the_initial_weights():
   for t in range(50):
     ema = step.average(ema, nets, 0.999, jnp.int32(t))
   assert ema["g"]["params"] > 0.99  # without the warm-up it would be 0.05
-  late = step.average({"g": jnp.zeros(())}, {"g": jnp.ones(())}, 0.9, jnp.int32(10**6))
-  assert float(late["g"]) == pytest.approx(0.1)
+  ema = {"g": {"params": jnp.zeros(())}}
+  late = step.average(ema, nets, 0.9, jnp.int32(10**6))
+  assert float(late["g"]["params"]) == pytest.approx(0.1)
 
 
 def test_every_purpose_and_seed_has_a_stream_of_its_own():
@@ -128,7 +129,8 @@ def test_devices_divide_a_batch_and_every_image_has_noise_of_its_own():
 
   def one(number, slot):
     position = step.positions(number, 8, slot)
-    _, keys = step.take_batch(lambda number, position: position, step.stream(0, "train"), number, position)
+    read = lambda number, position: Batch(position, position)  # noqa: E731
+    _, keys = step.take_batch(read, step.stream(0, "train"), number, position)
     return position, jax.random.key_data(keys)
 
   on_devices = jax.vmap(jax.vmap(one, (None, 0), axis_name=AXIS), (0, None))

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import tiny
-from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]  # generated
 
 import gengap
 from gengap import config as settings
@@ -219,11 +219,16 @@ def start(workdir, *extra, **options):
   )
 
 
+def said(process):
+  """Returns what a process has written to stderr."""
+  return process.stderr.read()
+
+
 def wait_for(condition, process):
   for _ in range(1200):
     if condition():
       return
-    assert process.poll() is None, process.stderr.read()[-2000:]
+    assert process.poll() is None, said(process)[-2000:]
     time.sleep(0.05)
   raise AssertionError("nothing happened within a minute")
 
@@ -235,10 +240,10 @@ def test_a_killed_run_ends_where_an_uninterrupted_one_does(tmp_path):
     wait_for(lambda after=after: after in recent(tmp_path / "killed"), process)
     process.send_signal(how)
     process.wait(timeout=60)
-    assert process.returncode == (0 if how == signal.SIGTERM else -how), process.stderr.read()
+    assert process.returncode == (0 if how == signal.SIGTERM else -how), said(process)
   for name in ("killed", "whole"):
     process = start(tmp_path / name, steps=160)
-    assert process.wait(timeout=120) == 0, process.stderr.read()[-2000:]
+    assert process.wait(timeout=120) == 0, said(process)[-2000:]
   a, b = (gengap.load(tmp_path / name) for name in ("killed", "whole"))
   assert a.step == b.step == 160
   tiny.assert_identical(a.nets, b.nets)
@@ -341,7 +346,7 @@ def test_the_best_checkpoint_has_the_smallest_finite_score_and_is_kept(tmp_path,
 def test_the_best_checkpoint_is_that_of_the_smallest_logged_number(whole):
   workdir, _ = whole["vae"]
   judged = {x["step"]: x["valid/vae/loss"] for x in lines(workdir) if "valid/vae/loss" in x}
-  assert gengap.load(workdir, "best").step == min(judged, key=judged.get)
+  assert gengap.load(workdir, "best").step == min(judged, key=lambda step: judged[step])
 
 
 def test_numbers_that_are_not_finite_are_null_and_end_nothing(tmp_path):
@@ -369,6 +374,7 @@ def test_the_newest_checkpoint_is_the_last_and_the_smallest_score_the_best(tmp_p
     assert kept.steps() == [5, 4, 2]
     assert (kept.find("last"), kept.find("best"), kept.find("4")) == (5, 2, 4)
     state = kept.resume(State(jnp.int32(0), {"g": {"w": jnp.zeros(2, int)}}, {}, {}), print)
+  assert state
   assert (int(state.step), state.nets["g"]["w"].tolist()) == (5, [5, 5])
 
 
@@ -431,7 +437,7 @@ def test_a_run_killed_25_times_ends_where_an_uninterrupted_one_does(tmp_path):
     process = start(tmp_path / "killed", steps=6000)
     try:
       process.wait(rng.uniform(0, 12))
-      assert process.returncode == 0, process.stderr.read()[-2000:]
+      assert process.returncode == 0, said(process)[-2000:]
       break
     except subprocess.TimeoutExpired:
       process.kill()

@@ -1,6 +1,7 @@
 """Autoencoders: likelihoods that are probabilities, the KL and its price, and the loss by hand."""
 
 import math
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -39,7 +40,7 @@ class Linear(nn.Module):
 
 @pytest.fixture
 def by_hand(monkeypatch):
-  monkeypatch.setattr(common, "NETWORKS", NETWORKS | {"by_hand": Family(tiny.Grey, Linear)})
+  monkeypatch.setattr(common, "NETWORKS", {**NETWORKS, "by_hand": Family(tiny.Grey, Linear)})
 
 
 def batch(value, n=4):
@@ -277,6 +278,7 @@ def test_every_likelihood_trains(name):
   losses = [float(x["vae/loss"][0]) for x in seen]
   assert np.isfinite(losses).all()
   assert np.mean(losses[-10:]) < np.mean(losses[:5])
+  assert m.generate
   images = m.generate(tiny.run(m, 1)[0].nets, jnp.zeros((2, m.latent_dim)), jnp.zeros(2, jnp.int32))
   assert images.shape == (2, *tiny.SPEC.shape)
 
@@ -308,6 +310,7 @@ def test_images_are_clipped():
   m = METHODS["vae"](tiny.SPEC, **tiny.ARGS["vae"])
   nets = m.init(jax.random.key(0), batch(0.0))
   loud = jax.tree.map(lambda x: 100 * x, nets)
+  assert m.generate
   images = m.generate(loud, jnp.ones((4, 4)), jnp.zeros(4, jnp.int32))
   assert float(jnp.abs(images).max()) <= 1
 
@@ -376,7 +379,7 @@ def linear(monkeypatch):
 
   The columns of W are orthogonal, so that the posterior is a product over latents (Tipping and Bishop 1999).
   """
-  monkeypatch.setattr(common, "NETWORKS", NETWORKS | {"affine": Family(Affine, Affine)})
+  monkeypatch.setattr(common, "NETWORKS", {**NETWORKS, "affine": Family(Affine, Affine)})
   d, s, rng = 3, math.sqrt(0.5), np.random.default_rng(0)
   w = np.linalg.qr(rng.normal(size=(N, d)))[0] * [2.0, 1.0, 0.3]
   b = rng.normal(size=N)
@@ -391,7 +394,8 @@ def linear(monkeypatch):
   nets = {"vae": {"params": jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), params)}}
   run = gengap.Run(ConfigDict({"method": "vae"}), 0, tiny.SPEC, m, nets)
   x = rng.normal(size=(6, N))
-  exact = scipy.stats.multivariate_normal(b, w @ w.T + s**2 * np.eye(N)).logpdf(x)
+  density: Any = scipy.stats.multivariate_normal  # whose `cov` is typed as a number
+  exact = density.logpdf(x, b, w @ w.T + s**2 * np.eye(N))
   return run, jnp.asarray(x.reshape(6, *tiny.SPEC.shape), jnp.float32), exact
 
 

@@ -119,9 +119,11 @@ def test_only_the_decoders_turn_changes_its_batch_statistics(scene):
   m = METHODS["vae_gan"](tiny.SPEC, **tiny.ARGS["vae_gan"])
   _, batch, keys = scene
   nets = m.init(jax.random.key(0), batch)
+  changed = {}
   for turn in m.turns:
     one = jax.vmap(
-      lambda _, turn=turn: turn.loss(nets[turn.player]["params"], nets, batch, keys, 0), axis_name=AXIS
+      lambda _, turn=turn: turn.loss(nets[turn.player]["params"], nets, batch, keys, jnp.int32(0)),
+      axis_name=AXIS,
     )
     changed = one(jnp.arange(1))[1][0]
     assert ("decoder" in changed) == (turn.player == "decoder")

@@ -7,6 +7,7 @@ import pickle
 import re
 import zipfile
 from collections import OrderedDict
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,10 @@ class Kind:
     self.name = name
 
 
-class Pickler(pickle._Pickler):
+PurePython: Any = pickle._Pickler  # type: ignore[attr-defined]
+
+
+class Pickler(PurePython):
   """Writes names of torch for the stand-ins of this file."""
 
   def __init__(self, file, old):

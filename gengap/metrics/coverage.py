@@ -1,6 +1,7 @@
 """Which classes a generator covers, and how often, by the predictions of a classifier."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import softmax
 
 from gengap.errors import InputError
@@ -9,7 +10,7 @@ SURE = 0.5  # probability of the likeliest class below which the classifier has 
 REACHED = 0.25  # of its share of the data that a class must have; a classifier's errors make up some of it
 
 
-def class_coverage(logits: np.ndarray, histogram: np.ndarray, sure: float = SURE) -> dict[str, float]:
+def class_coverage(logits: ArrayLike, histogram: ArrayLike, sure: float = SURE) -> dict[str, float]:
   """Compares the classes of generated images with those of the data.
 
   Classes that do not occur in the data have no share that could be compared. All but `unsure` are of the
@@ -64,7 +65,7 @@ def confidence(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   return np.argmax(logits, -1), softmax(np.asarray(logits, np.float64), -1).max(-1)
 
 
-def calibration_error(logits: np.ndarray, label: np.ndarray, bins: int = 15) -> float:
+def calibration_error(logits: ArrayLike, label: ArrayLike, bins: int = 15) -> float:
   """Returns the expected calibration error of a classifier: mean |accuracy - confidence| over images.
 
   Guo et al. (2017, arXiv:1706.04599), equation 3, by bins of equal width.

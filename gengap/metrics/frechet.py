@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.linalg
+from numpy.typing import ArrayLike
 
 from gengap.errors import InputError
 from gengap.metrics.sets import numbers
@@ -53,7 +54,7 @@ def merge(a: Moments, b: Moments) -> Moments:
   return Moments(number, mean, scatter)
 
 
-def frechet_distance(mu1: np.ndarray, cov1: np.ndarray, mu2: np.ndarray, cov2: np.ndarray) -> float:
+def frechet_distance(mu1: ArrayLike, cov1: ArrayLike, mu2: ArrayLike, cov2: ArrayLike) -> float:
   """Squared Frechet distance |mu1 - mu2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) between two Gaussians.
 
   With C1 = L L^T, C1 C2 has the eigenvalues of the symmetric L^T C2 L, whose roots are summed. No square root

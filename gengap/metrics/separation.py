@@ -1,12 +1,13 @@
 """How well one number separates two sets."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
 from gengap.errors import InputError
 
 
-def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
+def auroc(inside: ArrayLike, outside: ArrayLike) -> float:
   """Probability that a score inside [N] is above one outside [M], ties counting half.
 
   The area under the receiver operating characteristic, as the rank sum of Mann and Whitney (1947).

@@ -3,7 +3,7 @@
   pip install matplotlib
   python -m results.autoencoders.pictures --runs=runs/autoencoders [--only PART ...]
 
-Pictures of what is not there are left as they are.
+Pictures of runs that are missing stay as they are.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def save(figure, name: str) -> None:
 
 
 def report(folder: pathlib.Path, scores: dict) -> None:
-  """C7 to C9: error and KL of test images through training, gengap's and PyTorch's."""
+  """Draws error and KL on test images through training, of gengap and of PyTorch."""
   names = [name for name in runs.PARTS["report"] if (folder / name / "0").is_dir() and name[:3] == "vae"]
   figure, axes = plt.subplots(1, 2, figsize=(9, 3.4))
   for axis, number in zip(axes, ("reconstruction", "kl"), strict=True):
@@ -52,7 +52,7 @@ def report(folder: pathlib.Path, scores: dict) -> None:
 
 
 def collapse(folder: pathlib.Path, scores: dict) -> None:
-  """A1 to A4: what the posterior tells, by beta, and what remedies do at one beta."""
+  """Draws KL and active units by beta, and those of four remedies at one beta."""
   del folder
   seen = scores["collapse"]
   figure, axes = plt.subplots(1, 2, figsize=(10, 3.6))
@@ -76,7 +76,7 @@ def collapse(folder: pathlib.Path, scores: dict) -> None:
 
 
 def levels(folder: pathlib.Path, scores: dict) -> None:
-  """D10: KL of every level of latents through training, and samples."""
+  """Draws the KL of every level of latents through training, and samples."""
   del scores
   workdir = folder / "hierarchical" / "0"
   figure, axis = plt.subplots(figsize=(5, 3.2))
@@ -91,7 +91,7 @@ def levels(folder: pathlib.Path, scores: dict) -> None:
 
 
 def sharpness(folder: pathlib.Path, scores: dict) -> None:
-  """D10: test images, what a VAE and a VAE-GAN of the same networks make of them, and samples of both."""
+  """Draws test images, and reconstructions and samples of a VAE and a VAE-GAN of the same networks."""
   del scores
   names = ("vae_for_gan", "vae_gan")
   loaded = [gengap.load(folder / name / "0") for name in names]

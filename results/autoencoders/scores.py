@@ -2,7 +2,7 @@
 
   python -m results.autoencoders.scores --runs=DIR [--torch=DIR] [--only PART ...]
 
-What scores.json has of a run is left as it is; delete it there to measure the run again.
+Runs that scores.json already has are skipped; delete their entries to measure them again.
 """
 
 import argparse
@@ -26,7 +26,7 @@ KEY = jax.random.key(0)
 
 
 def found(folder: pathlib.Path, name: str) -> dict[str, Run]:
-  """Returns the runs of a name that a folder holds and that are done: seed -> run."""
+  """Returns the finished runs of a name in a folder: seed -> run."""
   done = {}
   for workdir in sorted((folder / name).glob("[0-9]*")):
     if any(path.name.isdigit() for path in (workdir / "checkpoints").glob("*")):
@@ -44,7 +44,7 @@ def told(run: Run, images: np.ndarray) -> dict[str, float]:
 
 
 def report(run: Run) -> dict[str, float]:
-  """C6 to C9: squared error and KL of all test images, as the report has them."""
+  """Returns squared error and KL on all test images, as the source report measures them."""
   images = autoencoders.test_images(run, 10_000, 0)
   if run.method.density is None:
     return {"reconstruction": float(autoencoders.pixel_errors(run, images).mean() * images[0].size)}
@@ -58,18 +58,18 @@ def report(run: Run) -> dict[str, float]:
 
 
 def collapse(run: Run) -> dict[str, float]:
-  """A1 to A4: what the posterior tells, of 1,000 test images."""
+  """Returns reconstruction, KL and active units on 1,000 test images."""
   images = autoencoders.test_images(run, 1000, 0)
   log_p, *_ = autoencoders.elbo_terms(run, KEY, autoencoders.observe(run, KEY, images), 1)
   return {"reconstruction": float(-log_p.mean() - 0.5 * np.log(np.pi) * images[0].size)} | told(run, images)
 
 
 def linear() -> dict[str, dict[str, float]]:
-  """A2 in closed form: rate of the best VAE of 64 latents whose networks are linear, by beta.
+  """Returns the rate of the best linear VAE with 64 latents, by beta, in closed form.
 
-  Weighing the KL by beta is the same as a variance of beta / 2 for the decoder in place of 1/2. A principal
-  component of the data with variance v then has a latent of its own with the rate log(2 v / beta) / 2 where
-  v > beta / 2, and none otherwise (Tipping and Bishop 1999; Lucas et al. 2019, arXiv:1911.02469).
+  A weight beta of the KL is equivalent to a decoder of variance beta / 2 instead of 1/2. A principal
+  component of the data with variance v then has a latent of its own with rate log(2 v / beta) / 2 if v > beta
+  / 2, and none otherwise (Tipping and Bishop 1999; Lucas et al. 2019, arXiv:1911.02469).
   """
   images = data.load("cifar10", "train", image_size=32, validation_share=0.0).image
   flat = to_float(images.reshape(len(images), -1))
@@ -82,7 +82,7 @@ def linear() -> dict[str, dict[str, float]]:
 
 
 def flow(run: Run) -> dict[str, Any]:
-  """D3, D10: ELBO and NLL of 1,000 test images, NLL by 500 importance samples; and what the encoder loses."""
+  """Returns ELBO, NLL by 500 importance samples and amortisation gap on 1,000 test images."""
   images = autoencoders.test_images(run, 1000, 0)
   seen = autoencoders.posterior(run, KEY, images) | autoencoders.likelihood(run, KEY, images, 500)
   if run.density().posterior:
@@ -91,7 +91,7 @@ def flow(run: Run) -> dict[str, Any]:
 
 
 def sharp(run: Run) -> dict[str, float]:
-  """D10: sharpness of 1,000 test images, of their reconstructions and of samples, in medians."""
+  """Returns the median sharpness of 1,000 test images, of their reconstructions and of samples."""
   images = autoencoders.test_images(run, 1000, 0)
   sets = {"real": images, "reconstructed": run.reconstruct(images), "sampled": run.sample(KEY, 1000)}
   seen = {name: float(np.median(metrics.sharpness(np.asarray(x)))) for name, x in sets.items()}

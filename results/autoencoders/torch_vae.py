@@ -1,10 +1,11 @@
-"""Report C's autoencoders in PyTorch, on the images that gengap reads: what the same setting gives there.
+"""Trains the autoencoders of configs/vae.py and its kin in PyTorch, on the images that gengap reads.
 
   python -m results.autoencoders.torch_vae [--latent=1024] [--beta=1.0 | --beta=linear | --plain] [--out=FILE]
 
-Initial weights are those of PyTorch; Adam 1e-3, batches of 256, every epoch in a new order without its
-last, partial batch, gradients clipped at norm 1. Each line, one an epoch, and the file: squared error and
-KL of all test images, summed over dimensions. PyTorch is no dependency of gengap: install it beside it.
+Initial weights of PyTorch; Adam at 1e-3; batches of 256; every epoch in a new order, without its last,
+partial batch; gradients clipped at norm 1. Every epoch prints a line with squared error and KL on all test
+images, summed over dimensions, and the file holds the same. PyTorch is not a dependency of gengap: install it
+separately.
 """
 
 import argparse
@@ -12,8 +13,8 @@ import json
 import pathlib
 import time
 
-import torch
-from torch import Tensor
+import torch  # pyright: ignore[reportMissingImports]  # not a dependency
+from torch import Tensor  # pyright: ignore[reportMissingImports]  # not a dependency
 
 from gengap import data
 from results.speed.torch_peer import adam, conv_pair, vae_terms, vae_update

@@ -1,7 +1,7 @@
 """Every claim of the source reports, what was measured of it, and the verdict that follows from the tests.
 
-A claim is a template: its numbers are looked up in the committed scores, none is typed. Numbers of the
-reports themselves stand in the claim, or in `reported(...)`. `python -m results.claims` writes claims.json,
+A claim is a template: its numbers are looked up in the committed scores; none is typed. Numbers of the
+reports themselves are in the claim, or in `reported(...)`. `python -m results.claims` writes claims.json,
 which `gengap.report --claims` reads, and claims.md.
 """
 
@@ -23,18 +23,18 @@ class Claim(NamedTuple):
   measured: str
   n: str  # training seeds
   budget: str
-  because: str  # what the verdict adds to its word
+  because: str  # the reason for the verdict
   where: str = ""  # folder of results
   tests: Sequence[Test] = ()
-  status: str = ""  # a verdict that rests on no test
+  status: str = ""  # a verdict without a test
 
   @property
   def word(self) -> str:
-    """The verdict: "supported" where all tests are decided as claimed, "not supported" where all against."""
+    """The verdict: "supported" if all tests are decided as claimed, "not supported" if all are against."""
     if self.status:
       return self.status
     found = {outcome for outcome, _ in outcomes(self.tests)}
-    return {(1,): "supported", (-1,): "not supported"}.get(tuple(found), "depends")
+    return "supported" if found == {1} else "not supported" if found == {-1} else "depends"
 
   def row(self) -> dict[str, str]:
     """Returns the claim as `gengap.report --claims` reads it."""

@@ -45,7 +45,7 @@ def total(name: str) -> float:
 
 
 def off(name: str, beta: float) -> str:
-  """Returns by how much what is minimised differs from the report's, in per cent."""
+  """Returns by how many per cent the loss differs from the report's."""
   reconstruction, kl = REPORTED[name]
   return f"{(ae(name) + beta * ae(name, 'kl')) / (reconstruction + beta * kl) - 1:+.1%}"
 

@@ -13,7 +13,7 @@ from results.claims.numbers import RESULTS, Sample, Test, beside
 
 @functools.cache
 def comparisons() -> dict[str, Comparison]:
-  """Returns what the page of `results/gap` compares: title of a data set -> its runs."""
+  """Returns the comparisons of the page of `results/gap`: title of a data set -> its runs."""
   return {found.title: found for found in groups.comparisons(scores_file.load(RESULTS / "gap/scores.json"))}
 
 
@@ -66,7 +66,7 @@ class DataSet(NamedTuple):
     return Sample(list(cell.values.values()), cell.low, cell.high)
 
   def real(self, axis: str) -> float:
-    """Returns what real images have on an axis; NaN: no such number."""
+    """Returns the value of real images on an axis; NaN if they have none."""
     return columns.real_value(self.comparison, views.at_step(self.step), axis_of(axis))
 
   def less(self, a: str, b: str, axis: str, expected: int) -> Test:
@@ -82,11 +82,11 @@ class DataSet(NamedTuple):
     return Test(gap.test.difference, gap.p, expected, adjusted=True, negligible=not gap.winner)
 
   def falls(self, method: str, axis: str) -> Test:
-    """Returns a number at equal updates less that of the same run at the first evaluation."""
+    """Returns a number at equal updates minus that of the same run at the first evaluation."""
     first, last = (self.cell(method, axis, step).values for step in (self.evaluated[0], self.step))
     return beside(Sample([last[seed] - first[seed] for seed in last]), 0.0, -1)
 
   def accuracy(self) -> float:
-    """Returns the share of test images that the classifier of its features names rightly."""
+    """Returns the test accuracy of the classifier whose features are compared."""
     protocol = columns.column_protocol(self.comparison, views.at_step(self.step), axis_of("unsure"))
     return json.loads(protocol)["classifier"]["accuracy"]

@@ -1,4 +1,4 @@
-"""Numbers of the committed scores, and tests between them: what a claim quotes and what its verdict rests on.
+"""Looks up numbers of the committed scores for claims, and tests differences for their verdicts.
 
 A test is a difference of means over training seeds by Welch's t-test (Welch 1947), or the distance of a mean
 from a constant by Student's. `gengap.report.statistics` has the formulas; two methods of `results/gap` are
@@ -39,7 +39,7 @@ def load(name: str) -> Any:
 
 
 def find(name: str, *path: str) -> Any:
-  """Returns what a JSON file of `results` has at a path of keys."""
+  """Returns the value in a JSON file of `results` at a path of keys."""
   found = load(name)
   for key in path:
     found = found[key]
@@ -90,7 +90,7 @@ class Test(NamedTuple):
     return int(np.sign(self.difference.value)) * self.expected if decided else 0
 
   def said(self, p: float) -> str:
-    """Returns the adjusted p value in words, and whether the difference is too small to be told."""
+    """Returns the adjusted p value in words, and whether the difference is too small to count."""
     found = probability(p) if math.isfinite(p) else "not tested"
     return found + (f" for a difference below {NEGLIGIBLE:.0%}" if self.negligible and p < ALPHA else "")
 
@@ -131,13 +131,13 @@ def frozen(loss: str) -> Sample:
 
 
 def swing(loss: str) -> Sample:
-  """Returns by which factor it varies over the second half of the critic's updates, of every seed."""
+  """Returns the factor by which that gradient varies over the second half of the updates, of every seed."""
   curves = [curve[len(curve) // 2 :] for curve in find(FAMILY, f"frozen_{loss}", "reaching", "each")]
   return Sample([max(curve) / min(curve) for curve in curves], low=1.0)
 
 
 def scarce(sample: Sample) -> str:
-  """Returns what a verdict must say first where there is one seed."""
+  """Returns the words with which a verdict must begin if there is one seed."""
   return "" if len(sample.values) > 1 else "one seed; "
 
 
@@ -153,7 +153,7 @@ def linear_limit() -> float:
 
 def trend(xs: Sequence[float], ys: Sequence[float], expected: int) -> Test:
   """Returns Kendall's tau of two orders and its exact p value (Kendall 1938)."""
-  found = stats.kendalltau(xs, ys)
+  found: Any = stats.kendalltau(xs, ys)  # whose fields SciPy does not declare
   return Test(Estimate(float(found.statistic)), float(found.pvalue), expected)
 
 
@@ -169,7 +169,8 @@ def beside(a: Sample, constant: float, expected: int) -> Test:
   if not varies(a.values):
     return Test(found, math.nan, expected)
   ends = interval([value - constant for value in a.values])
-  return Test(ends, float(stats.ttest_1samp(a.values, constant).pvalue), expected)
+  test: Any = stats.ttest_1samp(a.values, constant)
+  return Test(ends, float(test.pvalue), expected)
 
 
 def outcomes(tests: Sequence[Test]) -> list[tuple[int, float]]:

@@ -4,37 +4,44 @@ import json
 from collections.abc import Mapping, Sequence
 
 from results import tables
-from results.claims import a, b, c, d, e
+from results.claims import a, b, c, configs, d, e
 from results.claims.numbers import ALPHA, NEGLIGIBLE, RESULTS
 
 INTRODUCTION = f"""# Claims
 
-Every experiment and claim of the five source reports, what was measured of it here, on how many training
-seeds, and at which budget. A verdict holds at that budget.
+gengap repeats the experiments of five source reports, A to E, on VAEs and GANs. This page lists each of their
+claims, what was measured of it, on how many training seeds, and at which budget. A verdict holds at that
+budget.
 
-- Every number of the column "measured" is looked up in the committed scores or computed from them
-  (`results/claims/`); none is typed. Numbers of the reports stand in "claim", or are said to be theirs.
-- Brackets are intervals of 95 %: over training seeds where there are several, else over images or paths
-  of one trained model, which say nothing of another training.
-- **supported**: every test that the claim rests on is decided as claimed, or the claim is an identity
-  that a test of the code holds. **not supported**: every one is decided against it. **depends**: they
-  differ, or some are not decided, or there is one training seed. **not tested**: no measurement answers
-  it.
-- A test is a difference over training seeds by Welch's t-test, a mean beside real images or a constant, or
-  the change of each run, by Student's, or an order by Kendall's tau. It is decided where its adjusted p is
-  below {ALPHA}. p is adjusted for the tests of the same claim (Holm 1979).
-- Two methods in `gap` are compared as [the report](gap/index.html) does it: by their distances from the best
-  value, which is that of real images or the end of the range, so that the smaller one is better. p is
-  adjusted for all ranked axes that both have on that data set, and a difference below {NEGLIGIBLE:.0%} of the
-  larger distance is not told as decided, whatever its p.
-- "Tests" lists the adjusted p values in the order in which they are named.
+- Every number in the column "measured" is looked up in the committed scores or computed from them
+  (`results/claims/`); none is typed. Numbers of the reports are in "claim", or are marked as theirs.
+- Brackets are 95 % intervals: over training seeds if there are several, otherwise over images or paths
+  of one trained model, which say nothing about another training.
+- **supported**: every test of the claim is decided as claimed, or the claim is an identity that a test of the
+  code checks. **not supported**: every test is decided against it. **depends**: the tests differ, or some are
+  not decided, or there is one training seed. **not tested**: no measurement answers it.
+- A test is Welch's t-test of a difference over training seeds; Student's t-test of a mean against real images
+  or a constant, or of the change of each run; or Kendall's tau of an order. It is decided if its adjusted p
+  is below {ALPHA}. p is adjusted for all tests of the same claim (Holm 1979).
+- Two methods in `gap` are compared as in [the report](gap/index.html): by their distances from the best
+  value, which is that of real images or the end of the range; the smaller distance is better. p is
+  adjusted for all ranked axes that both have on that data set. A difference below {NEGLIGIBLE:.0%} of the
+  larger distance is never decided, whatever its p.
+- "Tests" lists the adjusted p values, in the order in which the tests are named.
 - Samples of VAEs are decoder means.
 
-This page is written by `python -m results.claims`, with [`claims.json`](claims.json), which the report takes
+`python -m results.claims` writes this page and [`claims.json`](claims.json), which the report can show
 (`python -m gengap.report --claims=results/claims.json`).
 
 """
 COLUMNS = ("id", "claim", "measured", "seeds", "budget", "verdict", "where")
+
+CONFIGS = """
+## Configs
+
+These configs were written for a claim:
+
+"""
 
 
 def rows() -> list[dict[str, str]]:
@@ -53,11 +60,12 @@ def cells(row: Mapping[str, str]) -> list[str]:
 
 def markdown(claims: Sequence[Mapping[str, str]]) -> str:
   """Returns the page."""
-  return INTRODUCTION + tables.markdown(COLUMNS, map(cells, claims)) + "\n"
+  return INTRODUCTION + tables.markdown(COLUMNS, map(cells, claims)) + "
+" + CONFIGS + configs.table()
 
 
 def text(claims: Sequence[Mapping[str, str]]) -> str:
-  """Returns the JSON, one line for each claim."""
+  """Returns the JSON, one claim per line."""
   return "[\n" + ",\n".join(f" {json.dumps(row, ensure_ascii=False)}" for row in claims) + "\n]\n"
 
 

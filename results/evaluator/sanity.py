@@ -2,13 +2,13 @@
 
 python -m results.evaluator.sanity --classifier=DIR [--number=10000]
 
-real         training images that are not among those compared with
+real         training images that are not references
 two removed  the same without the classes 3 and 7
 blurred      the same, by a Gaussian of 1 pixel, and of half a pixel
 half blurred every second image is
-copies       training images that are looked for
+copies       training images that the memorisation metrics search for
 repeated     100 images, each many times
-noise        pixels drawn one by one
+noise        every pixel is drawn independently
 """
 
 import argparse

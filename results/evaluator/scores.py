@@ -1,4 +1,4 @@
-"""Collects what gengap.evaluate found of runs in scores.json, and prints it as a table.
+"""Collects the results of gengap.evaluate for several runs in scores.json, and prints them as a table.
 
 python -m results.evaluator.scores NAME=WORKDIR ...
 """
@@ -16,7 +16,7 @@ ROWS += ("authentic", "nearer_train", "diversity", "sharpness")
 
 
 def read(workdir: str) -> dict:
-  """Returns what was found of samples at the last step that was judged."""
+  """Returns the metrics of samples at the last step that was evaluated."""
   files = sorted(pathlib.Path(workdir).glob("eval/*.json"), key=lambda path: int(path.stem))
   if not files:
     raise InputError(f"{workdir} has no eval/STEP.json")

@@ -1,4 +1,4 @@
-"""Times the evaluator against its peers: the same work, in turn on one machine, each in a process of its own.
+"""Times the evaluator against its peers: the same work, in turn on one machine, each in its own process.
 
   python -m results.evaluator.speed [--rounds=3] [--only CASE ...] [--torch_python=PYTHON]
 
@@ -7,7 +7,7 @@
   prdc         10,000 against 10,000 features of 2048 numbers; the published algorithm, written with NumPy
   memory       statistics of 2048 features of 2,500 images of 32x32; the same of 40,000
 
-The peers are no dependencies of gengap; --torch_python names a Python that has PyTorch. Writes speed.json.
+The peers are not dependencies of gengap; --torch_python names a Python that has PyTorch. Writes speed.json.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def pictures() -> np.ndarray:
 
 
 def points() -> tuple[np.ndarray, np.ndarray]:
-  """Features of two sets that overlap in part, of 64 directions and noise."""
+  """Returns features of two sets that overlap in part: 64 directions and noise."""
   rng = np.random.default_rng(0)
   directions = rng.normal(size=(64, WIDTH)).astype(np.float32)
   real, fake = (rng.normal(size=(ITEMS, 64)).astype(np.float32) @ directions for _ in range(2))
@@ -50,15 +50,16 @@ def inception_gengap() -> Callable[[], Any]:
   from gengap.features import inception
   from gengap.networks.inception import Inception
 
-  params = Inception().init(jax.random.key(0), np.zeros((1, 299, 299, 3), np.float32))["params"]
+  variables: Any = Inception().init(jax.random.key(0), np.zeros((1, 299, 299, 3), np.float32))
+  params = variables["params"]
   images = pictures()
   return lambda: inception.features(params, images, protocol="pytorch_fid")
 
 
 def inception_torch() -> Callable[[], Any]:
   """The network of the same table, batch norms and all, as pytorch-fid runs it."""
-  import torch
-  from torch import nn
+  import torch  # pyright: ignore[reportMissingImports]  # not a dependency
+  from torch import nn  # pyright: ignore[reportMissingImports]  # not a dependency
 
   from gengap.networks import inception as table
 
@@ -144,7 +145,7 @@ def prdc_gengap() -> Callable[[], Any]:
 
 
 def prdc_numpy() -> Callable[[], Any]:
-  """Whole matrices of distances, as the authors' package makes them, in float64 as scikit-learn's."""
+  """Computes whole matrices of distances, as the authors' package does, in float64 as scikit-learn does."""
   real, fake = points()
 
   def distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -175,7 +176,7 @@ def prdc_numpy() -> Callable[[], Any]:
 
 
 def streamed(images: int) -> Callable[[], Any]:
-  """Images are made, seen by a linear network and forgotten, piece by piece."""
+  """Computes features of images that are made and dropped batch by batch."""
   from gengap.evaluation import image_statistics
   from gengap.evaluation.extractors import Extractors
   from gengap.features import FeatureExtractor, batched
@@ -203,13 +204,13 @@ CASES: dict[str, dict[str, Callable[[], Callable[[], Any]]]] = {
 
 
 def memory(field: str) -> float:
-  """Megabytes of this process: VmRSS, now, or VmHWM, the most since its mark was reset (Linux)."""
+  """Returns the megabytes of this process: VmRSS, now, or VmHWM, the most since the last reset (Linux)."""
   lines = pathlib.Path("/proc/self/status").read_text().splitlines()
   return int(next(line for line in lines if line.startswith(field)).split()[1]) / 1024
 
 
 def measure(case: str, who: str) -> dict[str, Any]:
-  """Runs one of them in this process: once to warm up, then for its memory and its time."""
+  """Runs one case in this process: once to warm up, then to measure its memory and its time."""
   run, times = CASES[case][who](), []
   value = run()
   pathlib.Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM

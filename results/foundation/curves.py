@@ -1,4 +1,4 @@
-"""Draws the curves of a run: every number of metrics.jsonl that is named, training beside held-out.
+"""Draws the named numbers of metrics.jsonl through training, on training and on held-out images.
 
 pip install matplotlib
 python -m results.foundation.curves --workdir=DIR --out=FILE.png NAME [NAME ...]

@@ -1,9 +1,9 @@
-"""Kills a run at random moments, restarts it each time, and compares its end with that of one left alone.
+"""Kills a run at random moments, restarts it each time, and compares its end with an undisturbed run.
 
 python results/foundation/kill.py --workdir=DIR [--signal=KILL|TERM] [--kills=10] [--seed=0]
 
-The run is a small WGAN-GP (with BatchNorm) on blobs. Moments are uniform over a share of the time left, so
-they fall into start, training, evaluation and saving alike. (SIGTERM saves in the middle of a window of
+The run is a small WGAN-GP (with BatchNorm) on blobs. Moments are uniform over a share of the remaining time,
+so they fall into start, training, evaluation and saving. (SIGTERM saves in the middle of a window of
 log_every steps, whose means are then over the rest of it.)
 """
 
@@ -44,8 +44,9 @@ ARGS = {
 def start(workdir: pathlib.Path) -> subprocess.Popen:
   args = [f"--{name}={value}" for name, value in ARGS.items()]
   command = [sys.executable, "-m", "gengap.main", *args, f"--workdir={workdir}"]
-  quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-  return subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, **quiet)
+  environment = os.environ | {"PYTHONPATH": str(ROOT)}
+  null = subprocess.DEVNULL
+  return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=null, stderr=null)
 
 
 def progress(workdir: pathlib.Path) -> int:

@@ -3,7 +3,7 @@
 pip install matplotlib
 python -m results.gan_family.pictures --runs=runs/gan_family
 
-Pictures of runs that the folder lacks are left as they are.
+Pictures of runs that are missing stay as they are.
 """
 
 import argparse
@@ -31,12 +31,12 @@ SIDE, MARGIN = 28, 2  # pixels of an image and of the frame around it in a sampl
 
 
 def seeds(runs: pathlib.Path, name: str) -> list[pathlib.Path]:
-  """Returns the workdirs of a run's seeds that are done."""
+  """Returns the workdirs of a run's finished seeds."""
   return [p for p in sorted((runs / name).iterdir()) if list((p / "samples").glob("[0-9]*.png"))]
 
 
 def draw(axis, workdirs: Iterable[pathlib.Path], number: str, label: str, **style) -> None:
-  """Draws a number of every seed, in one colour."""
+  """Draws a number of every seed in one colour."""
   colour = None
   for workdir in workdirs:
     (line,) = axis.plot(*numbers(workdir, number), label=label, color=colour, lw=1, **style)
@@ -55,7 +55,7 @@ def first_row(workdir: pathlib.Path, step: int) -> np.ndarray:
 
 
 def through_training(runs: pathlib.Path, name: str) -> None:
-  """E9: the same eight latents through training."""
+  """Draws the samples of the same eight latents through training."""
   workdir = seeds(runs, name)[0]
   every = steps(workdir)
   shown = [every[i] for i in sorted({round(i) for i in np.geomspace(1, len(every), 9) - 1})]
@@ -76,7 +76,7 @@ def grid(runs: pathlib.Path, name: str) -> None:
 
 
 def classes(runs: pathlib.Path, name: str) -> None:
-  """One class a row, the same ten latents in every row."""
+  """Draws one class per row, with the same ten latents in every row."""
   run = gengap.load(seeds(runs, name)[0])
   z = jax.random.normal(jax.random.key(0), (10, run.method.latent_dim))
   images = [run.generate(z, label=digit) for digit in range(10)]
@@ -85,7 +85,7 @@ def classes(runs: pathlib.Path, name: str) -> None:
 
 
 def dynamics(runs: pathlib.Path) -> None:
-  """What the log of every method on Fashion-MNIST shows."""
+  """Draws the logged numbers of every method on Fashion-MNIST."""
   panels = {
     "critic/diversity": "diversity of generated images over real",
     "critic/ranking": "how often a real image scores above a generated one",
@@ -109,7 +109,7 @@ def dynamics(runs: pathlib.Path) -> None:
 
 
 def vanishing(runs: pathlib.Path) -> None:
-  """C4, E5: what reaches the generator while it stands still and the critic goes on."""
+  """Draws the gradient that a frozen generator receives while its critic trains."""
   figure, axes = plt.subplots(1, 2, figsize=(9, 3.4))
   for loss in FROZEN:
     for axis, number in zip(axes, ("generator/image_gradient", "critic/ranking"), strict=True):
@@ -123,7 +123,7 @@ def vanishing(runs: pathlib.Path) -> None:
 
 
 def overfitting(runs: pathlib.Path) -> None:
-  """The Wasserstein estimate on training and on held-out images."""
+  """Draws the Wasserstein estimate on training and on held-out images."""
   figure, axes = plt.subplots(1, 4, figsize=(15, 3.2))
   for axis, name in zip(axes, WASSERSTEIN, strict=True):
     draw(axis, seeds(runs, name), "critic/margin", "training")
@@ -136,7 +136,7 @@ def overfitting(runs: pathlib.Path) -> None:
 
 
 def collapse(runs: pathlib.Path) -> None:
-  """A11: diversity and combined loss of the collapsing GAN and of WGAN-GP, and what they draw."""
+  """Draws diversity, combined loss and samples of the collapsing GAN and of WGAN-GP."""
   figure = plt.figure(figsize=(12, 6.4))
   layout = figure.add_gridspec(2, 2, height_ratios=[1, 1.25])
   names = {"collapse": "GAN", "no_collapse": "WGAN-GP"}

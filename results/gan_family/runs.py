@@ -1,4 +1,4 @@
-"""The trainings of this folder; all together they take some hours of two CPU cores.
+"""Trains the runs of this folder: some hours on two CPU cores.
 
 python -m results.gan_family.runs --out=runs/gan_family [--seeds 0 1 2] [--dry] [NAME ...]
 """
@@ -16,7 +16,7 @@ CLIPPED = {"clip": 0.05, "learning_rate": 5e-4, "critic_learning_rate": 1e-4, "b
 SMALL = {"network": "dense", "width": 128, "latent_dim": 100, "n_critic": 1}
 RATES = {"learning_rate": 5e-4, "critic_learning_rate": 1e-4, "b1": 0.9, "b2": 0.999}
 RATES |= {"decay_steps": 0, "critic_decay_steps": 0}
-STILL = {"learning_rate": 1e-12}  # the generator stays as it is, and the critic goes on to win
+STILL = {"learning_rate": 1e-12}  # the generator is frozen, and the critic trains until it wins
 
 # name -> config and data set, generator updates, method arguments that differ from the config's
 RUNS = {

@@ -1,11 +1,11 @@
-"""Gathers the last numbers of the runs of runs.py, and names the classes that the conditional GANs draw.
+"""Collects the last numbers of the runs of runs.py, and the accuracy of the classes of the conditional GANs.
 
 python -m results.gan_family.scores --runs=runs/gan_family [--out=results/gan_family/scores.json]
 
-Runs that the folder lacks keep the numbers that the file has of them.
+Runs that are missing keep their numbers in the file.
 Means and standard deviations are over training seeds, of the last line of each seed's log. The gradient
-that reaches a frozen generator is kept through training, of every seed. Classes are named by the classifier
-of the same folder, on 10,000 samples of each conditional run, 1,000 of every digit.
+that a frozen generator receives is kept through training, for every seed. The classifier of the same folder
+classifies 10,000 samples of each conditional run, 1,000 of every digit.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def last(workdir: pathlib.Path) -> dict[str, float]:
 
 
 def summary(values: list[float]) -> dict[str, float]:
-  """Mean and, of several, standard deviation."""
+  """Returns the mean and, of several values, the standard deviation."""
   return {"mean": statistics.fmean(values)} | ({"std": statistics.stdev(values)} if len(values) > 1 else {})
 
 
@@ -45,17 +45,28 @@ def reaching(workdirs: list[pathlib.Path]) -> dict[str, list]:
 
 
 def right(run: gengap.Run, classifier: gengap.Run) -> float:
-  """Returns the share of samples that the classifier takes for the class that was asked for."""
+  """Returns the share of samples that the classifier assigns to the requested class."""
   label = np.repeat(np.arange(10), 1000)
   images = run.sample(jax.random.key(0), len(label), label=label)
   return float(np.mean(np.argmax(classifier.represent("logits", images), -1) == label))
 
 
 def accuracy(classifier: gengap.Run) -> float:
-  """Returns the share of MNIST's test images that the classifier names rightly."""
+  """Returns the classifier's accuracy on the test images of MNIST."""
   test = data.load("mnist", "test", data_dir=os.environ.get("TFDS_DATA_DIR", ""), image_size=28)
   logits = classifier.represent("logits", to_float(test.image))
   return float(np.mean(np.argmax(logits, -1) == test.label))
+
+
+def add_classes(found: dict, runs: pathlib.Path, named: list[pathlib.Path]) -> None:
+  """Adds the accuracy of the classifier, and of the classes that the conditional runs draw."""
+  classifier = gengap.load(runs / "classifier" / "0")
+  found["classifier"]["test_accuracy"] = accuracy(classifier)
+  print(f"classifier: test accuracy {found['classifier']['test_accuracy']}")
+  for folder in named:
+    shares = [right(gengap.load(w), classifier) for w in sorted(folder.iterdir())]
+    found[folder.name]["right_class"] = summary(shares) | {"each": shares}
+    print(f"{folder.name}: the right class in {shares}")
 
 
 def main() -> None:
@@ -75,13 +86,7 @@ def main() -> None:
       found[folder.name]["reaching"] = reaching(workdirs)
   named = [folder for name in ("cgan", "cgan_projection") if (folder := args.runs / name).is_dir()]
   if named or (args.runs / "classifier").is_dir():
-    classifier = gengap.load(args.runs / "classifier" / "0")
-    found["classifier"]["test_accuracy"] = accuracy(classifier)
-    print(f"classifier: test accuracy {found['classifier']['test_accuracy']}")
-  for folder in named:
-    shares = [right(gengap.load(w), classifier) for w in sorted(folder.iterdir())]
-    found[folder.name]["right_class"] = summary(shares) | {"each": shares}
-    print(f"{folder.name}: the right class in {shares}")
+    add_classes(found, args.runs, named)
   args.out.write_text(json.dumps(found, indent=1) + "\n")
 
 

@@ -84,7 +84,7 @@ def against(part: DataSet, a: str, b: str, axis: str) -> str:
 
 
 def right(part: DataSet) -> str:
-  """Returns the share of test images that a data set's classifier names rightly."""
+  """Returns the test accuracy of a data set's classifier."""
   return f"{part.accuracy():.1%}"
 
 
@@ -94,7 +94,7 @@ def share(part: DataSet, method: str, axis: str) -> str:
 
 
 def words() -> dict[str, Any]:
-  """Returns what the template names."""
+  """Returns the variables of the template."""
   fields = [describe(name)[1] for name in RUNS]
   images = [x["steps"] * x["batch_size"] for x in fields]
   data = {"DIGITS": DIGITS, "CLOTHES": CLOTHES, "ONE": ONE, "TEN": TEN, "CIFAR": CIFAR, "BIRDS": BIRDS}

@@ -1,8 +1,8 @@
-"""The trainings of this folder.
+"""Trains the runs of this folder.
 
 python -m results.gap.runs --out=runs/gap [--seeds 0 1 2 3 4] [--jobs 2] [--dry] [NAME ...]
 
-Of one data set all runs make as many generator (decoder) updates.
+All runs of a data set make equally many generator (decoder) updates.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ UPDATES = {
   "cifar10/bird": 800,
 }
 
-# E10, A12: six methods around the very same decoder, of 32 latents (the CGAN's is given the class besides)
+# Six methods with the same decoder of 32 latents (that of the conditional GAN also receives the class)
 DCGAN = {"network": "dcgan", "width": 16, "latent_dim": 32}
 ALIKE = {"n_critic": 1, "decay_steps": 0, "critic_decay_steps": 0, "b1": 0.5, "b2": 0.999}
 CRITIC = {"n_critic": 5, "decay_steps": 0, "critic_decay_steps": 0}
@@ -31,7 +31,7 @@ RANKED = {
   "cgan": ("cgan", DCGAN),
 }
 
-# B9, B10: the latents are the report's
+# Blobs, with the latents of the source report
 BLOBS = {"network": "dcgan", "width": 16}
 FAST = {
   "n_critic": 3,
@@ -42,10 +42,10 @@ FAST = {
 }
 LATENTS = {"blobs_single": (4, 32), "blobs_multi": (40, 64)}
 
-# A7: which classes a GAN of all of CIFAR-10 draws, beside the VAE of the same decoder
+# Which classes of CIFAR-10 a GAN draws, and a VAE with the same decoder
 COLOURED = ("vae", "gan")
 
-# C1 to C3: the report's pair and schedule, an eighth as wide
+# Three losses, with the networks and schedule of the source report at an eighth of their width
 LOSSES = ("gan", "lsgan", "wgan_gp")
 
 # data set/method -> config, method arguments that differ from the config's

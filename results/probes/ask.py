@@ -16,11 +16,11 @@ from launch.parser import Parser
 from results.probes.runs import RUNS
 
 SETTINGS: dict[str, dict[str, Any]] = {  # what the reports ask of some runs
-  "vae_10": {"outside": "mnist"},  # A6
+  "vae_10": {"outside": "mnist"},
   "vae_100": {"outside": "mnist"},
-  "gan": {"dims": (1, 5, 10, 50, 70, 90)},  # A9
+  "gan": {"dims": (1, 5, 10, 50, 70, 90)},
   "wgan_gp": {"dims": (1, 5, 10, 50, 70, 90)},
-  "cgan": {"classes": (2, 5)},  # E8
+  "cgan": {"classes": (2, 5)},
 }
 
 

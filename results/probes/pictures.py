@@ -30,7 +30,7 @@ SIDE = 10  # images of a map
 
 
 def maps(workdir: pathlib.Path, pair: tuple[int, int]) -> None:
-  """Draws images over two latents, the others 0, before and during training (B5)."""
+  """Draws images over two latents, the others 0, before and during training."""
   there = [0, *sorted(steps(workdir))]
   chosen = [there[round(i)] for i in np.linspace(0, len(there) - 1, 4)]
   sheet, axes = layout.plots(len(chosen), f"latents {pair[0]} and {pair[1]} of vae_10, by quantiles")

@@ -1,4 +1,4 @@
-"""The trainings of this folder; all together they take 100 minutes of one CPU core.
+"""Trains the runs of this folder: 100 minutes on one CPU core.
 
 python -m results.probes.runs --out=runs/probes [--seeds 0 1 2] [--dry] [NAME ...]
 

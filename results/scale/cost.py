@@ -2,9 +2,9 @@
 
 TFDS_DATA_DIR=DIR python -m results.scale.cost --out=DIR      (writes cost.json beside this file)
 
-A run waits while a checkpoint is copied, and may be slower while it is written in the background: the lines
-of the log after each one, against the others of the same run. The cost is both, over the time that the steps
-between two checkpoints take at the default interval; here they follow each other sooner.
+A run waits while a checkpoint is copied, and may be slower while it is written in the background: the latter
+is measured by the lines of the log after each checkpoint, against the other lines. The cost is the sum of
+both, over the time between two checkpoints at the default interval; here, checkpoints are more frequent.
 """
 
 import argparse
@@ -32,7 +32,7 @@ CASES = {
 
 
 def measure(case: str, args: dict, workdir: pathlib.Path) -> dict:
-  """Trains one config with timed checkpoints; returns what they cost."""
+  """Trains one config with timed checkpoints, and returns their cost."""
   name, _, dataset = case.partition(":")
   config = runpy.run_path(str(children.ROOT / "configs" / f"{name}.py"))["get_config"](dataset)
   default = settings.base("vae").to_dict()["checkpoint_every"]

@@ -1,11 +1,12 @@
-r"""Measures how far a run on one device and the same run on eight part, step by step.
+r"""Measures the distance between a run on one device and the same run on eight, step by step.
 
   XLA_FLAGS=--xla_force_host_platform_device_count=8 JAX_PLATFORMS=cpu \
     python -m results.scale.devices --out=DIR [--dtype=float64] [--width=128]
 
-The WGAN-GP of configs/wgan_gp.py with its own learning rates, 5 critic updates a step, 16 images a batch of
-32x32 blobs. Adds to DIR/devices.json, by type and width: the relative distance |w - w'| / |w| over the
-weights of both players after steps 0, 1, 2, 5 and 10. In float64, all sums, products and draws are.
+The WGAN-GP of configs/wgan_gp.py with its learning rates for images, 5 critic updates per step, and batches
+of 16 images of 32x32 blobs. Adds to DIR/devices.json, by type and width, the relative distance |w - w'| / |w|
+over the weights of both players after steps 0, 1, 2, 5 and 10. With float64, all sums, products and draws are
+in float64.
 """
 
 # ruff: noqa: E402

@@ -1,10 +1,10 @@
-"""Injects faults into a small run, one at a time: what is said, what is lost, and how the run ends.
+"""Injects faults into a small run, one at a time, and records messages, lost steps and how the run ends.
 
 TFDS_DATA_DIR=DIR python -m results.scale.faults --out=DIR [NAME ...]   (all of them: writes faults.json)
 
-Each fault meets a copy of a run that stands at half of its steps. The command of the run is called while the
-fault is there, then again without it, to the end, which must be that of a run that nothing happened to. Those
-that mount a file system need root.
+Each fault is injected into a copy of a run that is at half of its steps. The command runs with the fault, and
+then again without it, to the end, which must be that of an undisturbed run. Faults that mount a file system
+need root.
 """
 
 import argparse
@@ -54,7 +54,7 @@ LOUD = re.compile(r"error: |is damaged|cannot be read|stopped at|ended with|are 
 
 
 class Faulty(NamedTuple):
-  """How a command is called while a fault is there."""
+  """How a command is called during a fault."""
 
   patch: str = ""  # Python that runs before it
   launcher: tuple[str, ...] = ()
@@ -80,7 +80,7 @@ def command(workdir: pathlib.Path, how: Faulty) -> list[str]:
 
 
 def logged(workdir: pathlib.Path) -> int:
-  """Returns the last step in a run's log; 0 where there is none."""
+  """Returns the last step in a run's log, or 0."""
   try:
     return json.loads((workdir / "metrics.jsonl").read_text().splitlines()[-1])["step"]
   except (OSError, ValueError, IndexError):
@@ -88,7 +88,7 @@ def logged(workdir: pathlib.Path) -> int:
 
 
 def call(workdir: pathlib.Path, how: Faulty = SOUND) -> tuple[int, str]:
-  """Calls the command, and what is to happen while it trains; returns its status and what was said."""
+  """Calls the command, and the fault while it trains; returns status and output."""
   env = os.environ | ({"GENGAP_CACHE": str(how.cache)} if how.cache else {})
   begun = logged(workdir)
   with subprocess.Popen(
@@ -102,7 +102,7 @@ def call(workdir: pathlib.Path, how: Faulty = SOUND) -> tuple[int, str]:
 
 
 def resumed(said: str) -> int | None:
-  """Returns the step from which a call went on; None where it did not."""
+  """Returns the step from which a call resumed, or None."""
   found = re.search(r"resuming at step (\d+)", said)
   return int(found[1]) if found else None
 
@@ -113,7 +113,7 @@ def newest(workdir: pathlib.Path) -> pathlib.Path:
 
 
 def arrays(checkpoint: pathlib.Path) -> pathlib.Path:
-  """Returns the file of a checkpoint that holds most of it."""
+  """Returns the largest file of a checkpoint."""
   return max((path for path in checkpoint.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
 
 
@@ -128,7 +128,7 @@ FAULTS: dict[str, Fault] = {}
 
 
 def fault(name: str) -> Callable[[Callable[[pathlib.Path], Iterator[Faulty]]], Fault]:
-  """Names a fault: a context manager that is given the workdir, and yields how the command is called."""
+  """Registers a fault: a context manager that takes the workdir and yields how the command is called."""
   return lambda inject: FAULTS.setdefault(name, contextlib.contextmanager(inject))
 
 
@@ -280,7 +280,7 @@ def clock(workdir):
 
 @contextlib.contextmanager
 def own_data(workdir: pathlib.Path) -> Iterator[tuple[pathlib.Path, pathlib.Path]]:
-  """Makes a copy of the data set and an empty cache, which go with the fault."""
+  """Makes a copy of the data set and an empty cache, both deleted after the fault."""
   data, cache = workdir.with_name("data"), workdir.with_name("cache")
   shutil.copytree(SOUND.data / "mnist", data / "mnist")
   try:
@@ -347,7 +347,7 @@ def in_the_weights(tx, at):
 
 
 def spoilt(build: Callable, part: str, turn: int, spoil: Callable, at: int) -> Callable:
-  """Returns a `methods.build` of which one part of one turn is spoilt in one step."""
+  """Returns a `methods.build` in which one part of one turn is corrupted at one step."""
 
   def built(config, spec):
     method = build(config, spec)
@@ -359,7 +359,7 @@ def spoilt(build: Callable, part: str, turn: int, spoil: Callable, at: int) -> C
 
 
 def inject(part: str, spoil: Callable) -> None:
-  """Spoils the method that the command will build, before its next checkpoint."""
+  """Corrupts the method that the command builds, before its next checkpoint."""
   at = HALF + EVERY // 2  # before it saves: the spoilt program rounds otherwise
   mock.patch.object(program.methods, "build", spoilt(program.methods.build, part, -1, spoil, at)).start()
 
@@ -383,7 +383,7 @@ def weights(workdir: pathlib.Path) -> list[np.ndarray]:
 
 
 def told(said: str) -> str:
-  """Returns the line in which a fault is told of; empty where it is not."""
+  """Returns the line that reports a fault, or an empty one."""
   lines = [line for line in said.splitlines() if LOUD.search(line)]
   return lines[-1] if lines else ""
 
@@ -398,7 +398,7 @@ def undisturbed(half: pathlib.Path, launcher: tuple[str, ...]) -> list[np.ndarra
 
 
 def try_out(name: str, half: pathlib.Path, out: pathlib.Path) -> dict:
-  """Returns what a fault did."""
+  """Injects a fault and returns its row."""
   workdir = out / "run"
   shutil.rmtree(workdir, ignore_errors=True)
   shutil.copytree(half, workdir)

@@ -1,10 +1,10 @@
-"""Times a step on one machine whose cores are shared by several processes and pretended devices.
+"""Times a step on one machine whose cores are shared by several processes and simulated devices.
 
 python -m results.scale.layouts [--rounds=5] [--configs conv_vae wgan_gp]      (into layouts.json)
 
-Each device has as many images as the only one of the first row, so with the cores shared, n devices would
-take n times as long if splitting cost nothing. "through the runtime" is one process that yet starts JAX's
-multi-process runtime. Layouts are timed in turn, each in processes of its own.
+Each device has as many images as the single device of the first row. They share the cores, so n devices take
+n times as long if splitting costs nothing. "through the runtime" is one process that starts JAX's
+multi-process runtime. Layouts are timed in turn, each in its own processes.
 """
 
 import argparse
@@ -36,7 +36,7 @@ LAYOUTS = {  # name -> processes, devices of each; 0 processes: without the runt
 
 
 def seconds(config: str, processes: int, devices: int) -> float:
-  """Returns the seconds of a step, as gengap.bench tells them."""
+  """Returns the seconds of a step, measured by gengap.bench."""
   fields = FIELDS | {"batch_size": BATCH * devices * max(1, processes)}
   flags = [f"--config=configs/{config}.py", *(f"--config.{name}={value}" for name, value in fields.items())]
   launcher = ["launch.local", f"--processes={processes}", f"--devices={devices}"] if processes else []
@@ -47,7 +47,7 @@ def seconds(config: str, processes: int, devices: int) -> float:
 
 
 def turns(config: str) -> dict[str, float]:
-  """Returns the seconds of a step in every layout, timed one after the other."""
+  """Returns the seconds of a step in every layout, timed in turn."""
   return {name: seconds(config, *layout) for name, layout in LAYOUTS.items()}
 
 

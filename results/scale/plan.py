@@ -1,10 +1,10 @@
-"""Plans runs on TPU slices on paper: what is sent between chips in a step, and where that outweighs the work.
+"""Computes how runs would scale on TPU slices: the traffic between chips in a step, against the work.
 
 XLA_FLAGS=--xla_force_host_platform_device_count=2 JAX_PLATFORMS=cpu python -m results.scale.plan  (plan.json)
 
-Counted, in the program for two devices: the operations of every turn, as XLA counts them, and its all-reduces
+Counted in the program for two devices: the operations of every turn, as XLA counts them, and its all-reduces
 with their bytes. Published (cloud.google.com/tpu/docs/v5e and v5p): a chip's peak, memory and links. Assumed:
-SHARE of the peak is reached, and a message needs HOP for each chip that it passes.
+a chip reaches SHARE of its peak, and a message takes HOP per chip on its way.
 """
 
 import json
@@ -42,11 +42,11 @@ class Slice(NamedTuple):
     return math.prod(self.shape)
 
   def reduce(self, size: float, messages: int) -> float:
-    """Returns the seconds of all-reduces of so many bytes together: each a reduce-scatter and an all-gather.
+    """Returns the seconds of all-reduces of a total size: each is a reduce-scatter and an all-gather.
 
-    Both send size * (n - 1) / n from every chip, and take as many hops as it is to the farthest one. Axes
-    shorter than a pod's whole (16 chips) are no rings on v5e: the links at their ends are missing, half of
-    the others idle.
+    Both send size * (n - 1) / n from every chip, and take as many hops as there are to the farthest chip. On
+    v5e, axes shorter than that of a whole pod (16 chips) are not rings: the links at their ends are missing,
+    and half of the others are idle.
     """
     n = self.chips()
     ring = self.kind != "v5e" or min(self.shape) == 16
@@ -64,7 +64,7 @@ SPEC = Spec((32, 32, 3), 10)
 
 
 class Work(NamedTuple):
-  """What a step is: operations of one image, and what every device sends."""
+  """The work of a step: operations per image, and what every device sends."""
 
   flops: float  # of an image
   sent: int  # bytes: gradients, moments of BatchNorm, numbers for the log
@@ -77,11 +77,11 @@ def reductions(jaxpr: Any, before: Sequence[int]) -> tuple[list[int], int]:
 
   Args:
     jaxpr: of the program.
-    before: how many lie before each input.
+    before: the number of all-reduces before each input.
 
   Returns:
-    How many lie on the longest way to each output: those that do not wait for each other can go as one. And
-    the bytes of all.
+    The number on the longest path to each output (independent all-reduces can be sent as one), and the bytes
+    of all.
   """
   way, size = dict(zip(jaxpr.invars, before, strict=True)), 0
   for equation in jaxpr.eqns:
@@ -110,7 +110,9 @@ def turn_work(method: Method, turn: Turn, batch: int) -> Work:
   jaxpr = jax.make_jaxpr(run)(slots, shapes, data).jaxpr
   ways, size = reductions(jaxpr, [0] * len(jaxpr.invars))
   weights = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(shapes.nets[turn.player]["params"]))
-  return Work(count_flops(run.lower(slots, shapes, data)) / batch, size, max(ways), 7 * weights)
+  flops = count_flops(run.lower(slots, shapes, data))
+  assert flops is not None, "XLA counts no operations here"
+  return Work(flops / batch, size, max(ways), 7 * weights)
 
 
 def work(name: str, args: dict) -> Work:
@@ -123,13 +125,13 @@ def work(name: str, args: dict) -> Work:
 
 
 def times(of: Work, where: Slice, batch: int) -> tuple[float, float, float]:
-  """Returns the seconds of a step, one after the other: of its work, of its updates, and of what is sent."""
+  """Returns the seconds of a step that its work, its updates and its messages take."""
   sent = where.reduce(of.sent, of.messages) if where.chips() > 1 else 0.0
   return of.flops * batch / (where.chips() * where.peak * SHARE), of.moved / where.memory, sent
 
 
 def row(of: Work, where: Slice, batch: int, a_chip: int | None = None) -> dict[str, float | str]:
-  """Returns a line of the plan: of one batch on all chips, or of `a_chip` images on each."""
+  """Returns a row of the plan: one batch on all chips, or `a_chip` images on each."""
   n = where.chips()
   seconds = times(of, where, a_chip * n if a_chip else batch)
   alone = sum(times(of, where._replace(shape=(1,)), a_chip or batch))  # on one chip

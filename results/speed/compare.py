@@ -1,9 +1,9 @@
-"""Times gengap against PyTorch: the same steps, taken in turn on one machine.
+"""Times gengap against PyTorch: the same steps, in turn on one machine.
 
 python results/speed/compare.py [--rounds=5] [--torch_python=PYTHON] [--out=results/speed/cpu.json]
 
-Every round runs gengap, then PyTorch, each in a process of its own; the ratio is taken within the round.
---torch_python names a Python that has PyTorch; PyTorch is no dependency of gengap.
+Every round runs gengap and then PyTorch, each in its own process; the ratio is computed within the round.
+--torch_python names a Python that has PyTorch, which is not a dependency of gengap.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def last_line(command: list[str]) -> dict:
 
 
 def compare(which: str, rounds: int, steps: int, torch_python: str) -> dict:
-  """Times one case: medians of both, and the ratio of each round; gengap alone where there is no peer.
+  """Times one case: medians of both, and the ratio of each round; gengap alone if there is no peer.
 
   PyTorch gets the layout and number of threads that were fastest in the first round.
   """

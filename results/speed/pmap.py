@@ -1,4 +1,4 @@
-"""What pmap costs over jit: the same step compiled by both, timed in turn in one process.
+"""Measures the cost of pmap over jit: the same step compiled by both, timed in turn in one process.
 
 python results/speed/pmap.py [--rounds=15]
 

@@ -1,11 +1,11 @@
-"""The training steps that gengap is timed against, written in PyTorch as well as we can.
+"""The training steps that gengap is timed against, in PyTorch, tuned.
 
 python results/speed/torch_peer.py --which=vae|NETWORK_LOSS [--steps=N] [--threads=2] [--layout=...]
 
 NETWORK is resnet, dcgan or dense, and LOSS is gan (non-saturating) or wgan_gp.
 
 The last line is one JSON object: {"which", "step_seconds": the median, "first_step_seconds", "steps"}.
-PyTorch is no dependency of gengap: install it beside it for this script alone.
+PyTorch is not a dependency of gengap: install it for this script only.
 """
 
 import argparse
@@ -15,9 +15,9 @@ import statistics
 import time
 from collections.abc import Callable
 
-import torch
-from torch import Tensor, nn
-from torch.nn.functional import softplus
+import torch  # pyright: ignore[reportMissingImports]  # not a dependency
+from torch import Tensor, nn  # pyright: ignore[reportMissingImports]  # not a dependency
+from torch.nn.functional import softplus  # pyright: ignore[reportMissingImports]  # not a dependency
 
 
 def conv(cin: int, cout: int, k: int = 3, stride: int = 1, bias: bool = True) -> nn.Conv2d:
@@ -142,8 +142,10 @@ def wgan_gp(generator: nn.Module, critic: nn.Module, draw: Callable[[], Tensor],
   opt_g, opt_c = adam(generator, 2e-4, (0.0, 0.9)), adam(critic, 2e-4, (0.0, 0.9))
 
   def step() -> None:
+    batch = 0
     for _ in range(n_critic):
       real = draw()
+      batch = len(real)
       with torch.no_grad():
         fake = generator(torch.randn(len(real), latent))
       mix = torch.rand(len(real), *[1] * (real.ndim - 1))
@@ -153,7 +155,7 @@ def wgan_gp(generator: nn.Module, critic: nn.Module, draw: Callable[[], Tensor],
       score_fake, score_real = critic(torch.cat([fake, real])).chunk(2)
       update(opt_c, score_fake.mean() - score_real.mean() + 10 * penalty)
     critic.requires_grad_(False)
-    update(opt_g, -critic(generator(torch.randn(len(real), latent))).mean())
+    update(opt_g, -critic(generator(torch.randn(batch, latent))).mean())
     critic.requires_grad_(True)
 
   return step
@@ -177,7 +179,7 @@ def gan(generator: nn.Module, critic: nn.Module, draw: Callable[[], Tensor], lat
 
 
 def conv_pair(outputs: int, latent: int, w: int = 32) -> nn.ModuleList:
-  """The encoder and the decoder of report C, for 32x32 images of three channels."""
+  """The `conv` encoder and decoder, for 32x32 images of three channels."""
   encoder = nn.Sequential(
     conv(3, w),
     nn.ReLU(),
@@ -228,7 +230,7 @@ def vae_update(net: nn.ModuleList, opt: torch.optim.Optimizer, loss: Tensor) -> 
 
 
 def vae(draw: Callable[[], Tensor], latent: int = 1024):
-  """C's VAE at beta 1."""
+  """Trains the VAE of configs/vae.py, at beta 1."""
   net = conv_pair(2 * latent, latent)
   opt = adam(net, 1e-3, (0.9, 0.999))
   return lambda: vae_update(net, opt, sum(vae_terms(net, draw())))
