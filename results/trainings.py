@@ -29,27 +29,6 @@ def numbers(workdir: pathlib.Path, name: str) -> tuple[np.ndarray, np.ndarray]:
   return np.array([x for x, _ in points]), np.array([y for _, y in points])
 
 
-def judge(doc: str | None, names: Sequence[str], calls: Judged) -> None:
-  """Runs the commands that evaluate the runs named on the command line, in sequence.
-
-  Args:
-    doc: what --help says.
-    names: of all runs.
-    calls: returns the commands of a name, given the folder of runs and that of classifiers.
-  """
-  parser = Parser(doc)
-  parser.add_argument("--runs", type=pathlib.Path, required=True)
-  parser.add_argument("--classifiers", type=pathlib.Path, required=True)
-  parser.add_argument("--dry", action="store_true")
-  parser.add_argument("names", nargs="*", default=list(names))
-  args = parser.parse_args()
-  for name in args.names:
-    for call in calls(name, args.runs.resolve(), args.classifiers.resolve()):
-      print(shlex.join(call), flush=True)
-      if not args.dry:
-        subprocess.run(call, cwd=ROOT, check=True)
-
-
 def main(names: Sequence[str], describe: Callable[[str], tuple[str, dict[str, Any]]]) -> None:
   """Runs the trainings named on the command line.
 

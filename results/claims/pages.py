@@ -60,8 +60,7 @@ def cells(row: Mapping[str, str]) -> list[str]:
 
 def markdown(claims: Sequence[Mapping[str, str]]) -> str:
   """Returns the page."""
-  return INTRODUCTION + tables.markdown(COLUMNS, map(cells, claims)) + "
-" + CONFIGS + configs.table()
+  return INTRODUCTION + tables.markdown(COLUMNS, map(cells, claims)) + "\n" + CONFIGS + configs.table()
 
 
 def text(claims: Sequence[Mapping[str, str]]) -> str:
