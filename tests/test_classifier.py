@@ -20,15 +20,15 @@ def test_images_are_shifted_within_their_frame_and_half_are_mirrored():
   columns = np.arange(SIDE)
   wanted = {by: np.clip(columns + by, 0, SIDE - 1) for by in (-2, -1, 0, 1, 2)}
   for flip in (False, True):
-    found = np.asarray(classifier.moved(x, keys, 2, flip))[:, 0, :, 0]
+    found = np.asarray(classifier.augment(x, keys, 2, flip))[:, 0, :, 0]
     turned = found[:, 0] > found[:, -1]
     assert turned.any() == flip and not turned.all()
     straight = np.where(turned[:, None], found[:, ::-1], found)
     by = [next(by for by, want in wanted.items() if (row == want).all()) for row in straight]
     assert set(by) == set(wanted)
-  rows = np.asarray(classifier.moved(x.swapaxes(1, 2), keys, 2, False))[:, :, 0, 0]
+  rows = np.asarray(classifier.augment(x.swapaxes(1, 2), keys, 2, False))[:, :, 0, 0]
   assert {tuple(row) for row in rows} == {tuple(want) for want in wanted.values()}
-  np.testing.assert_array_equal(classifier.moved(x, keys, 0, False), x)
+  np.testing.assert_array_equal(classifier.augment(x, keys, 0, False), x)
 
 
 def test_logits_are_a_linear_function_of_the_features():
