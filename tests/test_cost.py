@@ -88,7 +88,8 @@ def test_an_adversary_of_any_name_makes_a_gan(capsys):
   made = cost.training(compiled, c)
   assert made["adversarial"] and not made["variational"]
   assert made["updates_per_step"] == {"discriminator": 1, "generator": 1}
-  window = loop.Window(types.SimpleNamespace(advance=print, numbers=print), 1, 64, m.alarms)
+  log: Any = types.SimpleNamespace(advance=print, numbers=print)
+  window = loop.Window(log, 1, 64, m.alarms)
   window.push(1000, [{"discriminator/diversity": jnp.zeros(1), "generator/image_gradient": jnp.ones(1)}])
   window.flush()
   assert "discriminator/diversity at step 1000, below 0.4" in capsys.readouterr().err

@@ -116,8 +116,8 @@ def arguments_of(config):
   return c.method, args
 
 
-LOSSES = {str(arguments_of(config)): (config, *arguments_of(config)) for config in test_configs.NAMES}
-LOSSES = {config: (method, args) for config, method, args in LOSSES.values()}
+ALIKE = {str(arguments_of(config)): (config, *arguments_of(config)) for config in test_configs.NAMES}
+LOSSES: dict[str, tuple[str, dict]] = {config: (method, args) for config, method, args in ALIKE.values()}
 LOSSES |= {
   f"{name} of METHODS": (name, tiny.ARGS[name]) for name in METHODS.keys() - {m for m, _ in LOSSES.values()}
 }
