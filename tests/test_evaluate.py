@@ -1,6 +1,7 @@
 """The command that evaluates runs, the choice of extractors, and the files that it writes."""
 
 import json
+from typing import Any
 
 import pytest
 from test_train import config
@@ -71,7 +72,7 @@ def test_a_gan_is_judged_by_one_command(trained):
 def test_the_command_writes_what_the_function_returns(trained):
   workdir = trained / "wgan_gp"
   (workdir / "eval" / "4.json").unlink(missing_ok=True)
-  options = dict(features="pixels", metrics=["frechet", "memorisation", "sharpness"], sample_seeds=[0])
+  options: Any = dict(features="pixels", metrics=["frechet", "memorisation", "sharpness"], sample_seeds=[0])
   flags = ("--features=pixels", "--metrics=frechet,memorisation,sharpness", "--sample_seeds=0")
   written = judged(workdir, *flags)[4]
   found = evaluation.evaluate(load(workdir), num_samples=16, **options)

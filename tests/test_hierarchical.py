@@ -91,7 +91,7 @@ def test_the_kl_of_the_levels_is_that_of_their_samples():
   assert min(seen["level_1"].min(), seen["level_2"].min()) > 0.1
   difference = np.asarray(seen["kl_sample"] - seen["kl"])
   assert abs(difference.mean()) < 4 * difference.std() / np.sqrt(len(difference))
-  ones = jax.jit(jax.vmap(lambda keys: sum(m.density.elbo_terms(nets, x, keys)[:2]).mean()))
+  ones = jax.jit(jax.vmap(lambda keys: sum(m.density.elbo_terms(nets, x, keys)[:2]).mean()))  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
   weights = np.asarray(ones(jax.random.split(jax.random.key(2), (400, 4))))
   elbos = np.asarray(seen["elbo"])
   assert abs(weights.mean() - elbos.mean()) < 4 * np.hypot(weights.std(), elbos.std()) / 20

@@ -29,7 +29,7 @@ def test_the_regulariser_is_the_papers(alpha, weight, bandwidth):
   mean, log_std, noise = rng.normal(size=(3, N, D))
   z, keys = mean + np.exp(log_std) * noise, jax.random.split(jax.random.key(0), N)
   with jax.enable_x64(True):
-    q, sample = Gaussian(mean, log_std, mean[:, :0]), Sample(noise, z, np.zeros(N))
+    q, sample = Gaussian(mean, log_std, mean[:, :0]), Sample(noise, z, np.zeros(N))  # pyright: ignore[reportArgumentType]
     regulariser = mmd_vae.mmd_vae(alpha, weight, bandwidth)
     on_one_device = jax.vmap(lambda _: regulariser(q, sample, keys, jnp.int32(0)), axis_name=AXIS)
     (cost,), metrics = on_one_device(jnp.arange(1))

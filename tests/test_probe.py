@@ -7,6 +7,7 @@ import pathlib
 import re
 import subprocess
 import sys
+from typing import Any
 
 import forked
 import jax
@@ -54,7 +55,7 @@ def asked(workdirs):
   runs = {name: gengap.load(workdirs / name) for name in ("wgan_gp", "cgan", "vae")}
   sight = Extractors(blobs=True)
   return {
-    name: subject.of_run(r, *sets(r), sight, 40, encoder_steps=3, workdir=workdirs / name)
+    name: subject.of_run(r, *sets(r), sight, 40, encoder_steps=3, workdir=workdirs / name)  # pyright: ignore[reportCallIssue]
     for name, r in runs.items()
   }
 
@@ -110,7 +111,8 @@ def test_one_probe_of_a_vae_at_every_checkpoint_by_the_command_and_from_python(w
     assert seen["protocol"]["options"]["dims"] == [2, 0]
     assert seen["protocol"]["options"]["grid"] == [1, 3]
     assert seen["protocol"]["encoder"] == "own"
-  run, options = gengap.load(workdirs / "vae", 2), dict(num_samples=40, dims=[2, 0], grid=[1, 3])
+  run = gengap.load(workdirs / "vae", 2)
+  options: Any = dict(num_samples=40, dims=[2, 0], grid=[1, 3])
   results = probe(run, probes=["traversal"], workdir=workdirs / "vae", folder=tmp_path / "out", **options)
   assert (results.step, list(results), dict(results.failed)) == (2, ["traversal"], {})
   result = results["traversal"]
@@ -121,7 +123,7 @@ def test_one_probe_of_a_vae_at_every_checkpoint_by_the_command_and_from_python(w
   assert ProbeResult.from_json("traversal", result.to_json()).to_json() == result.to_json()
   assert result.figure().axes
   with pytest.raises(TypeError):
-    result.numbers["interaction"] = 0
+    result.numbers["interaction"] = 0  # pyright: ignore[reportIndexIssue]
 
 
 BAD = [
@@ -228,7 +230,7 @@ def test_step_0_is_where_training_began(workdirs, name):
   state = program.start(program.compile_program(begun.config, dataset), begun.config)
   tiny.assert_identical(begun.nets, state.nets)
   assert begun.step == 0
-  who = subject.of_run(begun, *sets(begun), Extractors(blobs=True), workdir=workdirs / name)
+  who = subject.of_run(begun, *sets(begun), Extractors(blobs=True), workdir=workdirs / name)  # pyright: ignore[reportCallIssue]
   z = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)
   was = {step: generate(z, np.zeros(3, int)) for step, generate in who.history()}
   assert list(was) == [0, 2, 4]
@@ -244,12 +246,12 @@ def test_an_encoder_is_fitted_to_a_generator_that_stays_as_it_is(workdirs):
   lost = {}
   for updates, r in fitted.items():
     tiny.assert_identical({k: v for k, v in r.nets.items() if k != inverse.PLAYER}, gan.nets)
-    images = r.generate(z)
+    images = r.generate(z)  # pyright: ignore[reportArgumentType]
     lost[updates] = float(np.mean((r.represent("code", images) - z) ** 2))
   assert lost[200] < 0.6 * lost[1]
   with pytest.raises(InputError, match="cannot reconstruct"):
-    gan.reconstruct(images)
-  assert fitted[200].reconstruct(images).shape == images.shape
+    gan.reconstruct(images)  # pyright: ignore[reportPossiblyUnboundVariable]
+  assert fitted[200].reconstruct(images).shape == images.shape  # pyright: ignore[reportPossiblyUnboundVariable]
 
 
 @pytest.fixture(scope="module")
@@ -266,7 +268,7 @@ def fit():
     slices = jax.tree.map(
       lambda x: x.reshape(devices, -1, *x.shape[1:]), (batch, jax.random.split(jax.random.key(2), 512))
     )
-    one = lambda batch, keys: method.turns[0].loss(params, nets, batch, keys, 0)  # noqa: E731
+    one = lambda batch, keys: method.turns[0].loss(params, nets, batch, keys, 0)  # noqa: E731  # pyright: ignore[reportArgumentType]
     value, (_, seen) = jax.vmap(one, axis_name=AXIS)(*slices)
     return float(value.mean()), {name: float(x.mean()) for name, x in seen.items()}
 
@@ -292,7 +294,7 @@ def test_the_loss_of_the_fit_is_the_same_on_any_number_of_devices(fit, devices):
 def test_an_encoder_is_fitted_to_a_vae_to_compare_it_with_others(workdirs):
   vae = gengap.load(workdirs / "vae")
   sight = Extractors(blobs=True)
-  own, fitted = (subject.of_run(vae, *sets(vae), sight, 20, encoder_steps=1, fitted=f) for f in (False, True))
+  own, fitted = (subject.of_run(vae, *sets(vae), sight, 20, encoder_steps=1, fitted=f) for f in (False, True))  # pyright: ignore[reportCallIssue]
   assert (own.encoder, fitted.encoder) == ("own", "fitted, 1 steps")
   assert not (
     fitted.own_encoder or fitted.posterior or fitted.sample_codes or fitted.elbo
@@ -309,7 +311,7 @@ def test_a_damaged_checkpoint_is_passed_over(workdirs, monkeypatch, capsys):
     return gengap.load(workdir, step)
 
   gan = gengap.load(workdirs / "wgan_gp")
-  who = subject.of_run(gan, *sets(gan), Extractors(blobs=True), 20, workdir=workdirs / "wgan_gp")
+  who = subject.of_run(gan, *sets(gan), Extractors(blobs=True), 20, workdir=workdirs / "wgan_gp")  # pyright: ignore[reportCallIssue]
   monkeypatch.setattr(subject, "load", damaged)
   assert [step for step, _ in who.history()] == [0, 4]
   assert "without step 2: checkpoint 2 is damaged" in capsys.readouterr().err

@@ -194,11 +194,11 @@ def test_a_linear_generator_has_the_speed_of_its_matrix():
 def test_the_classifier_is_unsure_between_two_classes_only():
   who = linear_subject()
   two = who.classify
-  named = lambda images: np.pad(two(images) / 10, [(0, 0), (0, 1)], constant_values=0.5)  # noqa: E731
+  named = lambda images: np.pad(two(images) / 10, [(0, 0), (0, 1)], constant_values=0.5)  # noqa: E731  # pyright: ignore[reportOptionalCall]
   who = who._replace(classes=("low", "high", "neither"), classify=named, class_counts=np.array([4, 4, 2]))
   found = taken("interpolation", who, OPTIONS._replace(number=2000)).numbers
   assert found["across linear/unsure"].low > found["within linear/unsure"].high
-  x = np.abs(2 * who.encode(who.test.image, None)[:, 0])
+  x = np.abs(2 * who.encode(who.test.image, None)[:, 0])  # pyright: ignore[reportArgumentType, reportOptionalCall]
   top = np.maximum(np.exp(x), np.exp(0.5)) / (np.exp(x) + np.exp(-x) + np.exp(0.5))
   assert found["real/unsure"].value == np.mean(top < 0.5) > 0.1
   assert found["within linear/elsewhere"].high < found["across linear/elsewhere"].low < 0.7
@@ -215,7 +215,7 @@ def test_distance_to_the_data_is_relative_to_real_images():
 def measured(distance, logits=None):
   """Paths at these distances from the data."""
   features = RNG.standard_normal((*distance.shape, 2))
-  return interpolation.PathMeasurements(features, features, logits, features[:, :2], distance, None)
+  return interpolation.PathMeasurements(features, features, logits, features[:, :2], distance, None)  # pyright: ignore[reportArgumentType]
 
 
 def test_ends_and_middles_are_medians_over_single_points():
@@ -445,9 +445,9 @@ def test_the_prior_is_nearest_and_what_is_beyond_it_is_farther():
 def test_images_of_other_data_are_told_from_those_of_the_model():
   who = linear_subject(
     outside=np.random.default_rng(7).uniform(-1, 1, (100, SIDE, SIDE, 1)),
-    elbo=lambda images: -np.mean((images - who.generate(who.encode(images, None), None)) ** 2, (1, 2, 3)),
+    elbo=lambda images: -np.mean((images - who.generate(who.encode(images, None), None)) ** 2, (1, 2, 3)),  # pyright: ignore[reportArgumentType, reportOptionalCall]
   )
-  inside, outside = (ood.reconstruct(who, images) for images in (who.test.image, who.outside))
+  inside, outside = (ood.reconstruct(who, images) for images in (who.test.image, who.outside))  # pyright: ignore[reportArgumentType]
   found = ood.score_reconstructions(inside, outside)
   np.testing.assert_allclose(inside.reconstructed, inside.image, atol=1e-9)
   assert np.abs(outside.reconstructed - who.outside).max() > 0.1
@@ -484,7 +484,7 @@ def test_separable_gaussians_are_separated():
 
 def test_samples_of_one_distribution_are_not_told_apart():
   rng = np.random.default_rng(9)
-  chance = [latents.two_sample(*rng.standard_normal((2, 60, 2)), rng)[1] for _ in range(20)]
+  chance = [latents.two_sample(*rng.standard_normal((2, 60, 2)), rng)[1] for _ in range(20)]  # pyright: ignore[reportCallIssue]
   assert stats.kstest(chance, "uniform").pvalue > 0.01
   energy, p = latents.two_sample(rng.standard_normal((60, 2)) + 1, rng.standard_normal((60, 2)), rng)
   assert p == pytest.approx(1 / (1 + latents.PERMUTATIONS))

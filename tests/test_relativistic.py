@@ -29,7 +29,7 @@ def test_the_generator_is_compared_with_the_real_images_of_its_batch():
   """Also R1 and R2 are logged, as in R3GAN. In float32, so to 1e-5."""
   m, x = METHODS["relativistic_gan"](tiny.SPEC, network="dense", width=4, latent_dim=4), batch()
   loss, _, _, nets = play(m, 1, x)
-  image = m.generate(nets, common.normal(common.split(KEYS)[0], 4), x.label)
+  image = m.generate(nets, common.normal(common.split(KEYS)[0], 4), x.label)  # pyright: ignore[reportOptionalCall]
   real, fake = (np.asarray(m.represent["critic"](nets, v), np.float64)[:, 0] for v in (x.image, image))
   assert loss == pytest.approx(softplus(real - fake).mean(), rel=1e-5)
   assert {"r1", "r2"} <= set(play(m, 0, x)[1])

@@ -260,7 +260,7 @@ def test_names_in_figures_are_text_that_is_seen_and_not_too_long(tmp_path):
     assert " _gangan" in text
     assert "gan" * 20 not in text
   plot = next(figures.planes(found, views.final)).figure.axes[0]
-  assert len(plot.get_legend().texts) == 1 + len(found.groups)  # and real images
+  assert len(plot.get_legend().texts) == 1 + len(found.groups)  # and real images  # pyright: ignore[reportOptionalMemberAccess]
   assert "$x^$" in make(tmp_path)
 
 
@@ -458,8 +458,8 @@ def test_a_missing_number_is_a_dash_with_its_reason(tmp_path):
   axes = [FRECHET, axis_of("kid")]
   table = tables.scores(found, views.final, axes, "")
   shown = {
-    row[0].text: [(cell.text, cell.order, table.notes[cell.note - 1]) for cell in row[2:]]
-    for row in table.rows
+    row[0].text: [(cell.text, cell.order, table.notes[cell.note - 1]) for cell in row[2:]]  # pyright: ignore[reportOptionalMemberAccess]
+    for row in table.rows  # pyright: ignore[reportOptionalMemberAccess]
   }
   assert shown["vae"][1] == ("\u2013", None, "not finite at step 40")
   assert shown["wgan_gp"][0] == ("\u2013", None, "not measured at step 40")
@@ -572,7 +572,7 @@ def test_differences_within_noise_are_undecided(tmp_path):
   told = summary.sentences(found)
   assert "gives up nothing that was measured and decided" in told[1] + told[2]
   table = tables.differences(found, views.final)
-  assert "undecided" in {row[1].text for row in table.rows}
+  assert "undecided" in {row[1].text for row in table.rows}  # pyright: ignore[reportOptionalMemberAccess]
 
 
 def test_the_page_needs_nothing_else(made):

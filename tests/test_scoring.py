@@ -2,6 +2,7 @@
 
 import json
 import types
+from typing import Any
 
 import jax
 import numpy as np
@@ -22,7 +23,7 @@ CLASSES, SIDE, N = 4, 8, 80
 ALL = [name for name in sample_metrics.METRICS if name != "blobs"]
 
 
-def images(seed, n=N, classes=range(CLASSES)):
+def images(seed, n=N, classes: Any = range(CLASSES)):
   """Noise about one bright quarter of the image, the quarter being its class."""
   rng = np.random.default_rng(seed)
   label = rng.choice(list(classes), n)
@@ -50,7 +51,7 @@ TRAIN, TEST, VALIDATION = (
 REFERENCES = References(TEST, "test", train=TRAIN)
 
 
-def run_of(pixels):
+def run_of(pixels) -> Any:
   """A run whose samples are given: n of them by a seed, without repetition."""
 
   def sample(key, n):
@@ -110,6 +111,8 @@ def test_copies_of_training_images_are_caught(scorer):
 
 
 def test_copies_are_looked_for_among_training_images():
+  real: Any
+  train: Any
   real, train = ({"features": np.random.default_rng(i).normal(size=(50, 3))} for i in (0, 1))
   assert sample_metrics.memorisation(sample_metrics.ImageSets(real, train, train))["nearer_train"] == 1
   assert sample_metrics.memorisation(sample_metrics.ImageSets(real, real, train))["nearer_train"] == 0
@@ -214,7 +217,7 @@ def test_a_floor_that_cannot_be_computed_does_not_stop_the_score():
   extractors = Extractors(EXTRACTOR._replace(trained=True))
   who = SampleEvaluator(REFERENCES._replace(validation=few), extractors, ["prdc"], N)
   recall = scores(who, images(5)[0])["recall"]
-  assert recall.value > 0.5 and recall.to_dict()["floors"] == {"test": None}
+  assert recall.value > 0.5 and recall.to_dict()["floors"] == {"test": None}  # pyright: ignore[reportOptionalOperand]
   assert "at least 6 of each" in recall.floor_reason
   assert any("3 validation images, fewer than the 80 samples" in note for note in who.notes())
 
@@ -250,13 +253,13 @@ def test_what_does_not_fit_is_skipped_with_its_reason_and_the_rest_is_scored():
     "reason": "inception_score needs at least 10 samples, and there are 8",
     "seeds": [0],
   }
-  assert "share_2" not in seen and 0 <= seen["elsewhere"].value <= 1
+  assert "share_2" not in seen and 0 <= seen["elsewhere"].value <= 1  # pyright: ignore[reportOperatorIssue, reportOptionalOperand]
   others = {name for name, x in seen.items() if x.value is None} - {"inception_score"}
   assert not others
   seen = scores(SampleEvaluator(references, BOTH, ALL, 5), images(5)[0])
   few = {name for name, x in seen.items() if "6 samples, and there are 5" in x.reason}
   assert few == set(sample_metrics.METRICS["prdc"].names)
-  assert seen["frechet"].value > 0
+  assert seen["frechet"].value > 0  # pyright: ignore[reportOptionalOperand]
   blind = scores(SampleEvaluator(references, Extractors(), ALL, N), images(5)[0])
   assert {name for name, x in blind.items() if x.value is not None} == {"sharpness"}
   assert "--classifier=DIR" in blind["kl"].reason and "feature extractor" in blind["kid"].reason

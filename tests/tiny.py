@@ -1,6 +1,7 @@
 """Methods and data so small that a training step takes milliseconds."""
 
 import functools
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -18,7 +19,7 @@ SIZES = dict(width=4, latent_dim=4, n_critic=1, latents=(4, 2), layer=0)  # of w
 def small(name):
   """Returns arguments that make a method small; a GAN's networks have BatchNorm."""
   args = defaults(name)
-  chosen = {argument: value for argument, value in SIZES.items() if argument in args}
+  chosen: dict[str, Any] = {argument: value for argument, value in SIZES.items() if argument in args}
   if "network" in args:
     chosen["network"] = "dcgan" if "critic_learning_rate" in args else "conv"
   return chosen
