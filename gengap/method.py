@@ -75,7 +75,7 @@ class Kind(enum.Flag):
 
 
 class Encoding(enum.Enum):
-  """What a method's encoder returns for an image; represent has "code" in any case."""
+  """What a method's encoder returns for an image; represent always has "code"."""
 
   CODE = "code"  # the code alone
   GAUSSIAN = "gaussian"  # also "mean" and "log_std" of a Gaussian q(z | x), whose mean is the code
@@ -84,7 +84,7 @@ class Encoding(enum.Enum):
 
 
 class Observation(enum.Enum):
-  """What a likelihood is of. Likelihoods of different observations cannot be compared."""
+  """The data that a likelihood describes. Likelihoods of different data cannot be compared."""
 
   IMAGES = "images"
   BITS = "bits"  # binarised images
@@ -148,7 +148,7 @@ class State(NamedTuple):
 
 
 class Spec(NamedTuple):
-  """The data and the arithmetic that a method is built for."""
+  """What a method is built for: the shape of images, the classes and the dtype of computations."""
 
   shape: tuple[int, int, int]  # (H, W, C)
   num_classes: int

@@ -24,7 +24,7 @@ def test_penalties_are_the_papers(penalty):
   want = {name: squares[name].mean() for name in ("r1", "r2") if name in penalty}
   with jax.enable_x64(True):
     critic = lambda x: jnp.sum(jnp.tanh(x.reshape(len(x), -1) @ jnp.asarray(w)), -1)  # noqa: E731
-    cost, metrics = r1.zero_centred(penalty, gamma)(critic, *map(jnp.asarray, images.values()), None)  # pyright: ignore[reportCallIssue]
+    cost, metrics = r1.squared_norm_penalty(penalty, gamma)(critic, *map(jnp.asarray, images.values()), None)  # pyright: ignore[reportCallIssue]
     assert float(cost) == pytest.approx(gamma / 2 * sum(want.values()), rel=1e-12)
     assert {name: float(value) for name, value in metrics.items()} == pytest.approx(want, rel=1e-12)
 

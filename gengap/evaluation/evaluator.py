@@ -45,7 +45,7 @@ def evaluate(
       or images. None: the test images of the run's own data set.
     features: "inception", "classifier" or "pixels"; None: "inception" for colour images, else "classifier".
     metrics: names of metrics; None: all that suit.
-    num_samples: samples of the run, and real images of each set. Of more images as many are drawn.
+    num_samples: samples of the run, and real images of each set. Larger sets are subsampled to this size.
     training: images that the generator was trained on, for memorisation and floors: as `reference`. None:
       those of the run, or of the named data set.
     step: checkpoint of a workdir: "last", "best" or a number.
@@ -77,7 +77,7 @@ class Evaluator:
     """Checks everything that is asked for, then computes what the evaluations share.
 
     Args:
-      subject: a `Run`, or images. All that are evaluated must be of its kind.
+      subject: a `Run`, or images. Later calls must evaluate runs too, or images too.
       reference: see `evaluate`.
       options: how to evaluate; None: the defaults.
       training: see `evaluate`.
@@ -111,7 +111,7 @@ class Evaluator:
     Args:
       subject: a `Run`, or images.
       pictures: beginning of the names of pictures of reconstructions, such as eval/100; None: none are drawn.
-      command: that asks for the evaluation.
+      command: command line, which is stored with the result.
     """
     result = self.scorer.score(self.samples(subject)) if self.scorer else Evaluation()
     result = dataclasses.replace(result, commands=(command,) if command else ())

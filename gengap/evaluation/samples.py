@@ -50,7 +50,7 @@ def draw(run: Run, number: int, seed: int) -> Iterator[Images]:
   Raises:
     InputError: they are not finite.
   """
-  with progress(f"looking at samples {seed}", number) as bar:
+  with progress(f"generating samples of seed {seed}", number) as bar:
     for start in range(0, number, PIECE):
       key = jax.random.fold_in(jax.random.key(seed), start)
       images = np.asarray(run.sample(key, min(PIECE, number - start)))

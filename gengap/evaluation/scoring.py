@@ -95,12 +95,12 @@ class SampleEvaluator:
     fewer = [name for name in self.used_floors() if self.real[name].number < self.number]
     notes += [
       f"floors are of {self.real[name].number} {name.removeprefix('floor ')} images, fewer than the "
-      f"{self.number} samples: recall, coverage and the Frechet distance are worse of fewer images"
+      f"{self.number} samples: recall, coverage and the Frechet distance get worse with fewer images"
       for name in fewer
     ]
     if any(self.floor_sets[name] == "floor train" and self.of_classifier(name) for name in self.metrics):
       notes.append(
-        "no images are held out: floors are of images that the classifier was trained on, and flatter"
+        "no images are held out: floors use images that the classifier was trained on, and are too good"
       )
     return notes
 

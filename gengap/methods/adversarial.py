@@ -9,8 +9,8 @@ import optax
 from gengap.errors import InputError
 from gengap.method import Array, Batch, Key, Kind, Method, Nets, Spec, Turn
 from gengap.methods import common, gan_metrics
+from gengap.methods.adversarial_losses import AdversarialLosses
 from gengap.methods.gan import Objective
-from gengap.methods.gan_losses import AdversarialLosses
 from gengap.networks import spectral
 from gengap.networks.players import Critic, Generator
 

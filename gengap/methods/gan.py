@@ -138,4 +138,4 @@ def wgan_gp(penalty: str = "two_sided", penalty_weight: float = 10.0) -> Objecti
   """
   common.positive(penalty_weight=penalty_weight)
   cost = common.choose("penalty", penalty, penalties.COSTS)
-  return Objective(wasserstein, raise_scores, penalty=penalties.interpolated(cost, penalty_weight))
+  return Objective(wasserstein, raise_scores, penalty=penalties.wgan_gp_penalty(cost, penalty_weight))

@@ -30,13 +30,13 @@ def norms(x: Array) -> Array:
 
 
 COSTS = {
-  "two_sided": lambda norm: (norm - 1.0) ** 2,  # pulls the norm to 1 (equation 3)
-  "one_sided": lambda norm: jnp.maximum(norm - 1.0, 0.0) ** 2,  # pushes it below 1 (section 4)
+  "two_sided": lambda norm: (norm - 1.0) ** 2,  # pulls the norm to 1 (equation 3 of WGAN-GP)
+  "one_sided": lambda norm: jnp.maximum(norm - 1.0, 0.0) ** 2,  # pushes it below 1 (section 4 there)
   "zero_centred": lambda norm: norm,  # pulls it to 0
 }
 
 
-def interpolated(cost: Callable[[Array], Array], weight: float) -> Penalty:
+def wgan_gp_penalty(cost: Callable[[Array], Array], weight: float) -> Penalty:
   """Returns the penalty of WGAN-GP (Gulrajani et al. 2017, arXiv:1704.00028, equation 3).
 
     weight E cost(|grad D(m)|),    m = e x + (1 - e) G(z),    e ~ U[0, 1], one per image

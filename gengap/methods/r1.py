@@ -13,7 +13,7 @@ from gengap.methods import common, gan
 from gengap.methods.penalties import Critic, Penalty, gradients
 
 
-def zero_centred(penalty: str, gamma: float) -> Penalty:
+def squared_norm_penalty(penalty: str, gamma: float) -> Penalty:
   """Returns R1, R2 or their sum.
 
   Args:
@@ -41,4 +41,4 @@ def r1_gan(loss: str = "non_saturating", penalty: str = "r1", gamma: float = 10.
     penalty: "r1", "r2" or "r1r2".
     gamma: weight of the penalty.
   """
-  return gan.gan(loss)._replace(penalty=zero_centred(penalty, gamma))
+  return gan.gan(loss)._replace(penalty=squared_norm_penalty(penalty, gamma))

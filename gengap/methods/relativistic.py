@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from gengap.method import Array
 from gengap.methods.gan import Objective
-from gengap.methods.r1 import zero_centred
+from gengap.methods.r1 import squared_norm_penalty
 
 
 def critic(real: Array, fake: Array) -> Array:
@@ -32,4 +32,6 @@ def relativistic_gan(penalty: str = "r1r2", gamma: float = 1.0) -> Objective:
     penalty: "r1r2" as in R3GAN, "r1", "r2", or "none".
     gamma: weight of the penalty.
   """
-  return Objective(critic, generator, penalty=None if penalty == "none" else zero_centred(penalty, gamma))
+  return Objective(
+    critic, generator, penalty=None if penalty == "none" else squared_norm_penalty(penalty, gamma)
+  )

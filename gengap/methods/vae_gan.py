@@ -26,8 +26,8 @@ import jax.numpy as jnp
 from gengap.errors import InputError
 from gengap.method import Array, Batch, Encoding, Key, Keys, Kind, Method, Metrics, Nets, Params, Spec, Turn
 from gengap.methods import common, elbo, gan_metrics, kl
+from gengap.methods.adversarial_losses import changed_collections
 from gengap.methods.gan import log_sigmoid
-from gengap.methods.gan_losses import changed_collections
 from gengap.networks.players import Critic, Generator
 
 

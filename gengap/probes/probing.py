@@ -59,7 +59,7 @@ def probe(
     grid: two latents to draw against each other; () draws those with the largest effects.
     classes: that paths connect, by name or number; () means all.
     outside: data set of images that an autoencoder was not trained on; "" takes blobs.
-    encoder: whose codes; None takes the run's own if there is one, and fits one otherwise.
+    encoder: "own" or "fitted"; None takes the run's own if there is one, and fits one otherwise.
     encoder_steps: updates of the fitted encoder; 0 fits none.
     features: of images; None takes Inception's of colour images and a classifier's of others, or pixels if
       these are not given.

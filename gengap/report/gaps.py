@@ -11,7 +11,9 @@ from gengap.report.groups import Comparison, Group
 from gengap.report.statistics import Cell, Welch
 from gengap.report.views import View
 
-NEGLIGIBLE = 0.05  # share of the larger distance from the best value; a smaller difference is not reported
+NEGLIGIBLE = (
+  0.05  # share of the larger distance from the best value; a smaller difference counts as negligible
+)
 ALPHA = 0.05  # a difference is decided where its p, corrected by Holm, is smaller
 
 
@@ -25,7 +27,7 @@ class Gap(NamedTuple):
   distances: tuple[float, float]  # mean distance of a and of b from the best value
   single_runs: bool  # whether each method has but one run
   test: Welch  # of those distances, a's less b's
-  p: float  # corrected by Holm over all axes of the data set; NaN: not tested
+  p: float  # corrected by Holm over all ranked axes of the two methods; NaN: not tested
 
   @property
   def share(self) -> float:
@@ -42,7 +44,7 @@ class Gap(NamedTuple):
 
   @property
   def decided(self) -> bool:
-    """Whether the corrected test decides for a winner; of methods with one run each, whether there is one."""
+    """Whether the corrected test decides for a winner; with one run each, whether either is nearer."""
     return bool(self.winner) and (self.single_runs or self.p < ALPHA)
 
 

@@ -1,4 +1,4 @@
-"""The training step: the only place with gradients, averages over devices, optimiser updates and pmap.
+"""The training step: the only place that differentiates by weights, averages over devices, updates and maps.
 
 Every random number is named by (seed, step, turn, repeat, example), so a run is a function of its config
 and seed: resuming is exact, and one device gives what eight give, up to the order of summation.

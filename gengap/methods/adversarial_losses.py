@@ -41,7 +41,7 @@ class AdversarialLosses(NamedTuple):
     metrics = score_metrics(real_score, fake_score, self.objective.boundary)
     metrics["diversity"] = diversity(fake, batch.image)
     if self.objective.penalty:
-      critic = self.critic.clone(body=self.critic.body.clone(dtype=jnp.float32))  # in any dtype
+      critic = self.critic.clone(body=self.critic.body.clone(dtype=jnp.float32))  # whatever config.dtype is
 
       def score(x: Array) -> Array:
         return critic.apply(weights, x, batch.label, dropout_keys)
@@ -59,7 +59,7 @@ class AdversarialLosses(NamedTuple):
     image, changed = self.generate_images(spectral.normalised(own), latent_keys, batch.label)
     weights = spectral.normalised(nets["critic"])
 
-    def score(x: Array) -> Array:  # dropout is that of the example: both images of a pair share it
+    def score(x: Array) -> Array:  # the two images of a pair share one dropout mask
       return self.critic.apply(weights, x, batch.label, critic_keys)
 
     def loss_of(image: Array) -> Array:
