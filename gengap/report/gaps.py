@@ -11,9 +11,7 @@ from gengap.report.groups import Comparison, Group
 from gengap.report.statistics import Cell, Welch
 from gengap.report.views import View
 
-NEGLIGIBLE = (
-  0.05  # share of the larger distance from the best value; a smaller difference counts as negligible
-)
+NEGLIGIBLE = 0.05  # share of the larger distance from the best value; smaller differences are negligible
 ALPHA = 0.05  # a difference is decided where its p, corrected by Holm, is smaller
 
 

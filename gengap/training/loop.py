@@ -171,8 +171,8 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
   On SIGTERM it saves the state and returns early.
 
   Raises:
-    InputError: the config, the data or the workdir does not allow it, and nothing on disk has changed; or the disk is
-      full, and the saved checkpoints are kept.
+    InputError: the config, the data or the workdir does not allow it, and nothing on disk has changed; or the
+      disk is full, and the saved checkpoints are kept.
     NonFiniteError: a loss or a gradient is not finite; the last good checkpoint is kept.
   """
   workdir = paths.local(workdir)
