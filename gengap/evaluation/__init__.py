@@ -2,6 +2,7 @@
 
 from gengap.evaluation.evaluator import Evaluator, evaluate
 from gengap.evaluation.options import Options
-from gengap.evaluation.types import Evaluation, Score
+from gengap.evaluation.result import Evaluation
+from gengap.evaluation.types import Score
 
 __all__ = ["Evaluation", "Evaluator", "Options", "Score", "evaluate"]

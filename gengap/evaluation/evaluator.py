@@ -13,9 +13,9 @@ from gengap.evaluation import diagnostics, images, plan, references, samples
 from gengap.evaluation.diagnostics import DIAGNOSTICS, ON_IMAGES
 from gengap.evaluation.images import Images, Reference
 from gengap.evaluation.options import Options
+from gengap.evaluation.result import Evaluation
 from gengap.evaluation.sample_metrics import METRICS
 from gengap.evaluation.scoring import SampleEvaluator
-from gengap.evaluation.types import Evaluation
 from gengap.run import Run, load
 
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from gengap import log, paths
-from gengap.evaluation.types import Evaluation
+from gengap.evaluation.result import Evaluation
 
 Numbers: TypeAlias = dict[str, Any]
 

@@ -19,9 +19,10 @@ from gengap.evaluation import cached, protocol
 from gengap.evaluation.extractors import OF_FEATURES, Extractors
 from gengap.evaluation.image_statistics import ImageStatistics, compute, in_pieces
 from gengap.evaluation.references import References
+from gengap.evaluation.result import Evaluation
 from gengap.evaluation.sample_metrics import METRICS, SPREAD, ImageSets
 from gengap.evaluation.samples import Samples
-from gengap.evaluation.types import Evaluation, Score
+from gengap.evaluation.types import Score
 from gengap.features.types import Images
 
 Numbers: TypeAlias = dict[str, Any]

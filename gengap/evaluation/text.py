@@ -1,51 +1,24 @@
-"""An evaluation as text: the table that `gengap.evaluate` prints."""
-
-from __future__ import annotations
+"""Scores and blocks of numbers as text, as `gengap.evaluate` prints them."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:  # the types print themselves by this module
-  from gengap.evaluation.types import Evaluation, Score
-
-
-def of_evaluation(evaluation: Evaluation) -> str:
-  """Returns the table of the scores, then the other blocks."""
-  lines = [of_scores(evaluation)] if evaluation.protocol else []
-  return "\n".join([*lines, *(of_block(name, block) for name, block in evaluation.diagnostics.items())])
+from gengap.evaluation.types import Score
 
 
-def of_scores(evaluation: Evaluation) -> str:
-  """Returns how samples were drawn, a row for each number, and what was skipped."""
+def of_scores(scores: Mapping[str, Score]) -> str:
+  """Returns a row for each number, and what was skipped."""
   lines = [
-    header(evaluation),
-    f"floor: {floors(evaluation)} in the place of samples; it may be passed on either side",
     f"{'':18} {'value':>10} {'spread':>9} {'floor':>10}  of",
   ]
-  lines += [f"{name:18} {row(x)}" for name, x in evaluation.scores.items() if x.value is not None]
+  lines += [f"{name:18} {row(x)}" for name, x in scores.items() if x.value is not None]
   skipped: dict[str, list[str]] = {}
-  for name, score in evaluation.scores.items():
+  for name, score in scores.items():
     if score.value is None:
       skipped.setdefault(score.reason, []).append(name)
     elif score.floor_reason:
       skipped.setdefault(score.floor_reason, []).append(f"floor of {name}")
   return "\n".join([*lines, *(f"skipped: {', '.join(names)}: {reason}" for reason, names in skipped.items())])
-
-
-def header(evaluation: Evaluation) -> str:
-  """Returns the line that says what is evaluated, and by which protocol."""
-  subject = evaluation.subject
-  drawn = subject.get("drawn", "") + (f", labels by {subject['labels']}" if subject.get("labels") else "")
-  start = "" if evaluation.step is None else f"step {evaluation.step}: "
-  times = f", {len(subject['seeds'])} times" if subject.get("seeds") else ""
-  number = evaluation.protocol.get("samples")
-  return f"{start}{number} samples ({drawn}){times}; protocol {evaluation.fingerprint}"
-
-
-def floors(evaluation: Evaluation) -> str:
-  """Returns which real images took the place of samples."""
-  sets = ", ".join(f"{x['images']} {split} images" for split, x in evaluation.floors.items())
-  return f"real images ({sets or 'none are given'})"
 
 
 def row(score: Score) -> str:

@@ -1,13 +1,10 @@
-"""The result of an evaluation: scores of samples, and blocks of other numbers."""
+"""The numbers of an evaluation: scores of samples, and read-only JSON."""
 
 import dataclasses
-import json
 import math
 import types
 from collections.abc import Mapping
 from typing import Any, TypeAlias
-
-from gengap.evaluation import text
 
 Numbers: TypeAlias = Mapping[str, Any]  # JSON by name
 
@@ -82,69 +79,3 @@ class Score:
       seeds=tuple(found.get("seeds", ())),
       reference=reference,
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class Evaluation:
-  """What was found of a checkpoint or of images. Printed, it is the table of `gengap.evaluate`."""
-
-  step: int | None = None  # of the checkpoint; None: images
-  weights: str | None = None  # "ema" or "last"; None: images
-  protocol: Numbers = dataclasses.field(default_factory=dict)  # of the scores
-  fingerprint: str = ""  # short name of `protocol`
-  subject: Numbers = dataclasses.field(default_factory=dict)  # the checkpoint, and how samples are drawn
-  floors: Numbers = dataclasses.field(default_factory=dict)  # split -> images that took the place of samples
-  scores: Mapping[str, Score] = dataclasses.field(default_factory=dict)  # number -> score
-  # block -> its numbers, with their protocol: posterior, likelihood, ... of an autoencoder; sampling
-  diagnostics: Mapping[str, Numbers] = dataclasses.field(default_factory=dict)
-  diagnostics_protocol: Numbers = dataclasses.field(default_factory=dict)
-  commands: tuple[str, ...] = ()  # that found all this
-
-  def __post_init__(self) -> None:
-    for field in ("protocol", "subject", "floors", "scores", "diagnostics", "diagnostics_protocol"):
-      object.__setattr__(self, field, frozen(getattr(self, field)))
-
-  def __reduce__(self) -> tuple[Any, ...]:
-    return Evaluation.from_json, (self.to_json(),)  # read-only mappings cannot be pickled
-
-  def __str__(self) -> str:
-    return text.of_evaluation(self)
-
-  def to_dict(self) -> dict[str, Any]:
-    """Returns the evaluation as eval/STEP.json holds it."""
-    found: dict[str, Any] = {} if self.step is None else {"step": self.step, "weights": self.weights}
-    found["commands"] = list(self.commands)
-    if self.protocol:
-      parts = {name: plain(getattr(self, name)) for name in ("protocol", "fingerprint", "subject", "floors")}
-      found["samples"] = parts | {"scores": {name: score.to_dict() for name, score in self.scores.items()}}
-    if self.diagnostics_protocol:
-      found["protocol"] = plain(self.diagnostics_protocol)
-    return found | plain(self.diagnostics)
-
-  @classmethod
-  def from_dict(cls, found: Numbers) -> "Evaluation":
-    """Reads what `to_dict` returns, and the files of earlier versions."""
-    samples = found.get("samples", {})
-    protocol = samples.get("protocol", {})
-    aside = ("step", "weights", "commands", "samples", "protocol")
-    return cls(
-      step=found.get("step"),
-      weights=found.get("weights"),
-      protocol=protocol,
-      fingerprint=samples.get("fingerprint", ""),
-      subject=samples.get("subject", {}),
-      floors=samples.get("floors", {}),
-      scores={name: Score.from_dict(score, protocol) for name, score in samples.get("scores", {}).items()},
-      diagnostics={name: block for name, block in found.items() if name not in aside},
-      diagnostics_protocol=found.get("protocol", {}),
-      commands=tuple(found.get("commands", ())),
-    )
-
-  def to_json(self) -> str:
-    """Returns the text of eval/STEP.json."""
-    return json.dumps(self.to_dict(), indent=2) + "\n"
-
-  @classmethod
-  def from_json(cls, json_text: str) -> "Evaluation":
-    """Reads the text of an eval/STEP.json, also of earlier versions."""
-    return cls.from_dict(json.loads(json_text))
