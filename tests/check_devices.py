@@ -54,7 +54,8 @@ for devices in (1, 8):
 
 # Operations are those of all devices.
 c = config("vae", batch_size=64)
-c.method_args.width, data = 16, program.load_data(c, "train")
+c.method_args.update(network="conv", width=16)
+data = program.load_data(c, "train")
 compiled = program.compile_program(c, data)
 single = step.dispatch(compiled.method, seed=0, batch_size=64)
 single = single.lower(np.arange(1), compiled.shapes, (data.image, data.label))

@@ -33,8 +33,9 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 
 def config(method="vae", **fields):
-  """A run of 12 steps that takes a second after compilation."""
-  c = settings.base(method, "blobs_single", **(tiny.ARGS[method] | {"width": 4}))
+  """A run of 12 steps that takes a second after compilation; a dense VAE compiles in half the time."""
+  network = {"network": "dense"} if method == "vae" else {}
+  c = settings.base(method, "blobs_single", **(tiny.ARGS[method] | {"width": 4} | network))
   c.dataset_args.num_train, c.dataset_args.num_test = 64, 32
   c.update(dict(image_size=8, batch_size=8, steps=12, validation_share=0.5, eval_images=16, log_every=2))
   c.update(dict(sample_every=4, eval_every=4, checkpoint_every=4, keep_checkpoints=2, best="valid/vae/loss"))
