@@ -18,9 +18,14 @@ from gengap import cli
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory):
-  """Keeps decoded data and programs out of the user's cache, in this process and those it starts."""
+  """Keeps decoded data and programs out of the user's cache, in this process and those it starts.
+
+  The processes of pytest-xdist share one, so that each program is compiled once.
+  """
   if "GENGAP_CACHE" not in os.environ:
-    os.environ["GENGAP_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    os.environ["GENGAP_CACHE"] = str(folder / "gengap_cache")
   cli.keep_programs()
 
 
