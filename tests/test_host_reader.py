@@ -64,7 +64,7 @@ def test_a_run_may_go_on_where_the_data_lie_otherwise(tmp_path):
 
 
 def test_several_steps_in_a_program_read_their_own_batches():
-  m = tiny.method("wgan_gp", network="dense")
+  m = tiny.method("wgan_gp")
   data = tiny.data()
   host = Dataset(np.asarray(data[0]), np.asarray(data[1]), ("a", "b"), {})
   expected, _ = tiny.run(m, 4, per_dispatch=2)
