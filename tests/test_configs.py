@@ -1,4 +1,4 @@
-"""Every config of the package trains, on the embedded data and on real images."""
+"""Every config of the package is a training program; some of them train on real images."""
 
 import functools
 import os
@@ -74,7 +74,7 @@ def test_opens_with_its_command(name):
 
 
 def test_the_reports_schedule_is_exact():
-  """C: 30,000 iterations, the critic in each and the generator in every fifth, for all three losses."""
+  """30,000 iterations, the critic in each and the generator in every fifth, for all three losses."""
   for name in ("gan", "lsgan", "wgan_gp"):
     c = load(name, "cub200")
     args = c.method_args

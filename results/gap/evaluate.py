@@ -16,8 +16,8 @@ from gengap import cli
 from gengap.evaluation import Evaluator, Options, files
 from gengap.probes import probe
 from gengap.run import steps
-from launch.parser import Parser
 from results.gap.runs import RUNS
+from results.trainings import evaluation_arguments
 
 SAMPLES = ("frechet", "kid", "prdc", "diversity", "sharpness")
 CODES = ("posterior", "likelihood", "reconstructions")
@@ -50,12 +50,7 @@ def evaluate(workdir: pathlib.Path, chosen: list[int], **options: Any) -> None:
 
 def main() -> None:
   """Evaluates and probes all seeds of every run that the command line names."""
-  parser = Parser(__doc__)
-  parser.add_argument("--runs", type=pathlib.Path, required=True)
-  parser.add_argument("--classifiers", type=pathlib.Path, required=True)
-  parser.add_argument("--dry", action="store_true")
-  parser.add_argument("names", nargs="*", default=list(RUNS))
-  args = parser.parse_args()
+  args = evaluation_arguments(__doc__, RUNS)
   for name in args.names:
     data, _, method = name.rpartition("/")
     taken, (every, last) = extractor(data, args.classifiers), metrics(data, method)

@@ -12,8 +12,8 @@ from typing import Any
 import gengap
 from gengap import cli
 from gengap.probes import probe
-from launch.parser import Parser
 from results.probes.runs import RUNS
+from results.trainings import evaluation_arguments
 
 SETTINGS: dict[str, dict[str, Any]] = {  # what the reports ask of some runs
   "vae_10": {"outside": "mnist"},
@@ -33,12 +33,7 @@ def settings(name: str, classifiers: pathlib.Path) -> dict[str, Any]:
 
 def main() -> None:
   """Probes the last checkpoint of every run that the command line names."""
-  parser = Parser(__doc__)
-  parser.add_argument("--runs", type=pathlib.Path, required=True)
-  parser.add_argument("--classifiers", type=pathlib.Path, required=True)
-  parser.add_argument("--dry", action="store_true")
-  parser.add_argument("names", nargs="*", default=list(RUNS))
-  args = parser.parse_args()
+  args = evaluation_arguments(__doc__, RUNS)
   for name in args.names:
     workdir, asked = args.runs / name / "0", settings(name, args.classifiers)
     print(workdir, asked, flush=True)
