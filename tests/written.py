@@ -99,3 +99,23 @@ def grid(folder, seeds=3, spread=0.01):
       }
       run(folder / method / str(seed), method, seed, scores)
   return folder
+
+
+def images(path, name="torch_vae", family="VAE", scores=None, protocol=PROTOCOL, dataset="blobs_single"):
+  """Writes the record of images that no run of gengap made."""
+  scores = {"precision": 0.5, "recall": 0.6, "frechet": 9.0} if scores is None else scores
+  seen = {
+    k: {"value": v, "values": [v], "floors": {"test": FLOORS.get(k, 0.5)}, "protocol": protocol}
+    for k, v in scores.items()
+  }
+  subject = {"drawn": "given images", "images": 100, "name": name, "family": family, "source": "samples"}
+  reference = {"dataset": dataset, "split": "test", "image_size": 8, "channels": 1}
+  write(
+    path,
+    {
+      "commands": ["python -m gengap.evaluate --generated=samples"],
+      "samples": {"protocol": protocol, "subject": subject, "scores": seen},
+      "reference": reference,
+    },
+  )
+  return path

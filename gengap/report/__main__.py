@@ -8,7 +8,8 @@ flag --workdirs may be repeated, and a folder may have a comma in its name.
 
 The report reads what `gengap.main`, `gengap.evaluate` and `gengap.probe` wrote. It writes OUT/index.html, a
 page without external files, and OUT/scores.json and OUT/samples/, from which --workdirs=OUT/scores.json makes
-the page again.
+the page again. Among the workdirs, FILE.json of `gengap.evaluate --generated --out=FILE.json` puts the images of
+any other program beside runs. Their budget is unknown, which is a dash.
 """
 
 from gengap import cli, log
@@ -17,7 +18,8 @@ from gengap.report.build import make
 FLAGS = cli.flags()
 WORKDIRS = cli.define_paths(
   "workdirs",
-  "Folders of runs, folders with runs below them, or scores.json of reports; comma-separated, repeatable.",
+  "Folders of runs, folders with runs below them, records of images, or scores.json of reports; "
+  "comma-separated, repeatable.",
   FLAGS,
 )
 OUT = cli.define_path("out", "Folder of the page; it is made if missing.", FLAGS)

@@ -88,6 +88,8 @@ THEMES = {
 }
 AXES = tuple(axis._replace(theme=theme) for theme, axes in THEMES.items() for axis in axes)
 
+OF_IMAGES = frozenset(axis.name for axis in AXES if quantities.find(OF_SAMPLES, axis.name))  # need no run
+
 
 def axis_of(name: str) -> Axis:
   """Returns an axis by its name."""

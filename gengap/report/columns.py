@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from gengap.evaluation.quantities import Better
-from gengap.report.axes import CLASSES, LACKS, Axis
+from gengap.report.axes import CLASSES, LACKS, OF_IMAGES, Axis
 from gengap.report.groups import Comparison, Group, first_difference
 from gengap.report.record import Record, Score
 from gengap.report.statistics import Cell
@@ -15,6 +15,8 @@ from gengap.report.views import Missing, View
 
 def score_of(record: Record, view: View, axis: Axis) -> Score | Missing:
   """Returns a run's score on an axis, or why there is none."""
+  if not record.trained and axis.name not in OF_IMAGES:
+    return Missing("only its images are known")
   if not record.can(axis.quantity.needs):
     return Missing(LACKS[axis.quantity.needs])
   step = view(record)

@@ -70,7 +70,7 @@ def curves(comparison: Comparison) -> Iterator[Drawing]:
   figure, plots = sheet(4.6, 3.6, len(measured), 2)
   for plot, (name, budget) in zip(plots, measured, strict=True):
     protocol = columns.curve_protocol(comparison, name)
-    for group in comparison.groups:
+    for group in filter(lambda group: group.trained, comparison.groups):
       line(plot, group, budgets[budget], name, protocol, styles(comparison)[group.name])
     plot.set_xlabel(budget, fontsize=9)
     plot.set_ylabel(AGAINST_TRAINING[name], fontsize=9)

@@ -34,6 +34,7 @@ KIND_NAMES = {  # in the order of the page
   Kind.AUTOENCODER: "autoencoder",
   Kind.VARIATIONAL | Kind.ADVERSARIAL: "VAE and GAN",
   Kind.ADVERSARIAL: "GAN",
+  Kind(0): "other",
 }
 
 
@@ -50,9 +51,16 @@ class Group(NamedTuple):
     return self.records[min(self.records)]
 
   @property
+  def trained(self) -> bool:
+    """Whether gengap trained it; if not, there are images alone."""
+    return self.first.trained
+
+  @property
   def kind(self) -> Kind:
-    """What the method is trained by, as run.json says."""
+    """What the method is trained by, as run.json or the record of images says."""
     run_json = self.first.run_json
+    if not self.trained:
+      return next((kind for kind, name in KIND_NAMES.items() if name == run_json["family"]), Kind(0))
     adversarial = Kind.ADVERSARIAL if run_json.get("adversarial") else Kind(0)
     variational = Kind.VARIATIONAL if run_json.get("variational") else Kind(0)
     return (adversarial | variational) or Kind.AUTOENCODER
@@ -118,7 +126,7 @@ def names(keys: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
 
 
 def comparisons(records: Iterable[Record]) -> list[Comparison]:
-  """Sorts runs by data set and method.
+  """Sorts runs and records of images by data set and method.
 
   Raises:
     InputError: two runs have the same method and seed, or no run makes or encodes images.
@@ -128,29 +136,71 @@ def comparisons(records: Iterable[Record]) -> list[Comparison]:
     raise InputError(
       "--workdirs: none of these runs makes images or encodes them; there is nothing to compare"
     )
-  by_data: dict[str, list[Record]] = {}
-  for record in useful:
-    key = json.dumps({name: record.config.get(name) for name in DATA_FIELDS}, sort_keys=True)
-    by_data.setdefault(key, []).append(record)
-  titles = [title(runs[0]) for runs in by_data.values()]
+  sorted_by_data = by_data(useful)
+  titles = [title(runs[0]) for runs in sorted_by_data]
   found = []
-  for runs, name in zip(by_data.values(), titles, strict=True):
+  for runs, name in zip(sorted_by_data, titles, strict=True):
     name += f", validation share {runs[0].config.get('validation_share')}" * (titles.count(name) > 1)
-    by_method: dict[str, dict[int, Record]] = {}
-    for record in runs:
-      key = json.dumps(settings(record, (*BOOKKEEPING, *DATA_FIELDS)), sort_keys=True)
-      seeds = by_method.setdefault(key, {})
-      seed = record.config["seed"]
-      if seed in seeds:
-        raise InputError(
-          f"--workdirs: {seeds[seed].workdir} and {record.workdir} are runs of one method and seed; name one"
-        )
-      seeds[seed] = record
-    called = names([json.loads(key) for key in by_method])
-    groups = [Group(n, seeds, text) for (n, text), seeds in zip(called, by_method.values(), strict=True)]
+    groups = groups_of_runs([run for run in runs if run.trained])
+    groups += groups_of_images([run for run in runs if not run.trained], [group.name for group in groups])
     groups.sort(key=lambda group: (list(KIND_NAMES).index(group.kind), group.name))
     found.append(Comparison(name, tuple(groups)))
   return found
+
+
+def by_data(records: Iterable[Record]) -> list[list[Record]]:
+  """Sorts runs by data set; records of images follow the first runs with images of the same kind."""
+  found: dict[str, list[Record]] = {}
+  for record in sorted(records, key=lambda record: not record.trained):
+    key = json.dumps({name: record.config.get(name) for name in DATA_FIELDS}, sort_keys=True)
+    if not record.trained:
+      key = next((k for k, runs in found.items() if alike(record, runs[0])), key)
+    found.setdefault(key, []).append(record)
+  return list(found.values())
+
+
+def alike(images: Record, run: Record) -> bool:
+  """Whether a record of images is compared with images of the data set, size and channels of a run."""
+  same = all(images.config[name] == run.config[name] for name in ("dataset", "image_size"))
+  return same and images.config["channels"] == (run.config.get("channels") or images.config["channels"])
+
+
+def groups_of_runs(runs: Iterable[Record]) -> list[Group]:
+  """Sorts the runs of one data set by method.
+
+  Raises:
+    InputError: two runs have the same method and seed.
+  """
+  by_method: dict[str, dict[int, Record]] = {}
+  for record in runs:
+    key = json.dumps(settings(record, (*BOOKKEEPING, *DATA_FIELDS)), sort_keys=True)
+    seeds = by_method.setdefault(key, {})
+    seed = record.config["seed"]
+    if seed in seeds:
+      raise InputError(
+        f"--workdirs: {seeds[seed].workdir} and {record.workdir} are runs of one method and seed; name one"
+      )
+    seeds[seed] = record
+  called = names([json.loads(key) for key in by_method])
+  return [Group(n, seeds, text) for (n, text), seeds in zip(called, by_method.values(), strict=True)]
+
+
+def groups_of_images(records: Iterable[Record], used: Sequence[str]) -> list[Group]:
+  """Sorts the records of images of one data set by the name and family of their method.
+
+  Args:
+    records: of images.
+    used: names of other groups. A method with one of these names gets an addition to it.
+  """
+  found: dict[tuple[str, str], dict[int, Record]] = {}
+  for record in records:
+    key = record.config["method"], record.run_json["family"]
+    found.setdefault(key, {})[record.config["seed"]] = record
+  shared = Counter([*used, *(name for name, _ in found)])
+  return [
+    Group(name if shared[name] == 1 else f"{name} ({family}, given images)", seeds)
+    for (name, family), seeds in found.items()
+  ]
 
 
 def first_difference(own: str, other: str) -> str:

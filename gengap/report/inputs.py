@@ -1,11 +1,12 @@
-"""The runs that a report is made of: from folders of runs, and from scores.json of earlier reports."""
+"""What a report is made of: folders of runs, records of images, and scores.json of earlier reports."""
 
 import pathlib
 from collections.abc import Iterable, Mapping
 
 from gengap import paths
 from gengap.errors import InputError
-from gengap.report import run_files, scores_file
+from gengap.report import image_records, run_files, scores_file
+from gengap.report.json_files import read_object
 from gengap.report.record import Record
 
 
@@ -22,7 +23,9 @@ def find_runs(names: Iterable[paths.Path]) -> list[pathlib.Path]:
       found |= {folder.resolve(): None}
       continue
     if not folder.is_dir():
-      raise InputError(f"--workdirs: {folder} is no folder of runs and no scores.json of a report")
+      raise InputError(
+        f"--workdirs: {folder} is no folder of runs, no record of images and no scores.json of a report"
+      )
     inside = sorted(
       path.parent for path in folder.rglob("config.json") if (path.parent / "metrics.jsonl").exists()
     )
@@ -34,8 +37,17 @@ def find_runs(names: Iterable[paths.Path]) -> list[pathlib.Path]:
   return list(found)
 
 
+def read_file(path: pathlib.Path) -> list[Record]:
+  """Reads a record of images, or the scores.json of a report.
+
+  Raises:
+    InputError: it is neither, or damaged.
+  """
+  return [image_records.read(path)] if image_records.is_record(read_object(path)) else scores_file.load(path)
+
+
 def read_all(paths_: Iterable[pathlib.Path]) -> tuple[list[Record], list[str]]:
-  """Reads folders of runs and scores.json of reports.
+  """Reads folders of runs, records of images and scores.json of reports.
 
   Returns:
     The runs, and the reasons why runs or files are left out.
@@ -47,9 +59,10 @@ def read_all(paths_: Iterable[pathlib.Path]) -> tuple[list[Record], list[str]]:
   faults: list[InputError] = []
   for path in paths_:
     try:
-      found += scores_file.load(path) if path.is_file() else [run_files.read(path)]
+      found += read_file(path) if path.is_file() else [run_files.read(path)]
     except InputError as error:
       faults.append(error)
   if not found:
     raise faults[0]
-  return found, [*map(str, faults), *(fault for record in found for fault in record.faults)]
+  faults_of_records = (fault for record in found for fault in record.faults)
+  return image_records.numbered(found), [*map(str, faults), *faults_of_records]

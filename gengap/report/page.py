@@ -115,8 +115,11 @@ def commands(comparison: Comparison) -> list[tuple[str, list[str]]]:
 
 def titled_views(comparison: Comparison) -> list[tuple[str, View]]:
   """Returns the titles and views of a comparison; views that look at the same steps share one entry."""
-  step, flops = views.equal_updates(comparison.groups), views.equal_flops(comparison.groups)
-  criteria = dict.fromkeys(group.first.config["best"] for group in comparison.groups)
+  trained = [group for group in comparison.groups if group.trained]
+  if not trained:
+    return [("given images, whose budget is unknown", views.final)]
+  step, flops = views.equal_updates(trained), views.equal_flops(trained)
+  criteria = dict.fromkeys(group.first.config["best"] for group in trained)
   named: list[tuple[str, View]] = [
     (f"after {step:,} generator updates each", views.at_step(step)),
     ("at the end of each run", views.final),

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from gengap.evaluation.quantities import Capability, Drawn
 
 Json = dict[str, Any]
+ONLY_STEP = 0  # the step of scores of images that no run of gengap made
 
 
 class Score(NamedTuple):
@@ -37,6 +38,11 @@ class Record(NamedTuple):
   def can(self, capability: Capability) -> bool:
     """Whether the run's method has a capability."""
     return bool(self.run_json.get(capability.value))
+
+  @property
+  def trained(self) -> bool:
+    """Whether gengap trained it; if not, there are images alone, and the budget is unknown."""
+    return bool(self.run_json.get("trained", True))
 
   @property
   def players(self) -> list[str]:

@@ -12,7 +12,8 @@ from gengap.training.validation import ENERGY
 
 def selection_images(comparison: Comparison) -> str:
   """Returns the images by which the best checkpoint and the best method are chosen, in words."""
-  held_out = comparison.groups[0].first.config.get("validation_share", 1)
+  trained = [group for group in comparison.groups if group.trained]
+  held_out = trained[0].first.config.get("validation_share", 1) if trained else 1
   return "held-out images" if held_out else "test images (none are held out)"
 
 
@@ -31,10 +32,15 @@ def best_pair(comparison: Comparison) -> tuple[Group, Group] | None:
   """Returns the two methods that the summary compares; None where there is but one.
 
   They are the best VAE and the best GAN by held-out images; where one kind is missing, the best two methods.
+  Methods of which there are images alone come after those that gengap trained.
   """
   step = equal_updates(comparison.groups)
-  ranked = sorted(comparison.groups, key=lambda group: validation_energy(group, step))
-  vaes, gans = ([g for g in ranked if g.kind is kind] for kind in (Kind.VARIATIONAL, Kind.ADVERSARIAL))
+  ranked = sorted(comparison.groups, key=lambda group: (not group.trained, validation_energy(group, step)))
+  trained = [group for group in ranked if group.trained]
+  candidates = trained if len(trained) > 1 else ranked
+  vaes, gans = (
+    [group for group in candidates if group.kind is kind] for kind in (Kind.VARIATIONAL, Kind.ADVERSARIAL)
+  )
   if vaes and gans:
     return vaes[0], gans[0]
   return (ranked[0], ranked[1]) if len(ranked) > 1 else None

@@ -11,6 +11,7 @@ from gengap.report.statistics import Cell
 from gengap.report.views import View
 from gengap.report.wording import counted, joined, rounded, spelled, with_interval
 
+NO_FRECHET = "No Frechet distance was measured for both."
 MOST = 6  # axes named in a sentence
 SAMPLES_ARE = {
   Drawn.DECODER_MEANS: "samples are decoder means, without noise of p(x|z)",
@@ -59,6 +60,11 @@ def setup(comparison: Comparison, pair: tuple[Group, Group], step: int) -> str:
   """Returns the first sentence: the methods, how samples are drawn, the budget and the number of seeds."""
   chosen = f", each the best of its kind by {selection.selection_images(comparison)},"
   seeds = [len(group.records) for group in pair]
+  if given := [group.name for group in pair if not group.trained]:
+    return (
+      f"On {comparison.title}, {joined([described(group) for group in pair])} are compared. The budget of "
+      f"{joined(given)} is unknown: there are only images."
+    )
   return (
     f"On {comparison.title}, {joined([described(group) for group in pair])}"
     f"{chosen if len(comparison.groups) > 2 else ''} were trained for {step:,} generator updates each, with "
@@ -87,8 +93,10 @@ def gives_up(loser: str, other: str, lost: list[tuple[Gap, Cell, Cell]], several
 def distance_sentence(comparison: Comparison, a: Group, b: Group, view: View) -> str:
   """Returns how far both methods are from the data, at equal updates and at equal operations of training."""
   by_updates = frechet_ratio(comparison, a, b, view)
+  if not (a.trained and b.trained):
+    return f"{by_updates[0].upper()}{by_updates[1:]}." if by_updates else NO_FRECHET
   by_flops = frechet_ratio(comparison, a, b, views.within_flops(views.equal_flops((a, b))))
-  text = f"At equal updates, {by_updates}" if by_updates else "No Frechet distance was measured for both"
+  text = f"At equal updates, {by_updates}" if by_updates else NO_FRECHET[:-1]
   if by_flops and by_flops != by_updates:
     text += f"; at equal operations of training, {by_flops}"
   if unknown := views.without_flops((a, b)):

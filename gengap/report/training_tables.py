@@ -14,7 +14,7 @@ def stability_table(comparison: Comparison) -> Table:
   """Returns a table of how training went: completed runs, collapsed runs, and oscillation of the losses."""
   notes: list[str] = []
   body = []
-  for group in comparison.groups:
+  for group in filter(lambda group: group.trained, comparison.groups):
     runs = list(group.records.values())
     complete = sum(record.complete for record in runs)
     shares = stability.collapsed(group)
@@ -49,6 +49,10 @@ def budget_table(comparison: Comparison) -> Table:
   body, notes = [], []
   lettered = any(group.differs for group in comparison.groups)
   for group in comparison.groups:
+    if not group.trained:
+      dashes = [plain_entry(None, views.UNKNOWN_BUDGET, notes) for _ in range(8 + lettered)]
+      body.append([text_entry(group.name), *dashes])
+      continue
     run_json = group.first.run_json
     runs = list(group.records.values())
     steps = mean([run.last for run in runs])

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gengap.report.groups import Group
-from gengap.report.record import Record
+from gengap.report.record import ONLY_STEP, Record
 
 
 class Missing(NamedTuple):
@@ -17,13 +17,18 @@ class Missing(NamedTuple):
 
 
 View = Callable[[Record], "int | Missing"]  # run -> step
+UNKNOWN_BUDGET = "gengap did not train it: its budget is unknown"
 NOT_COUNTED = "operations of training were not counted (run.json has no flops_per_step)"
 
 
 def completed(groups: Sequence[Group]) -> Sequence[Group]:
-  """Returns the methods with a run that reached its last step; all methods if there is none."""
-  found = [group for group in groups if any(record.complete for record in group.records.values())]
-  return found or groups
+  """Returns the methods with a run that reached its last step.
+
+  If there is none, returns all that gengap trained; if there is none either, all methods.
+  """
+  trained = [group for group in groups if group.trained]
+  found = [group for group in trained if any(record.complete for record in group.records.values())]
+  return found or trained or groups
 
 
 def equal_updates(groups: Sequence[Group]) -> int:
@@ -36,13 +41,13 @@ def without_flops(groups: Sequence[Group]) -> list[str]:
   return [
     group.name
     for group in completed(groups)
-    if all(math.isnan(record.flops(record.last)) for record in group.records.values())
+    if group.trained and all(math.isnan(record.flops(record.last)) for record in group.records.values())
   ]
 
 
 def equal_flops(groups: Sequence[Group]) -> float:
   """Returns the most operations that every completed method has spent in some run; NaN: unknown."""
-  if without_flops(groups):
+  if without_flops(groups) or not any(group.trained for group in groups):
     return math.nan
   return min(
     float(np.nanmax([record.flops(record.last) for record in group.records.values()]))
@@ -51,14 +56,16 @@ def equal_flops(groups: Sequence[Group]) -> float:
 
 
 def at_step(step: int) -> View:
-  """Looks at every run at one number of generator updates."""
-  return lambda record: step
+  """Looks at every run at one number of generator updates, and at given images."""
+  return lambda record: step if record.trained else ONLY_STEP
 
 
 def within_flops(flops: float) -> View:
   """Looks at every run at its last evaluation within a number of operations of training."""
 
   def view(record: Record) -> int | Missing:
+    if not record.trained:
+      return Missing(UNKNOWN_BUDGET)
     if math.isnan(record.flops(1)):
       return Missing(NOT_COUNTED)
     evaluated = record.commands or record.scores  # a step that was only probed has no scores of samples
@@ -75,5 +82,7 @@ def final(record: Record) -> int:
 
 def best(record: Record) -> int | Missing:
   """Looks at every run at the checkpoint that was best on held-out images."""
+  if not record.trained:
+    return ONLY_STEP
   found = record.best
   return Missing(f"{record.config['best']} was never measured") if found is None else found

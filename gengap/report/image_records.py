@@ -1,0 +1,67 @@
+"""Reads the records of images that no run of gengap made, which `gengap.evaluate --generated --out` writes.
+
+Such a record holds scores, the name and the family of a method, and the images that it was compared with. The
+budget of the method is unknown.
+"""
+
+import pathlib
+from collections.abc import Iterable
+
+from gengap.evaluation.quantities import Drawn
+from gengap.report.json_files import canonical, check_config, check_run_json, read_object, refuse_malformed
+from gengap.report.record import ONLY_STEP, Json, Record
+from gengap.report.run_files import sample_scores
+
+
+def is_record(found: Json) -> bool:
+  """Whether the content of a JSON file is a record of images."""
+  samples = found.get("samples")
+  subject = samples.get("subject") if isinstance(samples, dict) else None
+  return isinstance(subject, dict) and subject.get("drawn") == Drawn.GIVEN_IMAGES.value
+
+
+def read(path: pathlib.Path) -> Record:
+  """Reads a record of images.
+
+  Raises:
+    InputError: the file is damaged, or is no such record.
+  """
+  found = read_object(path)
+  with refuse_malformed(path):
+    samples, reference = found["samples"], found["reference"]
+    config = {
+      "method": str(samples["subject"]["name"]),
+      "dataset": str(reference["dataset"]),
+      "image_size": reference["image_size"],
+      "channels": reference["channels"],
+      **{"seed": 0, "steps": 1, "log_every": 1, "checkpoint_every": 1, "best": ""},
+      **{"method_args": {}, "dataset_args": {}},
+    }
+    run_json = {"trained": False, "family": str(samples["subject"].get("family", "other")), "generates": True}
+    return Record(
+      path,
+      check_config(config, path),
+      check_run_json(run_json | {"updates_per_step": {}, "parameters": {}}),
+      [],
+      {ONLY_STEP: dict(sample_scores(samples))},
+      {ONLY_STEP: [str(command) for command in found.get("commands", [])]},
+      [],
+      Drawn.GIVEN_IMAGES,
+      samples=path.with_suffix(""),
+    )
+
+
+def numbered(records: Iterable[Record]) -> list[Record]:
+  """Returns the records, with a seed of its own for each of several records of one method and data set.
+
+  They stand for several trainings of the method, whose seeds are unknown.
+  """
+  seen: dict[str, int] = {}
+  found = []
+  for record in records:
+    if not record.trained:
+      key = canonical([{**record.config, "seed": 0}, record.run_json])
+      record = record._replace(config=record.config | {"seed": seen.get(key, 0)})
+      seen[key] = seen.get(key, 0) + 1
+    found.append(record)
+  return found
