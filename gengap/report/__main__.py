@@ -8,8 +8,10 @@ flag --workdirs may be repeated, and a folder may have a comma in its name.
 
 The report reads what `gengap.main`, `gengap.evaluate` and `gengap.probe` wrote. It writes OUT/index.html, a
 page without external files, and OUT/scores.json and OUT/samples/, from which --workdirs=OUT/scores.json makes
-the page again. Among the workdirs, FILE.json of `gengap.evaluate --generated --out=FILE.json` puts the images of
-any other program beside runs. Their budget is unknown, which is a dash.
+the page again.
+
+A workdir may also be a FILE.json of `gengap.evaluate --generated --out=FILE.json`: images of another program
+stand beside runs. Their budget is unknown, which is a dash.
 """
 
 from gengap import cli, log
