@@ -11,7 +11,7 @@ from absl import flags as absl_flags
 
 from gengap import paths
 from gengap.errors import InputError, suggest
-from gengap.features import KINDS
+from gengap.features.registry import EXTRACTORS
 from gengap.features.resize import PROTOCOLS
 
 TAKES = {  # how absl complains of a value -> what the flag takes
@@ -70,19 +70,26 @@ def define_paths(name: str, about: str, own: absl_flags.FlagValues) -> absl_flag
 
 def define_extractor_flags(own: absl_flags.FlagValues) -> dict[str, absl_flags.FlagHolder]:
   """Adds to a command's flags those that choose feature extractor and classifier; returns them by name."""
-  kind = absl_flags.DEFINE_enum(
+  kind = absl_flags.DEFINE_string(
     "features",
     None,
-    KINDS,
-    "Kind of features; by default inception for colour images, else classifier.",
+    f"Features: {', '.join(EXTRACTORS)}, or package.module:name of a function of images; by default "
+    "inception for colour images, else classifier.",
     flag_values=own,
   )
   resize = absl_flags.DEFINE_enum(
     "resize", "clean", list(PROTOCOLS), "How images are resized for Inception.", flag_values=own
   )
-  weights = define_path("inception", "File of Inception's weights; else $GENGAP_INCEPTION.", own)
+  inception = define_path("inception", "File of Inception's weights; else $GENGAP_INCEPTION.", own)
+  weights = define_path("weights", "File of the weights of the network that --features names.", own)
   workdir = define_path("classifier", "Workdir of a classifier of the run's data set.", own)
-  return {"features": kind, "inception": weights, "resize": resize, "classifier": workdir}
+  return {
+    "features": kind,
+    "inception": inception,
+    "weights": weights,
+    "resize": resize,
+    "classifier": workdir,
+  }
 
 
 def parse(flags: absl_flags.FlagValues, argv: Sequence[str]) -> list[str]:

@@ -23,7 +23,7 @@ def evaluate(
   images_or_run: Run | str | os.PathLike[str] | Images,
   reference: Reference | None = None,
   *,
-  features: str | None = None,
+  features: Any = None,
   metrics: Sequence[str] | None = None,
   num_samples: int = 10_000,
   training: Reference | None = None,
@@ -43,7 +43,9 @@ def evaluate(
     images_or_run: a `Run`, the workdir of one, or images [N, H, W, C] uint8 or float in [-1, 1].
     reference: real images to compare with: the name of a data set, "cifar10" or "cifar10:test"; a `Dataset`;
       or images. None: the test images of the run's own data set.
-    features: "inception", "classifier" or "pixels"; None: "inception" for colour images, else "classifier".
+    features: "inception", "classifier", "pixels" or another registered name; a `FeatureExtractor`; a function
+      of images [n, H, W, C] uint8 that returns features [n, D]; or "package.module:name" of such a function.
+      None: "inception" for colour images, else "classifier".
     metrics: names of metrics; None: all that suit.
     num_samples: samples of the run, and real images of each set. Larger sets are subsampled to this size.
     training: images that the generator was trained on, for memorisation and floors: as `reference`. None:

@@ -2,15 +2,16 @@
 
 import functools
 import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gengap import features, metrics, paths
+from gengap import metrics, paths
 from gengap.data import Dataset, blobs
 from gengap.errors import InputError, suggest
 from gengap.evaluation import cached
-from gengap.features import FeatureExtractor, classifier, inception, pixels
+from gengap.features import FeatureExtractor, classifier, registry
+from gengap.features.registry import Registered
 from gengap.features.resize import PROTOCOLS
 from gengap.log import say
 from gengap.method import Kind
@@ -43,7 +44,7 @@ class Extractors(NamedTuple):
 
   def with_cache(self) -> "Extractors":
     """Returns the same with features that are cached on disk, for real images, which are used repeatedly."""
-    if not self.features:
+    if not self.features or not self.features.keep:
       return self
     extract = functools.partial(cached.extract, self.features)
     return self._replace(features=self.features._replace(extract=extract))
@@ -53,8 +54,9 @@ def select(
   dataset: str,
   test: Dataset,
   *,
-  features: str | None = None,
+  features: Any = None,
   inception: str | pathlib.Path | None = None,
+  weights: str | pathlib.Path | None = None,
   resize: str = "clean",
   classifier: str | pathlib.Path | None = None,
   required: bool = False,
@@ -65,9 +67,11 @@ def select(
 
   Args:
     dataset: name of the data set; "" if it has none.
-    test: its test images. They tell the shape of the images and measure the classifier's accuracy.
-    features: one of `gengap.features.KINDS`; None: "inception" for colour images, else "classifier".
+    test: its test images. They tell the shape of the images, measure the classifier's accuracy, and a user's
+      extractor is tried on them.
+    features: see `registry.find`; None: "inception" for colour images, else "classifier".
     inception: file of Inception's weights; None: $GENGAP_INCEPTION.
+    weights: file of the weights of the network that `features` names; None: that of its variable.
     resize: how images are resized for Inception, one of `resize.PROTOCOLS`.
     classifier: workdir of a trained classifier of the data set.
     required: whether missing features are an error.
@@ -77,20 +81,23 @@ def select(
   """
   check(features, resize)
   colour = test.image.shape[-1] == 3
-  kind = features or ("inception" if colour else "classifier")
-  weights = inception or paths.from_environment("GENGAP_INCEPTION") or ""
+  kind = ("inception" if colour else "classifier") if features is None else features
+  registered = registry.find(kind)
+  file = find_weights(registered, inception if kind == "inception" else None, weights)
   named = of_classifier(classifier, dataset, test) if classifier else None
-  reason = unavailable(kind, weights, bool(named), dataset, test)
+  reason = unavailable(kind, registered, file, bool(named), dataset, test)
   if reason and required:
     raise InputError(reason)
   if reason:
     say(f"without features: {reason}")
-  chosen = None if reason else build(kind, weights, resize, named)
-  uses_inception = bool(chosen) and kind == "inception"
-  if uses_inception and not colour:
-    say("Inception sees three channels: a grey image is shown three times")
-  if inception and not uses_inception:
+  given = {"weights": file, "resize": resize, "classifier": named}
+  chosen = None if reason else registry.build(registered, test.image, **given)
+  if chosen and registered.rgb and not colour:
+    say(f"{kind} sees three channels: a grey image is shown three times")
+  if inception and not (chosen and kind == "inception"):
     say("--inception is not used here; --features=inception takes features with it")
+  if weights and not (chosen and file == weights):
+    say("--weights is not used here: it is the file of the network that --features names")
   if named and not named.classify:
     say("the classifier is of more classes than the run: its features are taken, and it names none")
     named = None
@@ -99,44 +106,50 @@ def select(
   return Extractors(chosen, named, of_blobs(dataset))
 
 
-def check(kind: str | None, resize: str) -> None:
+def check(features: Any, resize: str) -> None:
   """Refuses unknown names.
 
   Raises:
-    InputError: no such kind of features, or no such way of resizing.
+    InputError: no such features, or no such way of resizing.
   """
-  for option, value, known in (("features", kind, features.KINDS), ("resize", resize, tuple(PROTOCOLS))):
-    if value is not None and value not in known:
-      raise InputError(f"--{option}={value} is none of {', '.join(known)}{suggest(value, known)}")
+  if features is not None:
+    registry.find(features)
+  if resize not in PROTOCOLS:
+    raise InputError(f"--resize={resize} is none of {', '.join(PROTOCOLS)}{suggest(resize, PROTOCOLS)}")
 
 
-def unavailable(kind: str, weights: str | pathlib.Path, classified: bool, dataset: str, test: Dataset) -> str:
+def find_weights(
+  registered: Registered, inception: str | pathlib.Path | None, weights: str | pathlib.Path | None
+) -> str | pathlib.Path | None:
+  """Returns the file of an extractor's weights; None if it has none, or there is no file."""
+  if "weights" not in registered.takes:
+    return None
+  return inception or weights or paths.from_environment(registered.variable)
+
+
+def unavailable(
+  kind: str,
+  registered: Registered,
+  weights: str | pathlib.Path | None,
+  classified: bool,
+  dataset: str,
+  test: Dataset,
+) -> str:
   """Returns why features of a kind cannot be extracted, and what to do; "" if they can."""
-  if kind == "inception" and not weights:
+  if "weights" in registered.takes and not weights:
+    if kind == "inception":
+      return (
+        "--features=inception needs the network's weights: --inception=FILE, or $GENGAP_INCEPTION; get them "
+        "with: python -m gengap.prepare inception --download --out=inception.safetensors"
+      )
+    return f"--features={kind} needs the network's weights: --weights=FILE, or ${registered.variable}"
+  if "classifier" in registered.takes and not classified:
     return (
-      "--features=inception needs the network's weights: --inception=FILE, or $GENGAP_INCEPTION; get them "
-      "with: python -m gengap.prepare inception --download --out=inception.safetensors"
-    )
-  if kind == "classifier" and not classified:
-    return (
-      "--features=classifier needs a trained one: --classifier=DIR; train it with: python -m gengap.main "
+      f"--features={kind} needs a trained classifier: --classifier=DIR; train it with: python -m gengap.main "
       f"--config=configs/classifier.py:{dataset or 'DATASET'} --config.image_size={test.image.shape[1]} "
       "--workdir=DIR"
     )
   return ""
-
-
-def build(
-  kind: str, weights: str | pathlib.Path, resize: str, named: FeatureExtractor | None
-) -> FeatureExtractor:
-  """Returns the extractor of a kind.
-
-  Raises:
-    InputError: the weights are missing or damaged.
-  """
-  if kind == "inception":
-    return inception.extractor(weights, resize)
-  return named if kind == "classifier" and named else pixels.extractor()
 
 
 def of_classifier(workdir: str | pathlib.Path, dataset: str, test: Dataset) -> FeatureExtractor:

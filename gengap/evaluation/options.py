@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 from gengap.errors import InputError, suggest
 from gengap.evaluation import extractors
@@ -19,8 +20,9 @@ class Options:
   """
 
   metrics: Sequence[str] | None = None  # of METRICS and DIAGNOSTICS; None: all that suit
-  features: str | None = None  # "inception", "classifier" or "pixels"; None: "inception" for colour images
+  features: Any = None  # a name, an extractor or a function (`registry.find`); None: Inception for colour
   inception: str | pathlib.Path | None = None  # file of Inception's weights; None: $GENGAP_INCEPTION
+  weights: str | pathlib.Path | None = None  # file of the weights of the network that `features` names
   resize: str = "clean"  # how images are resized for Inception: "pytorch_fid", "legacy" or "clean"
   classifier: str | pathlib.Path | None = None  # workdir of a classifier of the data set
   outside: str = ""  # data set of images that an autoencoder was not trained on

@@ -57,7 +57,7 @@ def choose_extractors(run: Run | None, references: References, options: Options)
   """
   named = [name for name in options.named if name in METRICS]
   needs: frozenset[str] = frozenset().union(*(METRICS[name].needs for name in named))
-  required = bool(options.features or needs & OF_FEATURES)
+  required = bool(options.features is not None or needs & OF_FEATURES)
   by_default = not options.named and not (run and not run.method.generate)
   chosen = Extractors()
   if required or by_default or options.classifier:
@@ -66,6 +66,7 @@ def choose_extractors(run: Run | None, references: References, options: Options)
       references.real,
       features=options.features,
       inception=options.inception,
+      weights=options.weights,
       resize=options.resize,
       classifier=options.classifier,
       required=required,

@@ -119,6 +119,9 @@ class SampleEvaluator:
       except InputError as error:
         return {"reason": str(error)}
 
+    features, needs = self.extractors.features, METRICS[name].needs | METRICS[name].likes
+    if features and not features.keep and needs & OF_FEATURES:
+      return measured()
     about = self.protocol | {"code": cached.code(), "floor": [floor_set, self.crc[floor_set]]}
     return cached.numbers(f"{protocol.fingerprint(about)}-{name}", measured)
 

@@ -15,3 +15,4 @@ class FeatureExtractor(NamedTuple):
   extract: Callable[[Images], np.ndarray]  # images -> features [N, D]
   classify: Callable[[np.ndarray], np.ndarray] | None = None  # features -> logits [N, K]; None: no classes
   trained: bool = False  # whether it was trained on the training images that samples are compared with
+  keep: bool = True  # whether results may be kept on disk: not if the protocol may leave something out

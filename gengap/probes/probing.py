@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from gengap.data import blobs
 from gengap.errors import InputError
@@ -34,8 +34,9 @@ def probe(
   outside: str = "",
   encoder: Literal["own", "fitted"] | None = None,
   encoder_steps: int = 1000,
-  features: Literal["inception", "classifier", "pixels"] | None = None,
+  features: Any = None,
   inception: Path | None = None,
+  weights: Path | None = None,
   resize: str = "clean",
   classifier: Path | None = None,
   command: str = "",
@@ -61,9 +62,10 @@ def probe(
     outside: data set of images that an autoencoder was not trained on; "" takes blobs.
     encoder: "own" or "fitted"; None takes the run's own if there is one, and fits one otherwise.
     encoder_steps: updates of the fitted encoder; 0 fits none.
-    features: of images; None takes Inception's of colour images and a classifier's of others, or pixels if
-      these are not given.
+    features: as for `gengap.evaluation.evaluate`; None takes Inception's of colour images and a classifier's
+      of others, or pixels if these are not given.
     inception: file of Inception's weights; None reads $GENGAP_INCEPTION.
+    weights: file of the weights of the network that `features` names.
     resize: how images are resized for Inception.
     classifier: workdir of a classifier of the run's data set, for features and classes.
     command: stored with the results, to tell how they were made.
@@ -83,6 +85,7 @@ def probe(
     encoder_steps=encoder_steps,
     features=features,
     inception=inception,
+    weights=weights,
     resize=resize,
     classifier=classifier,
   )
@@ -124,9 +127,10 @@ def prepare(run: Run, settings: Settings, workdir: Path | None = None, command: 
     test,
     features=settings.features,
     inception=settings.inception,
+    weights=settings.weights,
     resize=settings.resize,
     classifier=settings.classifier,
-    required=bool(settings.features),
+    required=settings.features is not None,
   )
   if not opened.features:
     say("features are pixels")

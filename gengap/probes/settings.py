@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 from gengap.errors import InputError, suggest
 from gengap.evaluation import extractors
@@ -30,8 +31,9 @@ class Settings:
   outside: str = ""  # data set of images that an autoencoder was not trained on; "" takes blobs
   encoder: str | None = None  # whose codes; None takes the run's own if there is one
   encoder_steps: int = 1000  # updates of the fitted encoder; 0 fits none
-  features: str | None = None  # None: Inception's of colour images
+  features: Any = None  # a name, an extractor or a function; None: Inception's of colour images
   inception: Path | None = None  # file of Inception's weights; None reads $GENGAP_INCEPTION
+  weights: Path | None = None  # file of the weights of the network that `features` names
   resize: str = "clean"  # how images are resized for Inception
   classifier: Path | None = None  # workdir of a classifier of the run's data set
 
