@@ -12,12 +12,17 @@ is refused instead. `gengap.evaluation.evaluate` does the same in Python, also f
 Metrics of samples. Each number has a floor: the metric of real images in the place of samples, against the
 same references. A perfect generator is at the floor; a number may lie on either side of it.
 
-  frechet          squared Frechet distance of features: the FID with Inception's, no FID with others
+  frechet          squared Frechet distance of features: the FID with Inception's, no FID with others; and
+                   its ratio to the floor
+  fd_infinity      the same extrapolated to infinitely many images
   kid              squared MMD of features, cubic kernel: the KID with Inception's, no KID with others
   prdc             precision, recall, density, coverage
+  clipped          clipped density and coverage, which read as shares of good samples
   inception_score  by the classes of the feature extractor; only Inception's give the Inception Score
-  classes          which classes a classifier finds, how often, and the precision within each
+  classes          which classes a classifier finds, how often, and precision and Frechet distance
+                   of each
   diversity        root mean square distance between the features of two samples
+  vendi            effective number of different samples
   memorisation     whether samples are closer to training images than to others; meaningful near the data only
   sharpness        median variance of the Laplacian
   blobs            number, size, shape, place and brightness of blobs

@@ -23,6 +23,7 @@ DECLARED = (
     ("radius_std", None),
     ("share_3", "share of a class"),
     ("share", None),
+    ("share_ratio", None),
     ("random linear/step", "step between draws"),
     ("across linear/step", "step between classes"),
     ("real/step", None),

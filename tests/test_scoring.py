@@ -11,11 +11,20 @@ import pytest
 from gengap import metrics
 from gengap.data import Dataset
 from gengap.data.subset import stratified
-from gengap.evaluation import cached, image_statistics, protocol, quantities, sample_metrics
+from gengap.evaluation import (
+  cached,
+  comparisons,
+  image_statistics,
+  protocol,
+  quantities,
+  ratios,
+  sample_metrics,
+)
 from gengap.evaluation.extractors import Extractors
 from gengap.evaluation.references import References
 from gengap.evaluation.samples import of_images, of_run
 from gengap.evaluation.scoring import SampleEvaluator
+from gengap.evaluation.types import Score
 from gengap.features import FeatureExtractor
 from gengap.metrics import blobs
 
@@ -114,8 +123,8 @@ def test_copies_are_looked_for_among_training_images():
   real: Any
   train: Any
   real, train = ({"features": np.random.default_rng(i).normal(size=(50, 3))} for i in (0, 1))
-  assert sample_metrics.memorisation(sample_metrics.ImageSets(real, train, train))["nearer_train"] == 1
-  assert sample_metrics.memorisation(sample_metrics.ImageSets(real, real, train))["nearer_train"] == 0
+  assert comparisons.memorisation(comparisons.ImageSets(real, train, train))["nearer_train"] == 1
+  assert comparisons.memorisation(comparisons.ImageSets(real, real, train))["nearer_train"] == 0
 
 
 def test_noise_is_worst(scorer):
@@ -131,7 +140,9 @@ def test_the_size_of_the_pieces_changes_nothing(scorer, monkeypatch):
   pieces = [pixels[:11], pixels[11:12], pixels[12:]]
   whole, cut = (image_statistics.compute(p, BOTH, scorer.needs) for p in ([pixels], pieces))
   for name in scorer.metrics:
-    assert scorer.measure(name, whole) == pytest.approx(scorer.measure(name, cut), rel=1e-9)
+    found, want = (scorer.measure(name, statistics) for statistics in (cut, whole))
+    points = [numbers.pop("fd_infinity_points", {"values": []})["values"] for numbers in (found, want)]
+    assert found == pytest.approx(want, rel=1e-7) and points[0] == pytest.approx(points[1], rel=1e-9)
 
 
 def test_a_score_tells_how_it_was_taken(scorer):
@@ -222,6 +233,55 @@ def test_a_floor_that_cannot_be_computed_does_not_stop_the_score():
   assert any("3 validation images, fewer than the 80 samples" in note for note in who.notes())
 
 
+def test_a_ratio_is_the_distance_over_that_of_as_many_real_images():
+  validation = VALIDATION._replace(image=VALIDATION.image[:40], label=VALIDATION.label[:40])
+  references = REFERENCES._replace(validation=validation)
+  seen = scores(SampleEvaluator(references, BOTH, ["frechet"], N), images(5)[0], (0, 1))
+  ratio, distance = seen["frechet_ratio"], seen["frechet"]
+  assert distance.value and distance.floor and distance.spread is not None
+  assert ratio.value == pytest.approx(distance.value / distance.floor) == pytest.approx(1, abs=0.7)
+  assert ratio.spread == pytest.approx(distance.spread / distance.floor)
+  assert (ratio.floor, ratio.floor_of, len(ratio.values)) == (1, "train", 2)
+  assert ratio.to_dict()["protocol"]["floor"]["images"] == N
+  trained = Extractors(EXTRACTOR._replace(trained=True))
+  few = scores(SampleEvaluator(references, trained, ["frechet"], N), images(5)[0])["frechet_ratio"]
+  assert few.value is None and "--num_samples=40" in few.reason
+  none = SampleEvaluator(References(TEST, "test", no_train="none"), BOTH, ["frechet"], N)
+  assert "there is no floor" in scores(none, images(5)[0])["frechet_ratio"].reason
+
+
+@pytest.mark.parametrize(("floor", "why"), [(0.0, "the floor is 0"), (-1e-12, "the floor is -1e-12")])
+def test_a_floor_that_is_not_above_0_has_no_ratio(floor, why):
+  score = Score(2.0, (2.0,), floor=floor, floor_of="train")
+  assert ratios.over_floor(score, 10, {"images": 10}).reason == why
+
+
+def test_classes_have_frechet_distances_of_their_own_where_they_have_enough_images():
+  """More images than features, of both: the fourth class is too rare among the samples."""
+  scorer = SampleEvaluator(REFERENCES, BOTH, ["classes"], N)
+  pixels, _ = images(5, classes=(0, 0, 0, 1, 1, 1, 2, 2, 2, 3))
+  seen = scores(scorer, pixels)
+  features, real = quarters(pixels), quarters(TEST.image)
+  named, width = features[:, :4].argmax(1), features.shape[1]
+  assert np.bincount(named)[3] <= width < np.bincount(named)[:3].min()
+  for c in range(3):
+    want = metrics.frechet_from_features(real[TEST.label == c], features[named == c])
+    assert seen[f"frechet_{c}"].value == pytest.approx(want, rel=1e-6)
+    assert seen[f"frechet_{c}"].floor is not None
+  assert "frechet_3" not in seen
+
+
+def test_points_of_a_fit_are_stored_and_printed(scorer):
+  found = scorer.score(of_run(run_of(images(5, 2 * N)[0]), N, [0, 1]))
+  score = found.scores["fd_infinity"]
+  assert score.points["images"][-1] == N and len(score.points["values"]) == len(score.points["images"])
+  assert score.points["values"][-1] == pytest.approx(found.scores["frechet"].value, rel=1e-3)
+  assert Score.from_dict(json.loads(json.dumps(score.to_dict())), {}) == score
+  (line,) = (line for line in str(found).splitlines() if line.startswith("fd_infinity: fitted to"))
+  assert f"({N})" in line
+  assert "points" not in found.scores["frechet"].to_dict()
+
+
 @pytest.mark.parametrize(
   ("name", "parts"),
   [
@@ -253,12 +313,12 @@ def test_what_does_not_fit_is_skipped_with_its_reason_and_the_rest_is_scored():
     "reason": "inception_score needs at least 10 samples, and there are 8",
     "seeds": [0],
   }
-  assert "share_2" not in seen and 0 <= seen["elsewhere"].value <= 1  # pyright: ignore[reportOperatorIssue, reportOptionalOperand]
+  assert "share_2" not in seen and "frechet_0" not in seen and 0 <= seen["elsewhere"].value <= 1  # pyright: ignore[reportOperatorIssue, reportOptionalOperand]
   others = {name for name, x in seen.items() if x.value is None} - {"inception_score"}
-  assert not others
+  assert others == set(sample_metrics.METRICS["fd_infinity"].names)
   seen = scores(SampleEvaluator(references, BOTH, ALL, 5), images(5)[0])
   few = {name for name, x in seen.items() if "6 samples, and there are 5" in x.reason}
-  assert few == set(sample_metrics.METRICS["prdc"].names)
+  assert few == {*sample_metrics.METRICS["prdc"].names, *sample_metrics.METRICS["clipped"].names}
   assert seen["frechet"].value > 0  # pyright: ignore[reportOptionalOperand]
   blind = scores(SampleEvaluator(references, Extractors(), ALL, N), images(5)[0])
   assert {name for name, x in blind.items() if x.value is not None} == {"sharpness"}

@@ -37,7 +37,7 @@ def choose_metrics(run: Run | None, references: References, options: Options, nu
       raise InputError(f"--metrics={name}: {why}")
   if outside and "outside" not in can:
     log.say(f"--outside is not used: {who} has no likelihood of images")
-  return named or can
+  return named or [name for name in can if name not in METRICS or METRICS[name].by_default]
 
 
 def suitable(run: Run | None, of_blobs: bool, outside: str) -> list[str]:

@@ -72,6 +72,7 @@ class Quantity(NamedTuple):
   per_class: bool = False  # one number for each class: name_0, name_1, ...
   always: bool = True  # False: only some data sets have it
   rows: tuple[str, ...] = ()  # of a probe: with what the names of its rows begin; (): any
+  ratio_of: str = ""  # the number that it is the ratio of, to that number's floor; "": it is no such ratio
   observes: Observation | None = None  # the likelihood is of this; None: it does not matter
 
   @property
@@ -97,9 +98,10 @@ def find(declared: Iterable[Quantity], name: str, observes: Observation | None =
     observes: what the run has a likelihood of.
   """
   row, _, last = name.rpartition("/")
-  each = last.rpartition("_")[0]
+  each, _, number = last.rpartition("_")
+  of_class = each if number.isdecimal() else ""
   for quantity in declared:
-    named = quantity.name == (each if quantity.per_class else last)
+    named = quantity.name == (of_class if quantity.per_class else last)
     in_row = not quantity.rows or row.startswith(quantity.rows)
     if named and in_row and quantity.observes in (None, observes):
       return quantity

@@ -1,87 +1,13 @@
-"""Metrics of samples: functions of two sets of images, and the declarations of their numbers."""
+"""The metrics of samples: what each needs, and the declarations of its numbers."""
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
-import numpy as np
-
-from gengap import metrics
-from gengap.evaluation import quantities
-from gengap.evaluation.image_statistics import ImageStatistics
+from gengap.evaluation import comparisons, quantities
+from gengap.evaluation.comparisons import NEIGHBOUR, SPLITS, ImageSets, Numbers
 from gengap.evaluation.quantities import Better, Depends, Quantity
-from gengap.metrics import blobs
-
-Numbers: TypeAlias = dict[str, Any]
-
-NEIGHBOUR = 5  # k of precision, recall, density and coverage
-SUBSET = 1000  # images in a subset of KID
-SPLITS = 10  # of the Inception Score
-SPREAD = "_spread"  # ends the name of a number's standard deviation over draws of the references
-
-
-class ImageSets(NamedTuple):
-  """Statistics of samples (`fake`) and of the real images that they are compared with; None if unused."""
-
-  real: Any
-  fake: ImageStatistics
-  train: Any = None
-
-
-def frechet(sets: ImageSets) -> Numbers:
-  """Squared Frechet distance of the features; with those of Inception, the FID."""
-  a, b = sets.real["moments"], sets.fake["moments"]
-  return {"frechet": metrics.frechet_distance(a.mean, a.covariance, b.mean, b.covariance)}
-
-
-def kid(sets: ImageSets) -> Numbers:
-  """Squared MMD of the features by 100 subsets of up to 1,000 images; with those of Inception, the KID."""
-  real, fake = sets.real["features"], sets.fake["features"]
-  return {"kid": metrics.kid(real, fake, subset_size=min(SUBSET, len(real), len(fake)))[0]}
-
-
-def prdc(sets: ImageSets) -> Numbers:
-  """Precision, recall, density and coverage."""
-  return metrics.prdc(sets.real["features"], sets.fake["features"], NEIGHBOUR)
-
-
-def inception_score(sets: ImageSets) -> Numbers:
-  """Inception Score, with the classes of the feature extractor."""
-  return {"inception_score": metrics.inception_score(sets.fake["logits"], SPLITS)[0]}
-
-
-def classes(sets: ImageSets) -> Numbers:
-  """Which classes are generated, how often, and, with features, the precision within each."""
-  logits, real = sets.fake["named"], sets.real.label
-  fake, histogram = logits.argmax(1), np.bincount(real, minlength=logits.shape[1])
-  found: Numbers = dict(metrics.class_coverage(logits, histogram))
-  if not all("features" in statistics for statistics in sets[:2]):
-    return found
-  for c in range(len(histogram)):
-    pair = sets.real["features"][real == c], sets.fake["features"][fake == c]
-    if min(map(len, pair)) > NEIGHBOUR and np.ptp(pair[0], 0).any():
-      found[f"precision_{c}"] = metrics.prdc(*pair, NEIGHBOUR)["precision"]
-  return found
-
-
-def sharpness(sets: ImageSets) -> Numbers:
-  """Median variance of the Laplacian."""
-  return {"sharpness": float(np.median(sets.fake["sharpness"]))}
-
-
-def diversity(sets: ImageSets) -> Numbers:
-  """Root mean square distance between the features of two images."""
-  return {"diversity": sets.fake["moments"].diversity}
-
-
-def memorisation(sets: ImageSets) -> Numbers:
-  """Whether images are copies of training images."""
-  return metrics.memorisation(sets.train["features"], sets.real["features"], sets.fake["features"])
-
-
-def blob_truths(sets: ImageSets) -> Numbers:
-  """Number, size, shape, place and brightness of blobs."""
-  return blobs.summary(sets.fake["blobs"])
+from gengap.metrics import infinity
 
 
 class Metric(NamedTuple):
@@ -92,6 +18,7 @@ class Metric(NamedTuple):
   quantities: tuple[Quantity, ...]
   least: int = 1  # images of each set
   likes: frozenset[str] = frozenset()  # like `needs`; without them some of the numbers are left out
+  by_default: bool = True  # False: it is slow, and computed only if it is named
 
   @property
   def names(self) -> list[str]:
@@ -119,7 +46,7 @@ COPIES = "not ranked: {} than held-out real images have hints at copies; the oth
 
 METRICS: dict[str, Metric] = {
   "frechet": Metric(
-    frechet,
+    comparisons.frechet,
     frozenset({"moments"}),
     (
       Quantity(
@@ -129,11 +56,52 @@ METRICS: dict[str, Metric] = {
         depends=OF_FEATURES | BESIDE_REAL | BY_NUMBER,
         hint="as FID is",
       ),
+      Quantity(
+        "frechet_ratio",
+        "Frechet distance over that of real images",
+        better=Better.LOW,
+        depends=OF_FEATURES | BESIDE_REAL | BY_NUMBER,
+        hint="1 for real images",
+        ratio_of="frechet",
+      ),
     ),
     least=2,
   ),
+  "fd_infinity": Metric(
+    comparisons.fd_infinity,
+    frozenset({"features"}),
+    (
+      Quantity(
+        "fd_infinity",
+        "Frechet distance of infinitely many images",
+        better=Better.LOW,
+        low=-math.inf,
+        depends=OF_FEATURES | BESIDE_REAL,
+        hint="extrapolated; real images have about 0",
+      ),
+      Quantity(
+        "fd_infinity_error",
+        "standard error of the extrapolated Frechet distance",
+        depends=OF_FEATURES | BESIDE_REAL | BY_NUMBER,
+      ),
+      Quantity(
+        "fd_infinity_slope",
+        "how much the Frechet distance of N images grows with 1 / N",
+        low=-math.inf,
+        depends=OF_FEATURES | BESIDE_REAL,
+      ),
+      Quantity(
+        "fd_infinity_r2",
+        "variance of Frechet distances that the line explains",
+        low=-math.inf,
+        high=1,
+        depends=OF_FEATURES | BESIDE_REAL | BY_NUMBER,
+      ),
+    ),
+    least=infinity.LEAST,
+  ),
   "kid": Metric(
-    kid,
+    comparisons.kid,
     frozenset({"features"}),
     (
       Quantity(
@@ -148,7 +116,7 @@ METRICS: dict[str, Metric] = {
     least=2,
   ),
   "prdc": Metric(
-    prdc,
+    comparisons.prdc,
     frozenset({"features"}),
     (
       Quantity("precision", "precision", better=Better.REAL, high=1, depends=OF_FEATURES | BESIDE_REAL),
@@ -160,8 +128,21 @@ METRICS: dict[str, Metric] = {
     ),
     least=NEIGHBOUR + 1,
   ),
+  "clipped": Metric(
+    comparisons.clipped,
+    frozenset({"features"}),
+    (
+      Quantity(
+        "clipped_density", "clipped density", better=Better.HIGH, high=1, depends=OF_FEATURES | BESIDE_REAL
+      ),
+      Quantity(
+        "clipped_coverage", "clipped coverage", better=Better.HIGH, high=1, depends=OF_FEATURES | BESIDE_REAL
+      ),
+    ),
+    least=NEIGHBOUR + 1,
+  ),
   "inception_score": Metric(
-    inception_score,
+    comparisons.inception_score,
     frozenset({"logits"}),
     (
       Quantity(
@@ -171,7 +152,7 @@ METRICS: dict[str, Metric] = {
     least=SPLITS,
   ),
   "classes": Metric(
-    classes,
+    comparisons.classes,
     frozenset({"named"}),
     (
       Quantity("classes", "classes", better=Better.REAL, depends=OF_CLASSES | BESIDE_REAL | BY_NUMBER),
@@ -202,17 +183,28 @@ METRICS: dict[str, Metric] = {
         depends=OF_CLASSES | OF_FEATURES | BESIDE_REAL,
         per_class=True,
       ),
+      Quantity(
+        "frechet",
+        "Frechet distance of a class",
+        depends=OF_CLASSES | OF_FEATURES | BESIDE_REAL | BY_NUMBER,
+        per_class=True,
+      ),
     ),
     likes=frozenset({"features"}),
   ),
   "diversity": Metric(
-    diversity,
+    comparisons.diversity,
     frozenset({"moments"}),
     (Quantity("diversity", "diversity", better=Better.REAL, depends=OF_FEATURES),),
     least=2,
   ),
+  "vendi": Metric(
+    comparisons.vendi,
+    frozenset({"features"}),
+    (Quantity("vendi", "Vendi score", better=Better.REAL, low=1, depends=OF_FEATURES | BY_NUMBER),),
+  ),
   "memorisation": Metric(
-    memorisation,
+    comparisons.memorisation,
     frozenset({"features"}),
     (
       Quantity(
@@ -238,10 +230,10 @@ METRICS: dict[str, Metric] = {
     least=4,
   ),
   "sharpness": Metric(
-    sharpness, frozenset({"sharpness"}), (Quantity("sharpness", "sharpness", better=Better.REAL),)
+    comparisons.sharpness, frozenset({"sharpness"}), (Quantity("sharpness", "sharpness", better=Better.REAL),)
   ),
   "blobs": Metric(
-    blob_truths,
+    comparisons.blob_truths,
     frozenset({"blobs"}),
     (
       Quantity("blobs", "blobs an image", better=Better.REAL),

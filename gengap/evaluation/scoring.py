@@ -15,12 +15,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gengap.errors import InputError
-from gengap.evaluation import cached, protocol
+from gengap.evaluation import cached, protocol, ratios
+from gengap.evaluation.comparisons import POINTS, SPREAD, ImageSets
 from gengap.evaluation.extractors import OF_FEATURES, Extractors
 from gengap.evaluation.image_statistics import ImageStatistics, compute, in_pieces
 from gengap.evaluation.references import References
 from gengap.evaluation.result import Evaluation
-from gengap.evaluation.sample_metrics import METRICS, SPREAD, ImageSets
+from gengap.evaluation.sample_metrics import METRICS
 from gengap.evaluation.samples import Samples
 from gengap.evaluation.types import Score
 from gengap.features.types import Images
@@ -182,8 +183,19 @@ class SampleEvaluator:
 
   def scores(self, name: str, drawn: list[Numbers], seeds: tuple[int, ...]) -> dict[str, Score]:
     """Returns the scores of a metric's numbers, from several draws of samples."""
-    numbers = dict.fromkeys(n for found in drawn for n in found if not n.endswith(SPREAD))
-    return {number: self.of_number(name, number, drawn, seeds) for number in numbers}
+    numbers = dict.fromkeys(n for found in drawn for n in found if not n.endswith((SPREAD, POINTS)))
+    scores = {number: self.of_number(name, number, drawn, seeds) for number in numbers}
+    return scores | self.ratios(name, scores)
+
+  def ratios(self, name: str, scores: dict[str, Score]) -> dict[str, Score]:
+    """Returns the declared ratios of a metric's numbers to their floors."""
+    floor_set = self.floor_sets[name]
+    real = {"images": self.real[floor_set].number, "crc32": self.crc[floor_set]} if floor_set else {}
+    return {
+      quantity.name: ratios.over_floor(scores[quantity.ratio_of], self.number, real)
+      for quantity in METRICS[name].quantities
+      if quantity.ratio_of in scores
+    }
 
   def of_number(self, name: str, number: str, drawn: list[Numbers], seeds: tuple[int, ...]) -> Score:
     """Returns the score of one number of a metric."""
@@ -194,6 +206,7 @@ class SampleEvaluator:
     known = math.isfinite(variance) and (variance > 0 or len(values) > 1)
     value, real = float(np.mean(values)), floor.get(number, math.nan)
     finite = math.isfinite(real)
+    points = [found[f"{number}{POINTS}"] for found in drawn if f"{number}{POINTS}" in found]
     return Score(
       value=value if math.isfinite(value) else None,
       values=tuple(x if math.isfinite(x) else None for x in values),
@@ -205,4 +218,17 @@ class SampleEvaluator:
       reason="" if math.isfinite(value) else "it is not defined for these images",
       seeds=seeds,
       reference=self.references.split,
+      points=mean_points(points),
     )
+
+
+def mean_points(drawn: list[Numbers]) -> Numbers:
+  """Returns the points that a number was fitted to, with the mean value over draws; {} if there are none.
+
+  Args:
+    drawn: of each draw, "images" and "values"; the numbers of images are the same.
+  """
+  if not drawn:
+    return {}
+  values = np.mean([points["values"] for points in drawn], 0)
+  return {"images": drawn[0]["images"], "values": [float(f"{value:.6g}") for value in values]}

@@ -12,6 +12,7 @@ def of_scores(scores: Mapping[str, Score]) -> str:
     f"{'':18} {'value':>10} {'spread':>9} {'floor':>10}  of",
   ]
   lines += [f"{name:18} {row(x)}" for name, x in scores.items() if x.value is not None]
+  lines += [f"{name}: {of_points(x.points)}" for name, x in scores.items() if x.points]
   skipped: dict[str, list[str]] = {}
   for name, score in scores.items():
     if score.value is None:
@@ -26,6 +27,12 @@ def row(score: Score) -> str:
   spread = "" if score.spread is None else f"{score.spread:.2g}"
   floor = "none" if score.floor is None else f"{score.floor:.4g}"
   return f"{score.value:10.5g} {spread:>9} {floor:>10}  {score.floor_of or ''}".rstrip()
+
+
+def of_points(points: Mapping[str, Any]) -> str:
+  """Returns the points that a number was fitted to as one line."""
+  pairs = zip(points["images"], points["values"], strict=True)
+  return "fitted to " + ", ".join(f"{value:.4g} ({number})" for number, value in pairs) + " (images)"
 
 
 def of_block(name: str, block: Mapping[str, Any]) -> str:

@@ -39,9 +39,11 @@ class Score:
   reason: str = ""  # why there is no value
   seeds: tuple[int, ...] = ()  # of the draws
   reference: str = "test"  # split of the images that samples are compared with
+  points: Numbers = dataclasses.field(default_factory=dict)  # that it is fitted to: "images", "values"
 
   def __post_init__(self) -> None:
     object.__setattr__(self, "protocol", frozen(self.protocol))
+    object.__setattr__(self, "points", frozen(self.points))
 
   def to_dict(self) -> dict[str, Any]:
     """Returns the score as eval/STEP.json holds it."""
@@ -54,6 +56,7 @@ class Score:
     found |= {} if self.spread is None else {"spread": self.spread}
     found |= {"floors": {self.reference: self.floor}, "floor_of": self.floor_of}
     found |= {"floor_reason": self.floor_reason} if self.floor_reason else {}
+    found |= {"points": plain(self.points)} if self.points else {}
     return found | {"protocol": plain(self.protocol), "seeds": list(self.seeds)}
 
   @classmethod
@@ -78,4 +81,5 @@ class Score:
       reason=found.get("reason", ""),
       seeds=tuple(found.get("seeds", ())),
       reference=reference,
+      points=found.get("points", {}),
     )

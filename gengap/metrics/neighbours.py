@@ -143,9 +143,15 @@ def marked(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def kth(x: np.ndarray, k: int, y: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-  """Squared distance to the k-th nearest of y, and which it is: [N, D], [M, D] -> [N] float64, [N].
+  """Squared distance to the k-th nearest of y, and which it is: see `k_nearest`: [N] float64, [N]."""
+  found, which = k_nearest(x, k, y)
+  return found[:, -1], which[:, -1]
 
-  Without y, of x itself; an item is no neighbour of its own.
+
+def k_nearest(x: np.ndarray, k: int, y: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+  """Squared distances to the k nearest of y, and which they are: [N, D], [M, D] -> [N, k] float64, [N, k].
+
+  The nearest comes first. Without y, of x itself; an item is no neighbour of its own.
 
   Raises:
     InputError: there are not k others.
@@ -169,7 +175,8 @@ def kth(x: np.ndarray, k: int, y: np.ndarray | None = None) -> tuple[np.ndarray,
   i, j = i[left], j[left]
   found = pair.exact(i, j)
   order = np.lexsort((found, i))
-  chosen = order[np.searchsorted(i[order], np.arange(len(pair.x))) + k - 1]
+  first = np.searchsorted(i[order], np.arange(len(pair.x)))
+  chosen = order[first[:, None] + np.arange(k)]
   return found[chosen] * unit**2, j[chosen]
 
 
