@@ -1,13 +1,20 @@
-"""Evaluates a trained run: its samples beside real images, and an autoencoder by its likelihood and codes.
+"""Evaluates a trained run, or images from any program, beside real images.
 
   python -m gengap.evaluate --workdir=DIR [--step=last|best|all|N] [--metrics=a,b,...] [--num_samples=10000]
     [--features=inception --inception=FILE | --features=classifier --classifier=DIR | --features=pixels]
     [--outside=DATASET]
+  python -m gengap.evaluate --generated=FOLDER|FILE.npz|FILE.npy|FILE.zip --out=FILE.json
+    --reference=DATASET[:SPLIT]|FOLDER|FILE [--training=DATASET[:SPLIT]|FOLDER|FILE] [--name=NAME]
+    [--family=VAE|GAN|other] [--image_size=N] [--channels=1|3] [--value_range=LOW,HIGH] [...]
 
-Prints the results and writes them to eval/STEP.json, each number with the protocol that it depends on, and to
-TensorBoard. Other numbers in the file stay. By default all metrics are computed that suit the run. A metric
-that cannot be computed (too few images, no classifier) is skipped, with the reason; one that --metrics names
-is refused instead. `gengap.evaluation.evaluate` does the same in Python, also for images without a run.
+Prints the results and writes them, each number with the protocol that it depends on: of a run to
+eval/STEP.json and to TensorBoard, of images to --out, which `gengap.report` reads. Other numbers in the file
+stay. By default all metrics are computed that suit. A metric that cannot be computed (too few images, no
+classifier) is skipped, with the reason; one that --metrics names is refused instead.
+`gengap.evaluation.evaluate` does the same in Python.
+
+--generated and --reference take a folder or a .zip of images, or an array [N, H, W, C] or [N, C, H, W] in a
+.npz or .npy file. --reference also takes a .npz file of saved statistics (mu, sigma).
 
 Metrics of samples. Each number has a floor: the metric of real images in the place of samples, against the
 same references. A perfect generator is at the floor; a number may lie on either side of it.
@@ -41,12 +48,15 @@ Of every generator:
 """
 
 import pathlib
+from collections.abc import Callable
 
 from absl import flags
 
 from gengap import arguments, cli, log, paths, processes
+from gengap.data.image_sets import ImageSet
 from gengap.errors import InputError
-from gengap.evaluation import Evaluator, Options, files
+from gengap.evaluation import Evaluation, Evaluator, Options, files, samples
+from gengap.evaluation.images import to_evaluate
 from gengap.run import Run, load, steps
 
 FLAGS = cli.flags()
@@ -65,12 +75,35 @@ NUM_SAMPLES = flags.DEFINE_integer(
 SAMPLE_SEEDS = flags.DEFINE_list(
   "sample_seeds", ["0", "1", "2"], "Seeds of the samples: one draw for each.", flag_values=FLAGS
 )
+GENERATED = cli.define_path("generated", "Folder or file of images to evaluate.", FLAGS)
+REFERENCE = flags.DEFINE_string(
+  "reference", None, "Data set, folder or file that images are compared with.", flag_values=FLAGS
+)
+TRAINING = flags.DEFINE_string(
+  "training", None, "Data set, folder or file that the images' generator was trained on.", flag_values=FLAGS
+)
+OUT = cli.define_path("out", "JSON file for the results of images.", FLAGS)
+DATA_DIR = cli.define_path("data_dir", "Folder of data sets, for --generated; else $TFDS_DATA_DIR.", FLAGS)
+SAVE = cli.define_path("save_statistics", "New .npz file for statistics of the real images.", FLAGS)
+NAME = flags.DEFINE_string("name", "", "Name of the method that made the images.", flag_values=FLAGS)
+FAMILY = flags.DEFINE_string("family", "other", "Family of the method: VAE, GAN or other.", flag_values=FLAGS)
+IMAGE_SIZE = flags.DEFINE_integer("image_size", 0, "Pixels a side of all images.", flag_values=FLAGS)
+CHANNELS = flags.DEFINE_integer("channels", 0, "1 or 3, of all images.", flag_values=FLAGS)
+VALUE_RANGE = flags.DEFINE_list(
+  "value_range", None, "Range of float pixels: -1,1 or 0,1 or 0,255.", flag_values=FLAGS
+)
 EXTRACTOR = arguments.define_extractor_flags(FLAGS)
 NUM_IMAGES = flags.DEFINE_integer(
   "num_images", 1000, "Test images for the diagnostics of an autoencoder.", flag_values=FLAGS
 )
 SAMPLES = flags.DEFINE_integer("samples", 500, "Importance samples of the likelihood.", flag_values=FLAGS)
 SEED = flags.DEFINE_integer("seed", 0, "Seed of all other random numbers.", flag_values=FLAGS)
+
+OF_RUNS = ("workdir", "step", "sample_seeds", "outside", "num_images", "samples")  # flags
+OF_IMAGES = (
+  *("generated", "reference", "training", "out", "data_dir", "name", "family"),
+  *("image_size", "channels", "value_range"),
+)
 
 
 def options() -> Options:
@@ -90,14 +123,62 @@ def options() -> Options:
     num_images=None if FLAGS["num_images"].using_default_value else NUM_IMAGES.value,
     samples=SAMPLES.value,
     seed=SEED.value,
+    data_dir=DATA_DIR.value or "",
+    save_statistics=SAVE.value,
+    name=NAME.value,
+    family=FAMILY.value,
+    image_size=IMAGE_SIZE.value,
+    channels=CHANNELS.value,
+    value_range=value_range(),
     **{name: flag.value for name, flag in EXTRACTOR.items()},
   )
 
 
+def value_range() -> tuple[float, float] | None:
+  """Returns the pair of --value_range.
+
+  Raises:
+    InputError: it is none.
+  """
+  if VALUE_RANGE.value is None:
+    return None
+  try:
+    low, high = map(float, VALUE_RANGE.value)
+  except ValueError as error:
+    raise InputError(
+      f"--value_range={','.join(VALUE_RANGE.value)}: it takes two numbers, such as 0,1"
+    ) from error
+  return low, high
+
+
 def main(rest: list[str]) -> None:
-  """Checks the flags, then evaluates checkpoints, prints and writes."""
-  cli.require(rest, workdir=WORKDIR.value)
-  how, workdir = options(), pathlib.Path(str(WORKDIR.value))
+  """Checks the flags, then evaluates checkpoints or images, prints and writes."""
+  cli.require(rest)
+  if bool(WORKDIR.value) == bool(GENERATED.value):
+    many = "both are given" if WORKDIR.value else "neither is given"
+    raise InputError(f"{many}: --workdir=DIR evaluates a run, --generated=FOLDER_OR_FILE evaluates images")
+  other, given = (OF_IMAGES, "--workdir") if WORKDIR.value else (OF_RUNS, "--generated")
+  for name in other:
+    if FLAGS[name].present:
+      raise InputError(f"--{name} does not go with {given}; leave it out")
+  failed = evaluate_run(options()) if WORKDIR.value else evaluate_images(options())
+  if failed:
+    raise InputError("; ".join(f"{what}: {reason}" for what, reason in failed.items()))
+
+
+def evaluate_images(how: Options) -> dict[str, str]:
+  """Evaluates images; returns what has no number, and why."""
+  cli.require((), reference=REFERENCE.value, out=OUT.value)
+  out, given, reference = pathlib.Path(str(OUT.value)), str(GENERATED.value), str(REFERENCE.value)
+  files.check_record(out, how.name or samples.name_of(given), given, reference)
+  images = to_evaluate(given, how.value_range)
+  evaluator = Evaluator(images, reference, how, TRAINING.value)
+  return evaluate_one(evaluator, images, out, files.write_record)
+
+
+def evaluate_run(how: Options) -> dict[str, str]:
+  """Evaluates checkpoints of a run; returns what has no number, and why."""
+  workdir = pathlib.Path(str(WORKDIR.value))
   chosen, evaluator, failed = steps(workdir, STEP.value), None, {}
   paths.check_writable(workdir / "eval", "--workdir")
   for step in chosen:
@@ -109,22 +190,28 @@ def main(rest: list[str]) -> None:
       failed[f"step {step}"] = str(error)
       continue
     evaluator = evaluator or Evaluator(run, options=how)
-    path = workdir / "eval" / f"{run.step}.json"
-    missing = evaluate_step(evaluator, run, path)
-    if how.metrics or not set(evaluator.names) - set(missing) - {"sampling"}:
-      failed |= {f"step {step}: {name}": reason for name, reason in missing.items()}
-  if failed:
-    raise InputError("; ".join(f"{what}: {reason}" for what, reason in failed.items()))
+    missing = evaluate_one(evaluator, run, workdir / "eval" / f"{run.step}.json", files.write)
+    failed |= {f"step {step}: {name}": reason for name, reason in missing.items()}
+  return failed
 
 
-def evaluate_step(evaluator: Evaluator, run: Run, path: pathlib.Path) -> dict[str, str]:
-  """Evaluates a checkpoint, prints and writes the results; returns what has no number, and why."""
-  path.parent.mkdir(exist_ok=True)
-  found = evaluator.evaluate(run, pictures=path.with_suffix(""), command=cli.command())
+def evaluate_one(
+  evaluator: Evaluator,
+  subject: Run | ImageSet,
+  path: pathlib.Path,
+  write: Callable[[Evaluation, pathlib.Path], None],
+) -> dict[str, str]:
+  """Evaluates a checkpoint or images, prints and writes; returns what was named and has no number, and why.
+
+  If nothing has a number, returns why that is so of everything.
+  """
+  path.parent.mkdir(parents=True, exist_ok=True)
+  found = evaluator.evaluate(subject, pictures=path.with_suffix(""), command=cli.command())
   log.say(str(found))
   if processes.is_first():
-    files.write(found, path)
-  return evaluator.missing(found)
+    write(found, path)
+  missing = evaluator.missing(found)
+  return missing if evaluator.options.named or not set(evaluator.names) - set(missing) - {"sampling"} else {}
 
 
 if __name__ == "__main__":

@@ -94,12 +94,12 @@ def test_files_of_earlier_versions_are_read():
     (np.full(FAKE.shape, np.nan, np.float32), REAL, {}, "float from nan"),
     (FAKE[0], REAL, {}, r"must be \[N, H, W, C\]"),
     (FAKE[:1], REAL, {}, "at least 2"),
-    (FAKE, REAL[:, :8, :8], {}, "reference has images of"),
+    (FAKE[:, :8], REAL, {}, "reference has images of 16x16.* not square"),
     (FAKE, None, {}, "images need a reference"),
     (FAKE, "blobs_single:tset", {}, "did you mean 'test'"),
     (FAKE[:, :8], "blobs_single", {}, "not square"),
     (FAKE, REAL, {"metrics": ["posterior"]}, "images without a run has no answer"),
-    (FAKE, REAL, {"metrics": ["memorisation"]}, "--metrics=memorisation: .* training=IMAGES"),
+    (FAKE, REAL, {"metrics": ["memorisation"]}, "--metrics=memorisation: .* --training=IMAGES"),
     (FAKE, REAL, {"metrics": ["classes"]}, "no labels"),
     (FAKE, REAL, {"metrics": ["frechett"]}, "did you mean 'frechet'"),
     (FAKE, REAL, {"metrics": "frechet"}, "must be a list"),
@@ -107,7 +107,7 @@ def test_files_of_earlier_versions_are_read():
     (FAKE, REAL, {"features": "pixel"}, "did you mean 'pixels'"),
     (FAKE, REAL, {"sample_seeds": [-1]}, "sample_seeds"),
     (FAKE, Dataset(REAL, np.full(60, 7), ("a",), {}), {}, "reference.label is outside 0 to 0"),
-    ("nowhere", None, {}, "holds no run"),
+    ("nowhere", None, {}, "no such file or folder"),
   ],
 )
 def test_bad_arguments_are_named(images, reference, options, words, monkeypatch):

@@ -40,6 +40,8 @@ class Source(NamedTuple):
   classes: tuple[str, ...]
   splits: list[str]
   read: Callable[[str], tuple[np.ndarray, Reader]]  # split -> labels [N] int32, and the reader of images
+  size: tuple[int, int] | None = None  # stored height and width; None: any, or images differ
+  channels: frozenset[int] = frozenset({1, 3})  # that show the images as they are stored
 
 
 def load(
@@ -119,7 +121,7 @@ def _find(name: str, data_dir: str, size: int, channels: int, args: dict[str, An
   if base in blobs.COUNT:
     settings = blobs.settings(base, size, args)
     read = functools.partial(blobs.read, settings, size=size, channels=channels)
-    return Source(blobs.classes(settings), list(blobs.FIRST), read), chosen
+    return Source(blobs.classes(settings), list(blobs.FIRST), read), chosen  # grey, in any size
   if args:
     raise InputError(
       f"dataset_args.{next(iter(args))} is a setting of {' and '.join(blobs.COUNT)}, not of {base}"
@@ -130,7 +132,17 @@ def _find(name: str, data_dir: str, size: int, channels: int, args: dict[str, An
     base, chosen = f"{base}/{config}", rest
   layout = tfds.layout(tfds.find(base, folder) or _missing(base, folder))
   read = functools.partial(tfds.read, layout, size=size, channels=channels)
-  return Source(layout.classes, [name for name, count in layout.splits.items() if count], read), chosen
+  names = [name for name, count in layout.splits.items() if count]
+  return Source(layout.classes, names, read, layout.size, frozenset({layout.channels})), chosen
+
+
+def find(name: str, data_dir: str = "") -> Source:
+  """Finds a data set by its name, without reading its images.
+
+  Raises:
+    InputError: it is missing or damaged.
+  """
+  return _find(name, data_dir, 32, 0, {})[0]
 
 
 def _missing(name: str, data_dir: pathlib.Path) -> pathlib.Path:

@@ -99,14 +99,20 @@ def _refusal(folder: pathlib.Path, bad: dict[Path, str], of: int) -> str:
 
 def inspect(path: pathlib.Path) -> Inspection:
   """Reads and decodes a file, and returns its properties."""
+  try:
+    return inspect_content(path, b"" if path.suffix.lower() in CAMERA else path.read_bytes())
+  except OSError as error:
+    return Inspection(f"cannot be read ({error.strerror})")
+
+
+def inspect_content(path: Path, content: bytes) -> Inspection:
+  """Decodes the content of a file, and returns its properties."""
   if path.suffix.lower() in CAMERA:
     return Inspection("is a camera's raw file (convert it to PNG, TIFF or JPEG)")
   try:
-    picture = pixels.decode(path.read_bytes())
+    picture = pixels.decode(content)
   except pixels.UnreadableError as error:
     return Inspection(str(error))
-  except OSError as error:
-    return Inspection(f"cannot be read ({error.strerror})")
   image = picture.image
   return Inspection("", pixels.has_colour(image), image.mode, picture.plain, image.size, picture.changes)
 

@@ -180,7 +180,11 @@ def square(encoded: bytes, size: int, channels: int) -> np.ndarray:
   Raises:
     UnreadableError: see `decode`.
   """
-  image = decode(encoded).image
+  return fit(decode(encoded).image, size, channels)
+
+
+def fit(image: Image.Image, size: int, channels: int) -> np.ndarray:
+  """Brings an image of mode L or RGB to one size and number of channels: [size, size, channels] uint8."""
   mode = "L" if channels == 1 else "RGB"
   if image.mode != mode:
     image = image.convert(mode)

@@ -45,6 +45,7 @@ class Layout(NamedTuple):
   channels: int  # 1 or 3
   label: str  # "" where there is none
   classes: tuple[str, ...]
+  size: tuple[int, int] | None = None  # height and width of all images; None: they differ
 
 
 def default_dir() -> pathlib.Path:
@@ -105,7 +106,10 @@ def _layout(folder: pathlib.Path) -> Layout:
   if min(splits.values(), default=0) < 0:
     raise ValueError("a split of a negative number of images")
   classes = _classes(folder, name, label, features[label]["classLabel"]) if label else ("all",)
-  return Layout(folder, name, version, splits, image, 1 if shape[-1] in ("1", "2") else 3, label, classes)
+  sides = [int(side) for side in shape[:-1] if str(side).isdecimal()]
+  size = (sides[0], sides[1]) if len(sides) == 2 and min(sides) > 0 else None
+  channels = 1 if shape[-1] in ("1", "2") else 3
+  return Layout(folder, name, version, splits, image, channels, label, classes, size)
 
 
 def _pick(kinds: dict[str, str], kind: str, preferred: str) -> str:

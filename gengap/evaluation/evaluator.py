@@ -3,24 +3,25 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gengap
 from gengap import log
 from gengap.errors import InputError
-from gengap.evaluation import diagnostics, images, plan, references, samples
+from gengap.evaluation import diagnostics, images, plan, references, samples, sources
 from gengap.evaluation.diagnostics import DIAGNOSTICS, ON_IMAGES
-from gengap.evaluation.images import Images, Reference
+from gengap.evaluation.images import Given
 from gengap.evaluation.options import Options
 from gengap.evaluation.result import Evaluation
 from gengap.evaluation.sample_metrics import METRICS
 from gengap.evaluation.scoring import SampleEvaluator
+from gengap.evaluation.sources import Reference
 from gengap.run import Run, load
 
 
 def evaluate(
-  images_or_run: Run | str | os.PathLike[str] | Images,
+  images_or_run: Run | Given,
   reference: Reference | None = None,
   *,
   features: Any = None,
@@ -40,9 +41,11 @@ def evaluate(
   refused instead, before any work.
 
   Args:
-    images_or_run: a `Run`, the workdir of one, or images [N, H, W, C] uint8 or float in [-1, 1].
+    images_or_run: a `Run`, or the workdir of one. Or images: the path of a folder or of a .zip, .npz or .npy
+      file (`gengap.data.image_sets.open_images`), or an array [N, H, W, C] uint8 or float in [-1, 1].
     reference: real images to compare with: the name of a data set, "cifar10" or "cifar10:test"; a `Dataset`;
-      or images. None: the test images of the run's own data set.
+      images, as above; or a .npz file of saved statistics. None: the test images of the run's own data set.
+      They are brought to the size of the images to evaluate.
     features: "inception", "classifier", "pixels" or another registered name; a `FeatureExtractor`; a function
       of images [n, H, W, C] uint8 that returns features [n, D]; or "package.module:name" of such a function.
       None: "inception" for colour images, else "classifier".
@@ -58,8 +61,10 @@ def evaluate(
       flag.
   """
   chosen = Options(features=features, metrics=metrics, num_samples=num_samples, **options)
-  if isinstance(images_or_run, str | os.PathLike):
+  if isinstance(images_or_run, str | os.PathLike) and images.is_workdir(images_or_run):
     images_or_run = load(os.fspath(images_or_run), step)
+  elif not isinstance(images_or_run, Run):
+    images_or_run = images.to_evaluate(images_or_run, chosen.value_range, "images_or_run")  # read once
   return Evaluator(images_or_run, reference, chosen, training).evaluate(images_or_run)
 
 
@@ -71,7 +76,7 @@ class Evaluator:
 
   def __init__(
     self,
-    subject: Run | Images,
+    subject: Run | Given,
     reference: Reference | None = None,
     options: Options | None = None,
     training: Reference | None = None,
@@ -88,25 +93,39 @@ class Evaluator:
       InputError: see `evaluate`.
     """
     self.options = options = options or Options()
+    self.run = subject if isinstance(subject, Run) else None
+    self.images = None if isinstance(subject, Run) else images.to_evaluate(subject, options.value_range)
+    source, trained = (
+      None if x is None else sources.find(x, name, options.data_dir, options.value_range)
+      for x, name in ((reference, "--reference"), (training, "--training"))
+    )
     self.number = options.num_samples
-    if isinstance(subject, Run):
-      self.run, self.shape = subject, tuple(subject.spec.shape)
-    else:
-      given = images.checked(subject, "images_or_run")
-      self.run, self.shape, self.number = None, given.shape[1:], min(self.number, len(given))
-    found = references.build(self.run, self.shape, reference, training, options.data_dir)
+    shape = self.run.spec.shape if self.run else None
+    if self.images:
+      channels = sources.channels(source, options.data_dir)
+      shape = images.common_shape(self.images, channels, options.image_size, options.channels)
+      self.images, self.number = self.images.fit(shape), min(self.number, len(self.images))
+    found = references.build(self.run, shape, source, trained, options)
+    if self.images:
+      found = found.with_changes(self.images, "generated")
     self.names = plan.choose_metrics(self.run, found, options, self.number)
     self.inputs = self.run and diagnostics.inputs(
       self.run, self.names, options.num_images, options.outside, options.samples, options.seed
     )
     chosen = plan.choose_extractors(self.run, found, options)
+    plan.check_statistics(found, chosen, options, self.names, shape)
     sampled = [name for name in self.names if name in METRICS]
+    self.reference = {} if self.run else found.record(shape)
+    for note in self.notes(found):
+      log.say(note)
     self.scorer = SampleEvaluator(found, chosen, sampled, self.number) if sampled else None
     for note in self.scorer.notes() if self.scorer else ():
       log.say(note)
+    if self.scorer and options.save_statistics:
+      self.scorer.save_statistics(pathlib.Path(options.save_statistics), shape)
 
   def evaluate(
-    self, subject: Run | Images, pictures: pathlib.Path | None = None, command: str = ""
+    self, subject: Run | Given, pictures: pathlib.Path | None = None, command: str = ""
   ) -> Evaluation:
     """Evaluates a checkpoint, or images.
 
@@ -118,7 +137,7 @@ class Evaluator:
     result = self.scorer.score(self.samples(subject)) if self.scorer else Evaluation()
     result = dataclasses.replace(result, commands=(command,) if command else ())
     if not isinstance(subject, Run) or not self.inputs:
-      return result
+      return dataclasses.replace(result, reference=self.reference)
     result = dataclasses.replace(result, step=subject.step, weights="ema" if subject.config.ema else "last")
     blocks, inputs = {}, self.inputs._replace(pictures=pictures)
     protocol = {"split": "test", "images": len(inputs.images), "seed": self.options.seed}
@@ -142,7 +161,20 @@ class Evaluator:
         found[name] = scores[0].reason
     return found
 
-  def samples(self, subject: Run | Images) -> samples.Samples:
+  def notes(self, found: references.References) -> Iterator[str]:
+    """Yields what a reader must know about given images: what was left out or changed, and their number."""
+    if self.images:
+      yield from images.notes(self.images, "generated")
+      if self.number < self.options.num_samples:
+        yield f"{self.number} generated images are scored, not {self.options.num_samples}: there are no more"
+      elif self.number < len(self.images):
+        yield (
+          f"{self.number} of {len(self.images)} generated images are scored, drawn by a seed; for all of "
+          f"them: --num_samples={len(self.images)}"
+        )
+    yield from found.notes(self.options.data_dir if self.images else None)
+
+  def samples(self, subject: Run | Given) -> samples.Samples:
     """Returns the samples of a run, or images.
 
     Raises:
@@ -150,9 +182,12 @@ class Evaluator:
     """
     if isinstance(subject, Run):
       return samples.of_run(subject, self.number, self.options.sample_seeds)
-    given = images.checked(subject, "images")
-    if given.shape[1:] != self.shape or len(given) < self.number:
+    given, options = images.to_evaluate(subject, self.options.value_range), self.options
+    assert self.images
+    given = given.fit(self.images.fitted)
+    if len(given) < self.number or given.changes != self.images.changes:
       raise InputError(
-        f"images have shape {given.shape}; this evaluator is for at least {self.number} of {self.shape}"
+        f"there are {len(given)} images of {given.sizes_text}; this evaluator is for at least {self.number} "
+        f"of {self.images.sizes_text}"
       )
-    return samples.of_images(given, self.number)
+    return samples.of_images(given, self.number, options.seed, options.name, options.family)

@@ -1,4 +1,4 @@
-"""eval/STEP.json: an evaluation, merged with the numbers that earlier commands wrote.
+"""eval/STEP.json, and records of images: an evaluation, merged with the numbers that earlier commands wrote.
 
   step, weights, commands
   samples     scores of samples, each with its own protocol; subject and floors of the last command
@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from gengap import log, paths
+from gengap.errors import InputError
+from gengap.evaluation.quantities import Drawn
 from gengap.evaluation.result import Evaluation
 
 Numbers: TypeAlias = dict[str, Any]
@@ -57,6 +59,46 @@ def combined(old: Numbers, new: Numbers) -> Numbers:
     scores = {name: {PROTOCOL: one[PROTOCOL]} | entry for name, entry in one["scores"].items()}
     whole[SAMPLES] = two | {"scores": merged(scores, two["scores"])}
   return whole | {"commands": list(dict.fromkeys([*old.get("commands", []), *new["commands"]]))}
+
+
+def check_record(path: pathlib.Path, name: str, source: str, reference: str) -> None:
+  """Checks that a record of images can be written, or merged with what is there.
+
+  Args:
+    path: of the record.
+    name: of the method.
+    source: path of its images.
+    reference: name of the data set, or path, that they are compared with.
+
+  Raises:
+    InputError: it cannot be written, or the file is something else.
+  """
+  paths.check_writable(path.parent, "--out")
+  if path.is_dir():
+    raise InputError(f"--out={path} is a folder; name a file, such as {path / 'images.json'}")
+  if not path.exists():
+    return
+  found = read(path)
+  subject = (found.get(SAMPLES) or {}).get("subject") or {}
+  if subject.get("drawn") != Drawn.GIVEN_IMAGES.value:
+    raise InputError(f"--out={path} is a file of another kind, and is not overwritten; name another file")
+  other = subject.get("name"), subject.get("source"), (found.get("reference") or {}).get("dataset")
+  if other != (name, source, reference):
+    raise InputError(
+      f"--out={path} holds the record of {other[0]} ({other[1]}) beside {other[2]}; name another file"
+    )
+
+
+def write_record(evaluation: Evaluation, path: pathlib.Path) -> None:
+  """Writes the evaluation of images without a run, beside earlier numbers of the same images."""
+  found, old = evaluation.to_dict(), read(path)
+  before, now = (x.get(SAMPLES, {}).get("subject", {}) for x in (old, found))
+  alike = {field for field in ("images", "available", "crc32") if before.get(field) == now.get(field)}
+  if before and ("available" not in alike or alike == {"images", "available"}):
+    log.say(f"{path} has numbers of images that have changed since: it is written anew")
+    old = {}
+  paths.write(path, json.dumps(combined(old, found), indent=2) + "\n")
+  log.say(f"written: {path}")
 
 
 def write(evaluation: Evaluation, path: pathlib.Path) -> None:

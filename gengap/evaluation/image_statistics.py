@@ -1,20 +1,17 @@
 """What metrics need of a set of images, computed piece by piece: memory grows with the features at most."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from gengap import metrics
-from gengap.data.progress import progress
 from gengap.errors import InputError
 from gengap.evaluation.extractors import OF_FEATURES, Extractors
 from gengap.features.types import Images
 from gengap.metrics import blobs
 from gengap.metrics.frechet import merge, moments
 from gengap.metrics.sets import numbers
-
-PIECE = 500  # images that are processed at a time
 
 
 class ImageStatistics:
@@ -116,11 +113,3 @@ def concatenated(parts: list[Any]) -> Any:
   if isinstance(parts[0], dict):
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
   return parts[0]
-
-
-def in_pieces(images: Images, what: str) -> Iterator[Images]:
-  """Yields images in pieces, with a progress bar."""
-  with progress(f"looking at {what}", len(images)) as bar:
-    for start in range(0, len(images), PIECE):
-      yield np.asarray(images[start : start + PIECE])
-      bar.update(len(images[start : start + PIECE]))

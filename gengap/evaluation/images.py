@@ -1,5 +1,8 @@
-"""Images and real images that a caller gives, checked: type and range are never guessed."""
+"""Images that a caller gives, checked: type, range, size and channels are never guessed."""
 
+import os
+import pathlib
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import jax
@@ -8,80 +11,160 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from gengap import data
-from gengap.data import Dataset
-from gengap.data.scale import to_uint8
-from gengap.data.splits import SPLITS
-from gengap.errors import InputError, suggest
+from gengap.data import Dataset, image_sets, stored_arrays
+from gengap.data.image_sets import ImageSet, Shape
+from gengap.data.stored_arrays import ValueRange
+from gengap.errors import InputError
 from gengap.run import Run
 from gengap.training.program import load_data
 
-Images: TypeAlias = np.ndarray | jax.Array  # [N, H, W, C] uint8, or float in [-1, 1]
-Reference: TypeAlias = str | Dataset | Images  # "DATASET", "DATASET:SPLIT", or images with or without labels
+Images: TypeAlias = np.ndarray | jax.Array | ImageSet  # [N, H, W, C] uint8, or float in [-1, 1]
+Given: TypeAlias = Images | str | os.PathLike[str]  # images, or the path of a folder or file of images
+HOW = "central square, bilinear with antialiasing"  # see `gengap.data.pixels.fit`
 
 
-def checked(images: Any, name: str) -> np.ndarray:
-  """Returns images as uint8, rounded where they are float.
-
-  Args:
-    images: [N, H, W, C] uint8, or float in [-1, 1]; NumPy, JAX or nested lists.
-    name: of the argument, for messages.
+def to_evaluate(images: Given, value_range: ValueRange | None = None, name: str = "--generated") -> ImageSet:
+  """Returns images to evaluate; see `given`.
 
   Raises:
-    InputError: another shape, type or range, or fewer than two images.
+    InputError: see `given`.
   """
-  images = np.asarray(images)
-  if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape[1:]:
-    raise InputError(f"{name} has shape {images.shape}; it must be [N, H, W, C], C 1 or 3")
-  if len(images) < 2:
-    raise InputError(f"{name} holds {len(images)} images; at least 2 are needed")
-  if images.dtype == np.uint8:
+  if not isinstance(images, str | os.PathLike):
+    return given(images, "images_or_run", value_range)
+  if is_workdir(images):
+    raise InputError(f"{name}={os.fspath(images)} is the workdir of a run; give it as --workdir")
+  try:
+    return given(images, name, value_range)
+  except InputError as error:
+    if name == "--generated" or not pathlib.Path(images).is_dir():
+      raise
+    raise InputError(f"{error}; the folder is no workdir of a run either: it has no checkpoints") from error
+
+
+def is_workdir(path: str | os.PathLike[str]) -> bool:
+  """Returns whether a path is the workdir of a run and not a folder or file of images."""
+  folder = pathlib.Path(path).expanduser()
+  return (folder / "checkpoints").is_dir() or all(
+    (folder / name).is_file() for name in ("config.json", "metrics.jsonl")
+  )
+
+
+def given(images: Any, name: str, value_range: ValueRange | None = None) -> ImageSet:
+  """Returns images as a set of uint8.
+
+  Args:
+    images: an `ImageSet`; a path, see `image_sets.open_images`; or an array, see `stored_arrays.axes` (NumPy,
+      JAX or nested lists).
+    name: of the argument or flag, for messages.
+    value_range: of float pixels; None: [-1, 1], of which some are negative.
+
+  Raises:
+    InputError: another shape, type or range, files that cannot be read, or fewer than two images.
+  """
+  if isinstance(images, ImageSet):
     return images
-  if not jnp.issubdtype(images.dtype, jnp.floating):
-    raise InputError(f"{name} is {images.dtype}; it must be uint8 from 0 to 255, or float in [-1, 1]")
-  images = images.astype(np.float32)
-  low, high = float(images.min()), float(images.max())
-  if not -1 <= low <= high <= 1:  # NaN too
-    raise InputError(
-      f"{name} is float from {low:.4g} to {high:.4g}; it must be in [-1, 1] (from [0, 1]: 2 * x - 1), or "
-      "uint8 from 0 to 255"
-    )
-  return to_uint8(images)
+  if isinstance(images, str | os.PathLike):
+    return image_sets.open_images(images, name, value_range)
+  array = np.asarray(images)
+  if jnp.issubdtype(array.dtype, jnp.floating):  # also bfloat16
+    array = array.astype(np.float32)
+  return image_sets.of_array(stored_arrays.in_memory(array, name, value_range))
 
 
-def dataset(given: Any, name: str) -> Dataset:
-  """Returns a `Dataset` or an array of images as a Dataset of uint8; an array has no classes.
+def dataset(images: Any, name: str, value_range: ValueRange | None = None) -> Dataset:
+  """Returns a `Dataset` or images as a Dataset of an `ImageSet`; images alone have no classes.
 
   Args:
-    given: a Dataset, or images (see `checked`).
-    name: of the argument, for messages.
+    images: a Dataset, or images (see `given`).
+    name: of the argument or flag, for messages.
+    value_range: see `given`.
 
   Raises:
-    InputError: see `checked`; or labels that do not fit.
+    InputError: see `given`; or labels that do not fit.
   """
-  if not isinstance(given, Dataset):
-    images = checked(given, name)
-    return Dataset(images, np.zeros(len(images), np.int32), (), {})
-  images, label = checked(given.image, f"{name}.image"), np.asarray(given.label)
-  if label.shape != (len(images),) or label.dtype.kind not in "iu":
+  if not isinstance(images, Dataset):
+    found = given(images, name, value_range)
+    return Dataset(found, np.zeros(len(found), np.int32), (), {})
+  found, label = given(images.image, f"{name}.image", value_range), np.asarray(images.label)
+  if label.shape != (len(found),) or label.dtype.kind not in "iu":
     raise InputError(f"{name}.label has shape {label.shape} and type {label.dtype}; it must be [N] integers")
-  if given.classes and not 0 <= label.min() <= label.max() < len(given.classes):
-    raise InputError(f"{name}.label is outside 0 to {len(given.classes) - 1}, the numbers of its classes")
-  return Dataset(images, label, given.classes, given.truth)
+  if images.classes and not 0 <= label.min() <= label.max() < len(images.classes):
+    raise InputError(f"{name}.label is outside 0 to {len(images.classes) - 1}, the numbers of its classes")
+  return Dataset(found, label, images.classes, images.truth)
 
 
-def parse(reference: str) -> tuple[str, str]:
-  """Returns the name of a data set and the split of "NAME" (its test split) or "NAME:SPLIT".
+def common_shape(
+  images: ImageSet, channels: frozenset[int], image_size: int = 0, asked_channels: int = 0
+) -> Shape:
+  """Returns the shape [H, W, C] that the images to evaluate and their reference are brought to.
+
+  Args:
+    images: to evaluate.
+    channels: that show the reference without loss.
+    image_size: pixels a side that are asked for; 0: that of the images.
+    asked_channels: 1 or 3; 0: those that show both sets without loss, 3 if both 1 and 3 do.
 
   Raises:
-    InputError: no such split.
+    InputError: the images differ in size or are not square, or one set has colour and the other is grey.
   """
-  name, _, split = reference.partition(":")
-  if not name or (split or "test") not in SPLITS:
+  size = (image_size, image_size) if image_size else images.size
+  if not size or (size[0] != size[1] and images.source):
     raise InputError(
-      f"reference is {reference!r}; it must be DATASET or DATASET:SPLIT, the split one of "
-      f"{', '.join(SPLITS)}{suggest(split, SPLITS)}"
+      f"{called(images)} has images of {images.sizes_text}{', which are not square' if size else ''}; "
+      "--image_size=N brings all images, also the reference, to N x N pixels (central square, resized)"
     )
-  return name, split or "test"
+  both = images.channels & channels
+  if not asked_channels and not both:
+    mine, theirs = ("grey" if 1 in kind else "in colour" for kind in (images.channels, channels))
+    raise InputError(
+      f"{called(images)} is {mine} and the reference is {theirs}; --channels=1 makes both grey, --channels=3 "
+      "shows grey images with three equal channels"
+    )
+  return (*size, asked_channels or max(both))
+
+
+def fitted(images: ImageSet, shape: Shape, name: str, convert: bool) -> ImageSet:
+  """Returns images in a shape [H, W, C]; see `pixels.fit`.
+
+  Args:
+    images: the images.
+    shape: to bring them to.
+    name: of the flag or argument that gave them, for messages.
+    convert: whether colour may be lost or added, as the caller asked.
+
+  Raises:
+    InputError: the shape is not square and the images have another one, or channels differ.
+  """
+  if shape[0] != shape[1] and images.size != shape[:2]:
+    raise InputError(
+      f"{name} has images of {images.sizes_text}, and those to evaluate are of {shape[0]}x{shape[1]}, not "
+      "square; --image_size=N brings both to N x N pixels"
+    )
+  if shape[2] not in images.channels and not convert:
+    kind = "grey" if 1 in images.channels else "in colour"
+    raise InputError(
+      f"{name} is {kind}, and the images to evaluate have {shape[2]} channels; --channels=1 makes all grey, "
+      "--channels=3 shows grey images with three equal channels"
+    )
+  return images.fit(shape)
+
+
+def called(images: ImageSet) -> str:
+  """Returns the flag or argument that gave images to evaluate."""
+  return f"--generated={images.source}" if images.source else "images_or_run"
+
+
+def notes(images: ImageSet, name: str) -> Iterator[str]:
+  """Yields lines about images: what was left out, and how they are changed."""
+  for note in images.notes:
+    yield f"{name} images: {note}"
+  if images.resized:
+    yield f"{name} images are resized ({HOW}): {images.resized}"
+  if images.recoloured:
+    yield f"{name} images are converted: {images.recoloured}"
+  if images.channels == {1, 3}:
+    shown = "grey images" if images.fitted[2] == 1 else "images of three equal channels"
+    yield f"{name} images have three channels, and no pixel has colour: they are compared as {shown}"
 
 
 def load_like(shape: tuple[int, ...], name: str, split: str, data_dir: str) -> Dataset:

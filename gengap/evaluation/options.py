@@ -5,10 +5,13 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from gengap.data.stored_arrays import RANGES, SCALES
 from gengap.errors import InputError, suggest
 from gengap.evaluation import extractors
 from gengap.evaluation.diagnostics import DIAGNOSTICS
 from gengap.evaluation.sample_metrics import METRICS
+
+FAMILIES = ("VAE", "GAN", "other")  # how the report groups methods
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,12 +35,30 @@ class Options:
   samples: int = 500  # importance samples of the likelihood
   seed: int = 0  # of all other random numbers
   data_dir: str = ""  # of TFDS, for the reference of images; a run has its own
+  save_statistics: str | pathlib.Path | None = None  # .npz file for mean and covariance of the real features
+  # of images without a run:
+  name: str = ""  # of the method that made them, for the report; "" is the name of their file or folder
+  family: str = "other"  # of the method: one of FAMILIES
+  image_size: int = 0  # pixels a side of all images, also the reference; 0: that of the images
+  channels: int = 0  # 1 or 3, of all images; 0: as stored
+  value_range: tuple[float, float] | None = None  # of float pixels; None: (-1, 1), of which some are negative
 
   def __post_init__(self) -> None:
-    for name, least in (("samples", 1), ("num_samples", 2), ("num_images", 2), ("seed", 0)):
+    for name, least in (
+      ("samples", 1),
+      ("num_samples", 2),
+      ("num_images", 2),
+      ("seed", 0),
+      ("image_size", 0),
+    ):
       value = getattr(self, name)
       if value is not None and (not isinstance(value, int) or value < least):
         raise InputError(f"--{name} is {value}; it must be at least {least}")
+    for name, value, known in (("family", self.family, FAMILIES), ("channels", self.channels, (0, 1, 3))):
+      if value not in known:
+        raise InputError(f"--{name}={value} is none of {', '.join(map(str, known))}")
+    if self.value_range is not None and self.value_range not in SCALES:
+      raise InputError(f"--value_range={self.value_range} is none of {RANGES}")
     if isinstance(self.metrics, str):
       raise InputError(f"metrics is {self.metrics!r}; it must be a list of names, such as [{self.metrics!r}]")
     known = (*METRICS, *DIAGNOSTICS)

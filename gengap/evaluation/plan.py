@@ -1,8 +1,11 @@
 """What an evaluation computes, and with which networks: everything that is refused is refused here."""
 
-from gengap import log
+import numpy as np
+
+from gengap import log, paths
+from gengap.data.image_sets import Shape
 from gengap.errors import InputError
-from gengap.evaluation import extractors
+from gengap.evaluation import extractors, saved_statistics
 from gengap.evaluation.diagnostics import DIAGNOSTICS
 from gengap.evaluation.extractors import OF_FEATURES, Extractors
 from gengap.evaluation.options import Options
@@ -76,6 +79,29 @@ def choose_extractors(run: Run | None, references: References, options: Options)
     if why := chosen.missing(METRICS[name].needs):
       raise InputError(f"--metrics={name}: {why}")
   return chosen
+
+
+def check_statistics(
+  references: References, extractors: Extractors, options: Options, names: list[str], shape: Shape
+) -> None:
+  """Refuses saved statistics that do not fit, and statistics to save that will not be computed.
+
+  Raises:
+    InputError: see `saved_statistics.check`; or there are no features, or a file cannot be written.
+  """
+  if path := options.save_statistics:
+    paths.check_writable(paths.local(path, "--save_statistics").parent, "--save_statistics")
+    if references.statistics:
+      raise InputError("--save_statistics: the reference is saved statistics already")
+    if not extractors.features or "frechet" not in names:
+      why = (
+        "--metrics=frechet" if extractors.features else "a feature extractor, such as --features=inception"
+      )
+      raise InputError(f"--save_statistics needs {why}")
+  if references.statistics and extractors.features and "frechet" in names:
+    known = str(extractors.features.protocol.get("network", "")).startswith("inception")
+    width = 2048 if known else extractors.features.extract(np.zeros((1, *shape), np.uint8)).shape[1]
+    saved_statistics.check(references.statistics, extractors.features.protocol, width, shape)
 
 
 def of_blobs(run: Run | None, references: References) -> bool:

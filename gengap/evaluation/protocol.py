@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import gengap
@@ -15,30 +16,33 @@ FIELDS = {  # what a number may depend on -> fields of the protocol
   Depends.TRAIN: ("train", "train_crc32"),
   Depends.SAMPLES: ("samples",),
 }
-ALWAYS = ("quantised", "version")  # fields that every number depends on
+ALWAYS = ("quantised", "version", "resized", "channels")  # fields that every number depends on
 
 
 def build(
   split: str,
   samples: int,
-  sets: dict[str, tuple[int, int]],
+  sets: dict[str, tuple[int | None, int]],
   features: dict[str, Any] | None,
   classifier: dict[str, Any] | None,
+  changes: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, Any]:
   """Returns the protocol of scores.
 
   Args:
     split: of the real images that samples are compared with.
     samples: how many.
-    sets: "real" and "train", if used -> number of images and their CRC-32.
+    sets: "real" and "train", if used -> number of images (None: unknown) and their CRC-32.
     features: protocol of the feature extractor.
     classifier: protocol of the classifier.
+    changes: how given images were changed, see `References.changes`.
   """
   found: dict[str, Any] = {"split": split, "samples": samples, "quantised": "uint8"}
   found["version"] = gengap.__version__
   for name, (number, crc) in sets.items():
     found |= {name: number, f"{name}_crc32": crc}
-  return found | {"features": features, "classifier": classifier}
+  changed = {what: dict(of) for what, of in (changes or {}).items()}
+  return found | changed | {"features": features, "classifier": classifier}
 
 
 def of_number(protocol: dict[str, Any], metric: str, number: str) -> dict[str, Any]:

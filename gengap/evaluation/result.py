@@ -24,9 +24,12 @@ class Evaluation:
   diagnostics: Mapping[str, Numbers] = dataclasses.field(default_factory=dict)
   diagnostics_protocol: Numbers = dataclasses.field(default_factory=dict)
   commands: tuple[str, ...] = ()  # that found all this
+  # of images without a run: dataset (name or path; "" if it has none), split, image_size, channels
+  reference: Numbers = dataclasses.field(default_factory=dict)
 
   def __post_init__(self) -> None:
-    for field in ("protocol", "subject", "floors", "scores", "diagnostics", "diagnostics_protocol"):
+    fields = ("protocol", "subject", "floors", "scores", "diagnostics", "diagnostics_protocol", "reference")
+    for field in fields:
       object.__setattr__(self, field, frozen(getattr(self, field)))
 
   def __reduce__(self) -> tuple[Any, ...]:
@@ -40,6 +43,7 @@ class Evaluation:
     """Returns the evaluation as eval/STEP.json holds it."""
     found: dict[str, Any] = {} if self.step is None else {"step": self.step, "weights": self.weights}
     found["commands"] = list(self.commands)
+    found |= {"reference": plain(self.reference)} if self.reference else {}
     if self.protocol:
       parts = {name: plain(getattr(self, name)) for name in ("protocol", "fingerprint", "subject", "floors")}
       found["samples"] = parts | {"scores": {name: score.to_dict() for name, score in self.scores.items()}}
@@ -52,7 +56,7 @@ class Evaluation:
     """Reads what `to_dict` returns, and the files of earlier versions."""
     samples = found.get("samples", {})
     protocol = samples.get("protocol", {})
-    aside = ("step", "weights", "commands", "samples", "protocol")
+    aside = ("step", "weights", "commands", "samples", "protocol", "reference")
     return cls(
       step=found.get("step"),
       weights=found.get("weights"),
@@ -64,6 +68,7 @@ class Evaluation:
       diagnostics={name: block for name, block in found.items() if name not in aside},
       diagnostics_protocol=found.get("protocol", {}),
       commands=tuple(found.get("commands", ())),
+      reference=found.get("reference", {}),
     )
 
   def to_json(self) -> str:

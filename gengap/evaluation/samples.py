@@ -1,17 +1,19 @@
 """What is scored: samples of a run, drawn by seeds, or images that are given."""
 
-import zlib
+import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from gengap.data.image_sets import ImageSet
 from gengap.data.progress import progress
 from gengap.data.scale import to_uint8
 from gengap.errors import InputError
-from gengap.evaluation.image_statistics import PIECE, in_pieces
+from gengap.evaluation.pieces import PIECE, Pieces
 from gengap.evaluation.quantities import Drawn
+from gengap.evaluation.sources import SUFFIXES
 from gengap.features.types import Images
 from gengap.run import Run
 
@@ -36,12 +38,32 @@ def of_run(run: Run, number: int, seeds: Sequence[int]) -> Samples:
   return Samples([draw(run, number, seed) for seed in seeds], subject, tuple(seeds))
 
 
-def of_images(images: np.ndarray, number: int, seed: int = 0) -> Samples:
-  """Returns images [N, H, W, C] uint8 as one draw; `number` of them, drawn by a seed, if there are more."""
+def of_images(
+  images: np.ndarray | ImageSet, number: int, seed: int = 0, name: str = "", family: str = "other"
+) -> Samples:
+  """Returns images as one draw; `number` of them, drawn by a seed, if there are more.
+
+  The CRC-32 in the subject is complete when the draw has been read.
+  """
+  index = np.arange(len(images))
   if number < len(images):
-    images = images[np.sort(np.random.default_rng(seed).permutation(len(images))[:number])]
-  subject = {"drawn": Drawn.GIVEN_IMAGES.value, "images": len(images), "crc32": zlib.crc32(images.tobytes())}
-  return Samples([in_pieces(images, "images")], subject)
+    index = np.sort(np.random.default_rng(seed).permutation(len(images))[:number])
+  subject: dict[str, Any] = {"drawn": Drawn.GIVEN_IMAGES.value, "images": len(index), "crc32": 0}
+  source = images.source if isinstance(images, ImageSet) else ""
+  subject |= {"name": name or name_of(source), "family": family, "source": source, "available": len(images)}
+  pieces = Pieces(images, index, "images")
+
+  def read() -> Iterator[Images]:
+    yield from pieces
+    subject["crc32"] = pieces.crc32
+
+  return Samples([read()], subject)
+
+
+def name_of(source: str) -> str:
+  """Returns the name of a file or folder of images, without a suffix of files of images."""
+  name = pathlib.PurePath(source).name
+  return next((name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)), name)
 
 
 def draw(run: Run, number: int, seed: int) -> Iterator[Images]:

@@ -4,22 +4,26 @@ The floor of a number is the metric of real images in the place of samples: the 
 and, if there are enough, as many images. A perfect generator is at the floor, which is not the best value of
 the metric. The images are training images that are not among the references ("train"). For a number that
 depends on a trained classifier they are validation images ("validation"), because a classifier is more
-confident about its own training images than about others.
+confident about its own training images than about others. Of a given reference without training images they
+are other images of the reference or, if there are too few, one half of it beside the other half.
 """
 
 import math
-import zlib
+import pathlib
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from gengap.data.image_sets import Shape
+from gengap.data.subset import stratified
 from gengap.errors import InputError
-from gengap.evaluation import cached, protocol, ratios
+from gengap.evaluation import cached, halves, protocol, ratios, saved_statistics
 from gengap.evaluation.comparisons import POINTS, SPREAD, ImageSets
 from gengap.evaluation.extractors import OF_FEATURES, Extractors
-from gengap.evaluation.image_statistics import ImageStatistics, compute, in_pieces
-from gengap.evaluation.references import References
+from gengap.evaluation.image_statistics import ImageStatistics, compute
+from gengap.evaluation.pieces import Pieces
+from gengap.evaluation.references import HALF, OF_STATISTICS, References
 from gengap.evaluation.result import Evaluation
 from gengap.evaluation.sample_metrics import METRICS
 from gengap.evaluation.samples import Samples
@@ -53,15 +57,18 @@ class SampleEvaluator:
     self.skipped = {name: reason for name, reason in reasons.items() if reason}
     self.metrics = {name: METRICS[name] for name, reason in reasons.items() if not reason}
     self.needs: frozenset[str] = frozenset().union(*(m.needs | m.likes for m in self.metrics.values()))
-    self.floor_sets = {name: references.floor_set(self.of_classifier(name)) for name in self.metrics}
+    self.floor_sets = {name: references.floor_set(self.of_classifier(name), number) for name in self.metrics}
     self.chosen, self.real, self.crc = self.real_statistics()
     sets = {name: (self.real[name].number, self.crc[name]) for name in ("real", "train") if name in self.real}
+    if saved := references.statistics:
+      sets["real"] = saved.number, saved.protocol.get("real_crc32", saved.crc32)
     self.protocol = protocol.build(
       references.split,
       number,
       sets,
       extractors.features.protocol if extractors.features else None,
       extractors.classifier.protocol if extractors.classifier else None,
+      references.changes,
     )
     self.floors = {name: self.floor(name) for name in self.metrics}
 
@@ -73,12 +80,36 @@ class SampleEvaluator:
     used |= set(self.used_floors())
     chosen, statistics, crc = {}, {}, {}
     for name, (data, index) in self.references.chosen(self.number).items():
-      if name in used:
-        chosen[name], images = index, data.image[index]
-        crc[name] = zlib.crc32(images.tobytes())
-        pieces = in_pieces(images, f"real images ({name})")
-        statistics[name] = compute(pieces, self.extractors.with_cache(), self.needs, data.label[index])
+      if name in used and len(index):
+        chosen[name], half, needs = index, None, self.needs
+        if name == "real" and HALF in used:
+          half = np.isin(np.arange(len(index)), stratified(data.label[index], len(index) // 2, 2))
+          needs |= {"features"} if "moments" in needs else set()
+        pieces = Pieces(data.image, index, f"real images ({name})", half)
+        statistics[name] = compute(pieces, self.extractors.with_cache(), needs, data.label[index])
+        crc[name] = pieces.crc32
+        if half is not None:
+          statistics["first half"], statistics[HALF] = halves.split(statistics[name], half)
+          crc[HALF] = pieces.crc32_of_part
+    if saved := self.references.statistics:
+      faults = dict.fromkeys(self.needs, OF_STATISTICS)
+      statistics["real"] = ImageStatistics(self.number, {"moments": saved.moments}, faults)
     return chosen, statistics, crc
+
+  def save_statistics(self, path: pathlib.Path, shape: Shape) -> None:
+    """Writes mean and covariance of the real features, with the protocol that they depend on.
+
+    Args:
+      path: of the .npz file.
+      shape: [H, W, C] of the images.
+
+    Raises:
+      InputError: they could not be computed.
+    """
+    fields = ("split", "real", "real_crc32", "quantised", "version", "features", "resized")
+    about = {name: self.protocol[name] for name in fields if name in self.protocol}
+    about |= self.references.record(shape)
+    saved_statistics.write(path, self.real["real"]["moments"], about)
 
   def of_classifier(self, name: str) -> bool:
     """Whether a metric depends on a network that was trained on the training images."""
@@ -99,7 +130,14 @@ class SampleEvaluator:
       f"floors are of {self.real[name].number} {name.removeprefix('floor ')} images, fewer than the "
       f"{self.number} samples: recall, coverage and the Frechet distance get worse with fewer images"
       for name in fewer
+      if name != HALF
     ]
+    if HALF in self.real:
+      notes.append(
+        f"floors compare {self.real[HALF].number} reference images with the others, since there are no "
+        f"training images (--training) and fewer than {2 * self.number} reference images; samples are "
+        "compared with all"
+      )
     if any(self.floor_sets[name] == "floor train" and self.of_classifier(name) for name in self.metrics):
       notes.append(
         "no images are held out: floors use images that the classifier was trained on, and are too good"
@@ -112,10 +150,12 @@ class SampleEvaluator:
     If they cannot be computed, returns {"reason": why}.
     """
     if not (floor_set := self.floor_sets[name]):
-      return {"reason": "floors need more real images than the reference: give training=IMAGES"}
+      return {"reason": "floors need more real images than the reference: give --training=IMAGES"}
 
     def measured() -> Numbers:
       try:
+        if floor_set == HALF:
+          return self.measure(name, self.real[HALF], self.real["first half"])
         return self.measure(name, self.real[floor_set])
       except InputError as error:
         return {"reason": str(error)}
@@ -126,13 +166,18 @@ class SampleEvaluator:
     about = self.protocol | {"code": cached.code(), "floor": [floor_set, self.crc[floor_set]]}
     return cached.numbers(f"{protocol.fingerprint(about)}-{name}", measured)
 
-  def measure(self, name: str, fake: ImageStatistics) -> Numbers:
+  def measure(self, name: str, fake: ImageStatistics, real: ImageStatistics | None = None) -> Numbers:
     """Returns a metric's numbers of images in the place of samples.
+
+    Args:
+      name: of the metric.
+      fake: the images.
+      real: what they are compared with; None: the real images that samples are compared with.
 
     Raises:
       InputError: the metric is not defined for these images.
     """
-    sets = ImageSets(self.real.get("real"), fake, self.real.get("train"))
+    sets = ImageSets(real or self.real.get("real"), fake, self.real.get("train"))
     try:
       return self.metrics[name].compare(sets)
     except InputError as error:
