@@ -31,6 +31,7 @@ same references. A perfect generator is at the floor; a number may lie on either
   diversity        root mean square distance between the features of two samples
   vendi            effective number of different samples
   memorisation     whether samples are closer to training images than to others; meaningful near the data only
+  fld              feature likelihood divergence, and how much is due to copies; slow: only if it is named
   sharpness        median variance of the Laplacian
   blobs            number, size, shape, place and brightness of blobs
 

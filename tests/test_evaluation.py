@@ -35,6 +35,14 @@ def test_images_are_compared_with_images(found):
   assert found.scores["kl"].value is None and "no labels" in by_pixels(FAKE, REAL).scores["kl"].reason
 
 
+def test_slow_metrics_are_computed_only_if_they_are_named(found):
+  assert "fld" not in found.scores
+  named = by_pixels(FAKE, REAL, training=TRAIN, metrics=["fld"]).scores
+  assert list(named) == ["fld", "fld_gap"] and named["fld"].floor_of == "train"
+  with pytest.raises(InputError, match="--metrics=fld: it compares with training images"):
+    by_pixels(FAKE, REAL, metrics=["fld"])
+
+
 def test_real_images_in_the_place_of_samples_are_at_the_floor():
   """The very images that the floor is of get the floor by every metric."""
   data = Dataset(np.concatenate([TRAIN, REAL]), np.zeros(120, np.int32), ("noise",), {})

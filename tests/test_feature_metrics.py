@@ -1,9 +1,14 @@
-"""Vendi score, clipped density and coverage, FD-infinity: by their definitions, and where they are known."""
+"""Vendi score, clipped density, FD-infinity, FLD: by their definitions, and where they are known."""
 
+import importlib
 import math
 import pathlib
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 import scipy.spatial.distance
 import scipy.stats
@@ -16,7 +21,7 @@ FIXTURE = np.load(pathlib.Path(__file__).parent / "fixtures" / "metrics.npz")
 REAL, FAKE = FIXTURE["real"], FIXTURE["fake"]
 
 
-def rng(seed=0):
+def rng(seed: Any = 0):
   return np.random.default_rng(seed)
 
 
@@ -123,30 +128,30 @@ def gaussians(n, seed, width=16):
   """Samples of two Gaussians with decaying spectra, and their Frechet distance."""
   deviations = (1 + np.arange(width)) ** -0.5
   real, fake = (rng((seed, i)).normal(size=(n, width)) * deviations for i in (0, 1))
-  return real, 1.1 * fake + 0.05, width * 0.05**2 + np.sum((0.1 * deviations) ** 2)
+  return real, 1.1 * fake + 0.05, float(width * 0.05**2 + np.sum((0.1 * deviations) ** 2))
 
 
 def test_fd_infinity_is_the_distance_of_the_distributions_and_that_of_samples_is_not():
-  found, plain = [], []
+  found, plain, true = [], [], gaussians(2, 0)[2]
   for seed in range(8):
-    real, fake, true = gaussians(400, seed)
+    real, fake, _ = gaussians(400, seed)
     found.append(metrics.fd_infinity(real, fake).value)
     plain.append(metrics.frechet_from_features(real, fake))
-  error = np.std(found, ddof=1) / math.sqrt(8)
+  error = float(np.std(found, ddof=1)) / math.sqrt(8)
   assert np.mean(found) == pytest.approx(true, abs=3 * error) and error < 0.02
   assert np.mean(plain) > true + 0.04
-  alike = [
-    metrics.fd_infinity(*(x[0] for x in (gaussians(400, s), gaussians(400, s + 50)))).value for s in range(8)
-  ]
+  pairs = [(gaussians(400, seed)[0], gaussians(400, seed + 50)[0]) for seed in range(8)]
+  alike = [metrics.fd_infinity(a, b).value for a, b in pairs]
   assert np.mean(alike) == pytest.approx(0, abs=0.02)
 
 
 def test_fd_infinity_with_all_real_images_keeps_their_bias():
-  found = [
-    [metrics.fd_infinity(*gaussians(400, s)[:2], fixed_real=fixed).value for s in range(8)]
-    for fixed in (0, 1)
-  ]
-  assert np.mean(found[1]) > np.mean(found[0]) + 0.02
+  both, fixed = [], []
+  for seed in range(8):
+    real, fake, _ = gaussians(400, seed)
+    both.append(metrics.fd_infinity(real, fake).value)
+    fixed.append(metrics.fd_infinity(real, fake, fixed_real=True).value)
+  assert np.mean(fixed) > np.mean(both) + 0.02
 
 
 def test_the_points_of_fd_infinity_are_mean_distances_of_disjoint_subsets():
@@ -177,6 +182,110 @@ def test_fd_infinity_refuses_too_few_images_for_the_width():
     metrics.fd_infinity(REAL[:49, :2], FAKE[:, :2])
   with pytest.raises(InputError, match="2 points"):
     metrics.fd_infinity(REAL, FAKE, points=2)
+
+
+# FLD
+
+
+def fld_by_definition(train, test, fake):
+  """Jiralerspong et al. (2023): the likelihood from its equation, its gradient by JAX, Adam by optax."""
+
+  def log_normal(x, centres, log_variance):
+    squares = jnp.sum((x[:, None] - centres) ** 2, -1)
+    width = x.shape[1]
+    return -squares / (2 * jnp.exp(log_variance)) - width / 2 * (log_variance + math.log(2 * math.pi))
+
+  def log_mixture(x, centres, log_variances):
+    return jax.nn.logsumexp(log_normal(x, centres, log_variances), 1) - math.log(len(centres))
+
+  def variances(centres, x):
+    def loss(logs):
+      background = log_normal(0.9 * (x - x.mean(0)), jnp.zeros((1, x.shape[1])), logs["background"])[:, 0]
+      return -jnp.mean(jnp.logaddexp(log_mixture(x, centres, logs["samples"]), background)) / x.shape[1]
+
+    nearest = jnp.min(jnp.sum((x[:, None] - centres) ** 2, -1), 0)
+    logs = {"samples": jnp.log((nearest + 1e-3) / x.shape[1]), "background": jnp.zeros(())}
+    optimiser = optax.adam(0.5)
+    state, slope = optimiser.init(logs), jax.jit(jax.grad(loss))
+    for _ in range(50):
+      change, state = optimiser.update(slope(logs), state)
+      logs: Any = optax.apply_updates(logs, change)
+    return logs["samples"]
+
+  train, test, fake = (jnp.asarray((x - test.mean(0)) / test.std(0, ddof=1)) for x in (train, test, fake))
+  half, width, logs = train[: len(train) // 2], test.shape[1], variances(fake, train)
+  of_real = log_mixture(test, half, variances(half, train[len(half) :])).mean()
+  of_train, of_test = log_mixture(train, fake, logs).mean(), log_mixture(test, fake, logs).mean()
+  return {
+    "fld": 100 * float(of_real - of_test) / width,
+    "fld_gap": 100 * float(of_test - of_train) / width,
+  }
+
+
+@pytest.fixture(scope="module")
+def three():
+  """Training images, test images and samples of one distribution."""
+  return [
+    rng(seed).normal(size=(n, 20)) * (1 + np.arange(20)) ** -0.5 for seed, n in enumerate((300, 250, 200))
+  ]
+
+
+@pytest.mark.parametrize("scene", ["shifted", "half copies"])
+def test_fld_is_that_of_the_definition(scene, three, monkeypatch):
+  monkeypatch.setattr(importlib.import_module("gengap.metrics.fld"), "BLOCK", 64)
+  train, test, fake = three
+  copied = np.concatenate([train[:100] + 0.05 * rng(7).normal(size=(100, 20)), fake[:100]])
+  fake = {"shifted": fake + 0.5, "half copies": copied}[scene]
+  order = np.random.default_rng(0)
+  shuffled = [x[order.permutation(len(x))] for x in (train, test, fake)]
+  assert metrics.fld(train, test, fake) == pytest.approx(fld_by_definition(*shuffled), rel=2e-3, abs=2e-3)
+
+
+def test_fld_rises_with_distance_and_with_copies(three):
+  train, test, fake = three
+  alike, shifted = metrics.fld(train, test, fake), metrics.fld(train, test, fake + 0.5)
+  copies = metrics.fld(train, test, train[:200])
+  assert abs(alike["fld"]) < 5 < shifted["fld"] < copies["fld"]
+  assert copies["fld_gap"] < 1e3 * alike["fld_gap"] < 0
+  part = metrics.fld(train, test, np.concatenate([train[:60], fake[:140]]))
+  assert alike["fld"] < part["fld"] and part["fld_gap"] < 10 * alike["fld_gap"]
+
+
+def test_fld_does_not_depend_on_units_and_takes_constant_features(three):
+  train, test, fake = three
+  plain = metrics.fld(train, test, fake)
+  scale = 10.0 ** np.arange(-10, 10)
+  scaled: Any = [x * scale + scale for x in three]
+  assert metrics.fld(*scaled) == pytest.approx(plain, rel=1e-3)
+  constant: Any = [np.concatenate([x, np.ones((len(x), 1))], 1) for x in three]
+  wider = metrics.fld(*constant)
+  assert wider["fld"] == pytest.approx(plain["fld"] * 20 / 21, abs=1)
+  with pytest.raises(InputError, match="all test images are the same"):
+    metrics.fld(train, np.ones_like(test), fake)
+
+
+def test_fld_needs_three_sets_that_fit(three):
+  train, test, fake = three
+  spoilt = np.where(np.arange(len(test))[:, None] == 3, np.nan, test)
+  for bad, words in (
+    ((train[:3], test, fake), "3 training"),
+    ((train, test[:1], fake), "1 real"),
+    ((train, test[:, :4], fake), "shapes"),
+    ((train, spoilt, fake), "not finite"),
+    ((train, test, spoilt), "not finite"),
+  ):
+    with pytest.raises(InputError, match=words):
+      metrics.fld(*bad)
+
+
+def test_small_distances_are_exact():
+  """Of images that are all but copies, far from 0."""
+  x = 1e3 + rng(0).normal(size=(40, 12))
+  y = np.concatenate([x[:5], x[5:10] + 1e-7, rng(1).normal(size=(7, 12))])
+  found = importlib.import_module("gengap.metrics.fld").squared(x, y)
+  want = scipy.spatial.distance.cdist(x, y, "sqeuclidean")
+  np.testing.assert_allclose(found, want, rtol=1e-6)
+  assert (found[np.arange(5), np.arange(5)] == 0).all()
 
 
 # All

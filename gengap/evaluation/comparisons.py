@@ -103,6 +103,11 @@ def memorisation(sets: ImageSets) -> Numbers:
   return metrics.memorisation(sets.train["features"], sets.real["features"], sets.fake["features"])
 
 
+def fld(sets: ImageSets) -> Numbers:
+  """Feature Likelihood Divergence, and the gap between training and test images."""
+  return metrics.fld(sets.train["features"], sets.real["features"], sets.fake["features"])
+
+
 def blob_truths(sets: ImageSets) -> Numbers:
   """Number, size, shape, place and brightness of blobs."""
   return blobs.summary(sets.fake["blobs"])

@@ -229,6 +229,31 @@ METRICS: dict[str, Metric] = {
     ),
     least=4,
   ),
+  "fld": Metric(
+    comparisons.fld,
+    frozenset({"features"}),
+    (
+      Quantity(
+        "fld",
+        "feature likelihood divergence",
+        "0.01 nats a feature",
+        Better.REAL,
+        low=-math.inf,
+        depends=OF_FEATURES | BESIDE_REAL | BESIDE_TRAIN | BY_NUMBER,
+        hint="below real images: samples are narrower than the data",
+      ),
+      Quantity(
+        "fld_gap",
+        "training images' divergence less that of test images",
+        "0.01 nats a feature",
+        low=-math.inf,
+        depends=OF_FEATURES | BESIDE_REAL | BESIDE_TRAIN | BY_NUMBER,
+        hint=COPIES.format("less"),
+      ),
+    ),
+    least=4,
+    by_default=False,
+  ),
   "sharpness": Metric(
     comparisons.sharpness, frozenset({"sharpness"}), (Quantity("sharpness", "sharpness", better=Better.REAL),)
   ),

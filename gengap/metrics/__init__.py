@@ -3,6 +3,7 @@
 from gengap.metrics.clipping import clipped
 from gengap.metrics.coverage import calibration_error, class_coverage
 from gengap.metrics.energy import energy_distance
+from gengap.metrics.fld import fld
 from gengap.metrics.frechet import frechet_distance, frechet_from_features
 from gengap.metrics.inception_score import inception_score
 from gengap.metrics.infinity import fd_infinity
@@ -22,6 +23,7 @@ __all__ = [
   "clipped",
   "energy_distance",
   "fd_infinity",
+  "fld",
   "frechet_distance",
   "frechet_from_features",
   "inception_score",
