@@ -20,7 +20,7 @@ import gengap
 from gengap import cli, processes
 from gengap import config as settings
 from gengap.errors import InputError
-from gengap.evaluation.sampling import seconds
+from gengap.evaluation.speed import seconds
 from gengap.method import Config
 from gengap.training import program, step
 from gengap.training.cost import counted, device

@@ -2,7 +2,7 @@
 
   python -m gengap.evaluate --workdir=DIR [--step=last|best|all|N] [--metrics=a,b,...] [--num_samples=10000]
     [--features=inception --inception=FILE | --features=classifier --classifier=DIR | --features=pixels]
-    [--outside=DATASET]
+    [--sampling=prior|aggregate|mixture:K[,temperature=T][,truncation=T][,draw]] [--outside=DATASET]
   python -m gengap.evaluate --generated=FOLDER|FILE.npz|FILE.npy|FILE.zip --out=FILE.json
     --reference=DATASET[:SPLIT]|FOLDER|FILE [--training=DATASET[:SPLIT]|FOLDER|FILE] [--name=NAME]
     [--family=VAE|GAN|other] [--image_size=N] [--channels=1|3] [--value_range=LOW,HIGH] [...]
@@ -12,6 +12,9 @@ eval/STEP.json and to TensorBoard, of images to --out, which `gengap.report` rea
 stay. By default all metrics are computed that suit. A metric that cannot be computed (too few images, no
 classifier) is skipped, with the reason; one that --metrics names is refused instead.
 `gengap.evaluation.evaluate` does the same in Python.
+
+Samples drawn in another way than by default have a file of their own, such as eval/STEP_mixture-10.json; see
+`gengap.evaluation.sampling`.
 
 --generated and --reference take a folder or a .zip of images, or an array [N, H, W, C] or [N, C, H, W] in a
 .npz or .npy file. --reference also takes a .npz file of saved statistics (mu, sigma).
@@ -56,7 +59,7 @@ from absl import flags
 from gengap import arguments, cli, log, paths, processes
 from gengap.data.image_sets import ImageSet
 from gengap.errors import InputError
-from gengap.evaluation import Evaluation, Evaluator, Options, files, samples
+from gengap.evaluation import Evaluation, Evaluator, Options, Sampling, files, samples
 from gengap.evaluation.images import to_evaluate
 from gengap.run import Run, load, steps
 
@@ -75,6 +78,12 @@ NUM_SAMPLES = flags.DEFINE_integer(
 )
 SAMPLE_SEEDS = flags.DEFINE_list(
   "sample_seeds", ["0", "1", "2"], "Seeds of the samples: one draw for each.", flag_values=FLAGS
+)
+SAMPLING = flags.DEFINE_string(
+  "sampling",
+  "prior",
+  "How samples are drawn: prior, aggregate or mixture:K; temperature=T, truncation=T, draw; with commas.",
+  flag_values=FLAGS,
 )
 GENERATED = cli.define_path("generated", "Folder or file of images to evaluate.", FLAGS)
 REFERENCE = flags.DEFINE_string(
@@ -120,6 +129,7 @@ def options() -> Options:
     metrics=METRICS.value,
     outside=OUTSIDE.value,
     num_samples=NUM_SAMPLES.value,
+    sampling=Sampling.of(SAMPLING.value),
     sample_seeds=[int(seed) for seed in seeds],
     num_images=None if FLAGS["num_images"].using_default_value else NUM_IMAGES.value,
     samples=SAMPLES.value,
@@ -191,7 +201,8 @@ def evaluate_run(how: Options) -> dict[str, str]:
       failed[f"step {step}"] = str(error)
       continue
     evaluator = evaluator or Evaluator(run, options=how)
-    missing = evaluate_one(evaluator, run, workdir / "eval" / f"{run.step}.json", files.write)
+    path = workdir / "eval" / f"{run.step}{how.sampling.suffix}.json"
+    missing = evaluate_one(evaluator, run, path, files.write)
     failed |= {f"step {step}: {name}": reason for name, reason in missing.items()}
   return failed
 

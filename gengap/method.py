@@ -104,6 +104,7 @@ class Density(NamedTuple):
   bits: Callable[[Any], Any]  # log p(x) in nats -> bits per dimension, of 8-bit images or of bits
   # nets, x -> mean and log std [B, latent_dim] of q(z | x); None unless q is a Gaussian
   posterior: Callable[[Nets, Array], tuple[Array, Array]] | None
+  draw: Callable[[Nets, Array, Keys], Array]  # nets, z, keys -> draws of p(x | z), which may leave [-1, 1]
 
 
 class Alarm(NamedTuple):
@@ -129,6 +130,9 @@ class Method(NamedTuple):
   kind: Kind
   encodes: Encoding | None = None  # None if it has no encoder
   density: Density | None = None  # None if it gives no bound on log p(x)
+  # nets, images, keys, temperature -> z [B, latent_dim], one draw of q(z | x) each, whose Gaussian noise has
+  # the temperature as its standard deviation; None if the method has no q(z | x)
+  sample_posterior: Callable[[Nets, Array, Keys, Array], Array] | None = None
   conditional: bool = False  # whether `generate` uses the label
   alarms: tuple[Alarm, ...] = ()  # that watch its training
 
@@ -170,3 +174,35 @@ def draw_labels(uniform: Any, class_counts: Any) -> np.ndarray:
   """
   edges = np.cumsum(np.asarray(class_counts, np.int64))
   return np.searchsorted(edges, np.asarray(uniform, np.float64) * edges[-1], side="right").astype(np.int32)
+
+
+def draw_prior(
+  key: Key,
+  number: int,
+  latent_dim: int,
+  class_counts: Any,
+  temperature: float = 1.0,
+  truncation: float | None = None,
+) -> tuple[Array, np.ndarray]:
+  """Draws latents of the prior, and classes with the frequencies of the data.
+
+  Args:
+    key: of both.
+    number: how many.
+    latent_dim: of z.
+    class_counts: see `draw_labels`.
+    temperature: standard deviation of the latents.
+    truncation: bound T of every latent: it is redrawn until it lies in [-T, T] (Brock et al. 2019,
+      arXiv:1809.11096, section 3.1), so it follows a truncated normal distribution, which is drawn by inverse
+      transform; None sets no bound.
+
+  Returns:
+    [number, latent_dim] float32, [number] int32.
+  """
+  latents, labels = jax.random.split(key)
+  shape = (number, latent_dim)
+  if truncation is None:
+    z = temperature * jax.random.normal(latents, shape)
+  else:
+    z = temperature * jax.random.truncated_normal(latents, -truncation, truncation, shape)
+  return z, draw_labels(jax.random.uniform(labels, (number,)), class_counts)

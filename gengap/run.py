@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 from gengap import methods, paths, processes
 from gengap.errors import InputError
 from gengap.log import say
-from gengap.method import Array, Batch, Config, Density, Encoding, Key, Method, Nets, Spec, draw_labels
+from gengap.method import Array, Batch, Config, Density, Encoding, Key, Method, Nets, Spec, draw_prior
 from gengap.training import workdirs
 from gengap.training.checkpoint import Checkpoints
 from gengap.training.program import load_data
@@ -54,12 +54,9 @@ class Run(NamedTuple):
     """
     if n < 1:
       raise InputError(f"n is {n}; it must be at least 1")
-    latents, labels = jax.random.split(key)
     self.generator()  # refuses before anything is drawn
-    z = temperature * jax.random.normal(latents, (n, self.method.latent_dim))
-    if label is None:
-      label = draw_labels(jax.random.uniform(labels, (n,)), self.class_counts)
-    return self.generate(z, label)
+    z, drawn = draw_prior(key, n, self.method.latent_dim, self.class_counts, temperature)
+    return self.generate(z, drawn if label is None else label)
 
   @property
   def class_counts(self) -> tuple[int, ...]:

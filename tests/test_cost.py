@@ -13,7 +13,7 @@ import tiny
 from test_train import config
 
 from gengap import bench, methods
-from gengap.evaluation import sampling
+from gengap.evaluation import speed
 from gengap.run import Run
 from gengap.training import cost, flops, loop, program, step
 
@@ -148,6 +148,6 @@ def test_the_peak_of_an_unknown_device_is_that_of_a_product():
 def test_sampling_takes_as_many_operations_as_its_layers_need():
   m = tiny.method("vae")
   run = Run(config("vae"), 0, tiny.SPEC, m, tiny.state(m).nets)
-  found = sampling.sampling(run)
+  found = speed.sampling(run)
   assert found["images_per_second"] > 0
   assert found["flops_per_image"] > 2 * cost.sampling_parameters(m, run.nets)

@@ -32,7 +32,8 @@ def trained(tmp_path_factory):
 def judged(workdir, *args):
   """The command, in this process."""
   evaluate.main(cli.parse(evaluate.FLAGS, ["evaluate", f"--workdir={workdir}", "--num_samples=16", *args]))
-  return {int(p.stem): json.loads(p.read_text()) for p in (workdir / "eval").glob("*.json")}
+  found = {p.stem: json.loads(p.read_text()) for p in (workdir / "eval").glob("*.json")}
+  return {int(name): one for name, one in found.items() if name.isdecimal()}
 
 
 def test_a_classifier_of_all_classes_gives_features_of_some_and_names_none(trained):
@@ -79,6 +80,28 @@ def test_the_command_writes_what_the_function_returns(trained):
   assert json.loads(found.to_json()) | {"commands": written["commands"]} == written
   assert evaluation.evaluate(workdir, num_samples=16, **options) == found
   assert evaluation.Evaluation.from_dict(written).to_dict() == written
+
+
+def test_samples_drawn_otherwise_have_a_file_of_their_own(trained):
+  flags = ("--features=pixels", "--metrics=frechet,diversity", "--sample_seeds=0")
+  (trained / "wgan_gp" / "eval" / "4.json").unlink(missing_ok=True)
+  default = judged(trained / "wgan_gp", *flags)[4]
+  path = trained / "wgan_gp" / "eval" / "4_temperature-0.5.json"
+  assert judged(trained / "wgan_gp", *flags, "--sampling=temperature=0.50")[4] == default
+  other = json.loads(path.read_text())
+  path.unlink()
+  ours, theirs = default["samples"], other["samples"]
+  assert "sampling" not in ours["protocol"] and "codes" not in ours["subject"]
+  assert theirs["protocol"] == ours["protocol"] | {"sampling": {"text": "temperature=0.5"}}
+  assert theirs["subject"]["codes"] == "codes of the prior, temperature 0.5"
+  for name, score in ours["scores"].items():
+    found = theirs["scores"][name]
+    assert found["floors"] == score["floors"] and found["value"] != score["value"]
+    assert found["protocol"] == score["protocol"] | {"sampling": {"text": "temperature=0.5"}}
+  for args, word in (("--metrics=sampling", "leave out --sampling"), ("--sampling=draw", r"no p\(x\|z\)")):
+    with pytest.raises(InputError, match=word):
+      judged(trained / "wgan_gp", "--sampling=temperature=0.5", args)
+  assert not path.exists()
 
 
 def test_what_was_found_before_stays_where_its_protocol_is_the_same(trained):

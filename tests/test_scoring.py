@@ -23,6 +23,7 @@ from gengap.evaluation import (
 from gengap.evaluation.extractors import Extractors
 from gengap.evaluation.references import References
 from gengap.evaluation.samples import of_images, of_run
+from gengap.evaluation.sampling import Sampling
 from gengap.evaluation.scoring import SampleEvaluator
 from gengap.evaluation.types import Score
 from gengap.features import FeatureExtractor
@@ -61,15 +62,17 @@ REFERENCES = References(TEST, "test", train=TRAIN)
 
 
 def run_of(pixels) -> Any:
-  """A run whose samples are given: n of them by a seed, without repetition."""
+  """A sampler of a run whose samples are given: n of them by a seed, without repetition."""
 
-  def sample(key, n):
+  def sample(key, n, temperature):
+    assert temperature is None
     chosen = jax.random.permutation(key, len(pixels))[:n]
     return pixels[np.asarray(chosen)].astype(np.float32) / 127.5 - 1
 
   method = types.SimpleNamespace(density=None)
   config = types.SimpleNamespace(ema=0)
-  return types.SimpleNamespace(step=7, sample=sample, method=method, config=config, label_frequencies=None)
+  run = types.SimpleNamespace(step=7, method=method, config=config, label_frequencies=None)
+  return types.SimpleNamespace(run=run, images=sample, sampling=Sampling(), protocol={})
 
 
 @pytest.fixture(scope="module")
@@ -346,10 +349,11 @@ def test_a_part_of_a_data_set_has_all_classes_in_their_shares(number):
 
 
 def test_labels_of_samples_and_their_kind_are_said(scorer):
-  run = run_of(images(5)[0])
+  sampler = run_of(images(5)[0])
+  run = sampler.run
   run.label_frequencies = "class frequencies of the training images"
   run.method.density = object()
-  found = scorer.score(of_run(run, N, [0]))
+  found = scorer.score(of_run(sampler, N, [0]))
   assert (found.subject["drawn"], found.subject["labels"]) == ("decoder means", run.label_frequencies)
   head = str(found).splitlines()[0]
   assert "decoder means" in head and run.label_frequencies in head

@@ -11,7 +11,7 @@ import numpy as np
 from gengap import log
 from gengap.data import pixels
 from gengap.errors import InputError
-from gengap.evaluation import autoencoders, sampling
+from gengap.evaluation import autoencoders, speed
 from gengap.method import Key
 from gengap.run import Run
 
@@ -83,7 +83,7 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = {
   "outside": Diagnostic(outside, has_density),
   "reconstructions": Diagnostic(reconstructions, lambda run: run.method.encodes is not None),
   "sampling": Diagnostic(
-    lambda run, key, inputs: sampling.sampling(run), lambda run: bool(run.method.generate), on_images=False
+    lambda run, key, inputs: speed.sampling(run), lambda run: bool(run.method.generate), on_images=False
   ),
 }
 ON_IMAGES = frozenset(name for name, diagnostic in DIAGNOSTICS.items() if diagnostic.on_images)

@@ -15,6 +15,7 @@ from gengap.evaluation.images import Given
 from gengap.evaluation.options import Options
 from gengap.evaluation.result import Evaluation
 from gengap.evaluation.sample_metrics import METRICS
+from gengap.evaluation.sampler import Sampler
 from gengap.evaluation.scoring import SampleEvaluator
 from gengap.evaluation.sources import Reference
 from gengap.run import Run, load
@@ -100,6 +101,7 @@ class Evaluator:
       for x, name in ((reference, "--reference"), (training, "--training"))
     )
     self.number = options.num_samples
+    options.sampling.check(self.run)
     shape = self.run.spec.shape if self.run else None
     if self.images:
       channels = sources.channels(source, options.data_dir)
@@ -114,11 +116,12 @@ class Evaluator:
     )
     chosen = plan.choose_extractors(self.run, found, options)
     plan.check_statistics(found, chosen, options, self.names, shape)
+    meaningless = {name: options.sampling.missing(name) for name in self.names}
     sampled = [name for name in self.names if name in METRICS]
     self.reference = {} if self.run else found.record(shape)
     for note in self.notes(found):
       log.say(note)
-    self.scorer = SampleEvaluator(found, chosen, sampled, self.number) if sampled else None
+    self.scorer = SampleEvaluator(found, chosen, sampled, self.number, meaningless) if sampled else None
     for note in self.scorer.notes() if self.scorer else ():
       log.say(note)
     if self.scorer and options.save_statistics:
@@ -174,6 +177,10 @@ class Evaluator:
         )
     yield from found.notes(self.options.data_dir if self.images else None)
 
+  def sampler(self, run: Run) -> Sampler:
+    """Returns what draws a run's samples."""
+    return Sampler(run, self.options.sampling)
+
   def samples(self, subject: Run | Given) -> samples.Samples:
     """Returns the samples of a run, or images.
 
@@ -181,7 +188,7 @@ class Evaluator:
       InputError: the images are fewer, or of another shape, than those that the evaluator was built for.
     """
     if isinstance(subject, Run):
-      return samples.of_run(subject, self.number, self.options.sample_seeds)
+      return samples.of_run(self.sampler(subject), self.number, self.options.sample_seeds)
     given, options = images.to_evaluate(subject, self.options.value_range), self.options
     assert self.images
     given = given.fit(self.images.fitted)

@@ -1,5 +1,8 @@
 """eval/STEP.json, and records of images: an evaluation, merged with the numbers that earlier commands wrote.
 
+Samples that are drawn in another way than by default (`gengap.evaluation.sampling`) have a file of their own,
+such as eval/STEP_mixture-10_temperature-0.8.json.
+
   step, weights, commands
   samples     scores of samples, each with its own protocol; subject and floors of the last command
   BLOCK       numbers of an autoencoder (`gengap.evaluation.autoencoders`) or of sampling, with their protocol
@@ -111,6 +114,7 @@ def write(evaluation: Evaluation, path: pathlib.Path) -> None:
     whole = found
   paths.write(path, json.dumps(whole, indent=2) + "\n")
   with contextlib.closing(log.EventFile(path.parents[1], "eval")) as events:
-    values = {f"eval/{name}": x.value for name, x in evaluation.scores.items() if x.value is not None}
+    tag = "/".join(["eval", *path.stem.split("_", 1)[1:]])  # eval, or eval/mixture-10
+    values = {f"{tag}/{name}": x.value for name, x in evaluation.scores.items() if x.value is not None}
     events.numbers(evaluation.step or 0, values)
   log.say(f"written: {path}")

@@ -10,6 +10,7 @@ from gengap.errors import InputError, suggest
 from gengap.evaluation import extractors
 from gengap.evaluation.diagnostics import DIAGNOSTICS
 from gengap.evaluation.sample_metrics import METRICS
+from gengap.evaluation.sampling import DEFAULT, Sampling
 
 FAMILIES = ("VAE", "GAN", "other")  # how the report groups methods
 
@@ -31,6 +32,7 @@ class Options:
   outside: str = ""  # data set of images that an autoencoder was not trained on
   num_samples: int = 10_000  # samples, and real images of each set, if there are as many
   sample_seeds: Sequence[int] = (0, 1, 2)  # one draw of samples for each; images are one draw
+  sampling: Sampling = DEFAULT  # how samples of a run are drawn; also as text, such as "mixture:10"
   num_images: int | None = None  # test images for the diagnostics; None: 1,000, or all if there are fewer
   samples: int = 500  # importance samples of the likelihood
   seed: int = 0  # of all other random numbers
@@ -44,6 +46,7 @@ class Options:
   value_range: tuple[float, float] | None = None  # of float pixels; None: (-1, 1), of which some are negative
 
   def __post_init__(self) -> None:
+    object.__setattr__(self, "sampling", Sampling.of(self.sampling))
     for name, least in (
       ("samples", 1),
       ("num_samples", 2),

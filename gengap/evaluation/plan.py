@@ -13,6 +13,8 @@ from gengap.evaluation.references import References
 from gengap.evaluation.sample_metrics import METRICS
 from gengap.run import Run
 
+OF_SAMPLES = frozenset(METRICS)  # what depends on how samples are drawn
+
 
 def choose_metrics(run: Run | None, references: References, options: Options, number: int) -> list[str]:
   """Returns the metrics and diagnostics to compute, from names and sizes alone.
@@ -28,14 +30,20 @@ def choose_metrics(run: Run | None, references: References, options: Options, nu
   """
   named, outside = options.named, options.outside
   can = suitable(run, of_blobs(run, references), outside)
+  if not options.sampling.default:  # they are in the file of the default
+    can = [name for name in can if name in OF_SAMPLES]
   who = f"a run of {run.config.method!r}" if run else "images without a run"
   if not can:
     raise InputError(f"{who} makes no images and has neither an encoder nor a likelihood to judge")
   for name in named:
     if name == "outside" and not outside:
       raise InputError("--metrics=outside needs --outside=DATASET")
+    if name in DIAGNOSTICS and name not in OF_SAMPLES and not options.sampling.default:
+      raise InputError(f"--metrics={name} does not depend on how samples are drawn; leave out --sampling")
     if name not in can:
       raise InputError(f"--metrics={name}: {who} has no answer; it has {', '.join(can)}")
+    if why := options.sampling.missing(name):
+      raise InputError(f"--metrics={name}: {why}; leave it out, or use another --sampling")
     if name in METRICS and (why := references.missing(name) or references.too_few(name, number)):
       raise InputError(f"--metrics={name}: {why}")
   if outside and "outside" not in can:

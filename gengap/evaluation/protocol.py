@@ -16,7 +16,7 @@ FIELDS = {  # what a number may depend on -> fields of the protocol
   Depends.TRAIN: ("train", "train_crc32"),
   Depends.SAMPLES: ("samples",),
 }
-ALWAYS = ("quantised", "version", "resized", "channels")  # fields that every number depends on
+ALWAYS = ("quantised", "version", "resized", "channels", "sampling")  # fields that every number depends on
 
 
 def build(

@@ -49,6 +49,7 @@ class Drawn(enum.Enum):
   """How samples are drawn; the value is what eval/STEP.json says."""
 
   DECODER_MEANS = "decoder means"  # no noise of p(x | z) is added
+  LIKELIHOOD_DRAWS = "draws of p(x|z)"  # with its noise
   GENERATOR_OUTPUT = "generator output"
   GIVEN_IMAGES = "given images"  # images of a file or a folder, not of a run
 

@@ -84,7 +84,8 @@ class Evaluation:
 def header(evaluation: Evaluation) -> str:
   """Returns the line that says what is evaluated, and by which protocol."""
   subject = evaluation.subject
-  drawn = subject.get("drawn", "") + (f", labels by {subject['labels']}" if subject.get("labels") else "")
+  drawn = ", ".join(filter(None, (subject.get("drawn"), subject.get("codes"))))
+  drawn += f", labels by {subject['labels']}" if subject.get("labels") else ""
   start = "" if evaluation.step is None else f"step {evaluation.step}: "
   times = f", {len(subject['seeds'])} times" if subject.get("seeds") else ""
   number = evaluation.protocol.get("samples")

@@ -13,9 +13,9 @@ from gengap.data.scale import to_uint8
 from gengap.errors import InputError
 from gengap.evaluation.pieces import PIECE, Pieces
 from gengap.evaluation.quantities import Drawn
+from gengap.evaluation.sampler import Sampler
 from gengap.evaluation.sources import SUFFIXES
 from gengap.features.types import Images
-from gengap.run import Run
 
 
 class Samples(NamedTuple):
@@ -24,18 +24,20 @@ class Samples(NamedTuple):
   draws: Sequence[Iterator[Images]]  # each yields its images in pieces [n, H, W, C] uint8
   subject: dict[str, Any]  # what is scored, and how samples are drawn
   seeds: tuple[int, ...] = ()  # of the draws; () for images
+  protocol: dict[str, Any] = {}  # of how they are drawn, where that is not the default
 
 
-def of_run(run: Run, number: int, seeds: Sequence[int]) -> Samples:
+def of_run(sampler: Sampler, number: int, seeds: Sequence[int]) -> Samples:
   """Returns draws of `number` samples of a run, one for each seed."""
+  run, how = sampler.run, sampler.sampling
   subject = {
     "step": run.step,
     "weights": "ema" if run.config.ema else "last",
-    "drawn": (Drawn.DECODER_MEANS if run.method.density else Drawn.GENERATOR_OUTPUT).value,
+    "drawn": how.drawn(run).value,
     "labels": run.label_frequencies,
     "seeds": list(seeds),
-  }
-  return Samples([draw(run, number, seed) for seed in seeds], subject, tuple(seeds))
+  } | ({"codes": how.origin} if how.origin else {})
+  return Samples([draw(sampler, number, seed) for seed in seeds], subject, tuple(seeds), sampler.protocol)
 
 
 def of_images(
@@ -66,8 +68,14 @@ def name_of(source: str) -> str:
   return next((name.removesuffix(suffix) for suffix in SUFFIXES if name.endswith(suffix)), name)
 
 
-def draw(run: Run, number: int, seed: int) -> Iterator[Images]:
+def draw(sampler: Sampler, number: int, seed: int, temperature: float | None = None) -> Iterator[Images]:
   """Yields samples of a run in pieces, as uint8.
+
+  Args:
+    sampler: of the run.
+    number: of samples.
+    seed: of the draw.
+    temperature: in the place of the sampler's own.
 
   Raises:
     InputError: they are not finite.
@@ -75,8 +83,8 @@ def draw(run: Run, number: int, seed: int) -> Iterator[Images]:
   with progress(f"generating samples of seed {seed}", number) as bar:
     for start in range(0, number, PIECE):
       key = jax.random.fold_in(jax.random.key(seed), start)
-      images = np.asarray(run.sample(key, min(PIECE, number - start)))
+      images = np.asarray(sampler.images(key, min(PIECE, number - start), temperature))
       if not np.isfinite(images).all():
-        raise InputError(f"the samples of step {run.step} are not finite; judge an earlier step")
+        raise InputError(f"the samples of step {sampler.run.step} are not finite; judge an earlier step")
       yield to_uint8(images)
       bar.update(len(images))

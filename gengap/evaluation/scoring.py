@@ -10,7 +10,7 @@ are other images of the reference or, if there are too few, one half of it besid
 
 import math
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -36,7 +36,14 @@ Numbers: TypeAlias = dict[str, Any]
 class SampleEvaluator:
   """Scores any number of checkpoints, or sets of images, against the same real images."""
 
-  def __init__(self, references: References, extractors: Extractors, names: Iterable[str], number: int):
+  def __init__(
+    self,
+    references: References,
+    extractors: Extractors,
+    names: Iterable[str],
+    number: int,
+    meaningless: Mapping[str, str] | None = None,
+  ):
     """Computes the statistics of the real images, and the floors.
 
     A metric that lacks something, such as enough images or a classifier, is skipped with its reason.
@@ -46,10 +53,12 @@ class SampleEvaluator:
       extractors: of features and classes.
       names: of METRICS.
       number: of samples, and of real images of each set if there are as many.
+      meaningless: metric -> why it means nothing for the samples.
     """
     self.references, self.extractors, self.number = references, extractors, number
     reasons = {
-      name: references.missing(name)
+      name: (meaningless or {}).get(name)
+      or references.missing(name)
       or extractors.missing(METRICS[name].needs)
       or references.too_few(name, number)
       for name in names
@@ -212,12 +221,12 @@ class SampleEvaluator:
       if name in reasons:
         scores |= {n: Score(None, reason=reasons[name], seeds=samples.seeds) for n in metric.names}
       elif name in self.metrics:
-        scores |= self.scores(name, [found[name] for found in drawn], samples.seeds)
+        scores |= self.scores(name, [found[name] for found in drawn], samples)
     return Evaluation(
       step=samples.subject.get("step"),
       weights=samples.subject.get("weights"),
-      protocol=self.protocol,
-      fingerprint=protocol.fingerprint(self.protocol),
+      protocol=(whole := self.protocol | samples.protocol),
+      fingerprint=protocol.fingerprint(whole),
       subject=samples.subject,
       floors={
         name.removeprefix("floor "): {"images": self.real[name].number, "crc32": self.crc[name]}
@@ -226,10 +235,10 @@ class SampleEvaluator:
       scores=scores,
     )
 
-  def scores(self, name: str, drawn: list[Numbers], seeds: tuple[int, ...]) -> dict[str, Score]:
+  def scores(self, name: str, drawn: list[Numbers], samples: Samples) -> dict[str, Score]:
     """Returns the scores of a metric's numbers, from several draws of samples."""
     numbers = dict.fromkeys(n for found in drawn for n in found if not n.endswith((SPREAD, POINTS)))
-    scores = {number: self.of_number(name, number, drawn, seeds) for number in numbers}
+    scores = {number: self.of_number(name, number, drawn, samples) for number in numbers}
     return scores | self.ratios(name, scores)
 
   def ratios(self, name: str, scores: dict[str, Score]) -> dict[str, Score]:
@@ -242,7 +251,7 @@ class SampleEvaluator:
       if quantity.ratio_of in scores
     }
 
-  def of_number(self, name: str, number: str, drawn: list[Numbers], seeds: tuple[int, ...]) -> Score:
+  def of_number(self, name: str, number: str, drawn: list[Numbers], samples: Samples) -> Score:
     """Returns the score of one number of a metric."""
     floor, floor_set = self.floors[name], self.floor_sets[name]
     values = [float(found[number]) for found in drawn if number in found]
@@ -259,9 +268,9 @@ class SampleEvaluator:
       floor=real if finite else None,
       floor_of=floor_set.removeprefix("floor ") if floor_set else None,
       floor_reason="" if finite else floor.get("reason", "it is not defined for the real images"),
-      protocol=protocol.of_number(self.protocol, name, number),
+      protocol=protocol.of_number(self.protocol | samples.protocol, name, number),
       reason="" if math.isfinite(value) else "it is not defined for these images",
-      seeds=seeds,
+      seeds=samples.seeds,
       reference=self.references.split,
       points=mean_points(points),
     )

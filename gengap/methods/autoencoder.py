@@ -93,6 +93,18 @@ class LatentModel(NamedTuple):
     outputs, _ = self.model.apply(nets[self.player], z, train=False, method="decode")
     return common.clip_to_image(self.likelihood.mean(outputs))
 
+  def draw(self, nets: Nets, z: Array, keys: Keys) -> Array:
+    """Draws from p(x | z) of latents [B, latent_dim]."""
+    outputs, log_scale = self.model.apply(nets[self.player], z, train=False, method="decode")
+    return self.likelihood.draw(outputs, log_scale, keys)
+
+  def sample_posterior(self, nets: Nets, image: Array, keys: Keys, temperature: Array) -> Array:
+    """Draws from q(z | x) of images; the temperature scales the noise of every latent, before any flow."""
+    data_keys, noise_keys = common.split(keys)
+    x = self.likelihood.target(image, data_keys)
+    noise = temperature * common.normal(noise_keys, self.latent_dim)
+    return self.model.apply(nets[self.player], x, noise, train=False)[1].z
+
   def encode(self, nets: Nets, image: Array, method: str = "encode") -> Any:
     """Returns q(z | x) of images, or what another method of the model makes of them."""
     x = self.likelihood.target(image, None)
@@ -147,7 +159,13 @@ def assemble(
   if regulariser:
     posterior = whole.posterior if encodes is Encoding.GAUSSIAN else None
     density = Density(
-      likelihood.observes, likelihood.target, whole.elbo_terms, whole.log_joint, whole.bits, posterior
+      likelihood.observes,
+      likelihood.target,
+      whole.elbo_terms,
+      whole.log_joint,
+      whole.bits,
+      posterior,
+      whole.draw,
     )
     represent |= {
       "mean": lambda nets, x: whole.encode(nets, x).mean,
@@ -162,5 +180,6 @@ def assemble(
     kind=Kind.VARIATIONAL if regulariser else Kind.AUTOENCODER,
     encodes=encodes,
     density=density,
+    sample_posterior=whole.sample_posterior if regulariser else None,
     alarms=alarms,
   )

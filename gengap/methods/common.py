@@ -30,6 +30,11 @@ def uniform(keys: Keys) -> Array:
   return jax.vmap(jax.random.uniform)(keys)
 
 
+def noise(draw: Callable[..., Array], keys: Keys, shape: tuple[int, ...]) -> Array:
+  """Returns [B, *shape] noise by a function of `jax.random` that takes a key and a shape."""
+  return jax.vmap(lambda key: draw(key, shape))(keys)
+
+
 def split(keys: Keys, number: int = 2) -> Array:
   """Returns [number, B] keys, all independent."""
   return jax.vmap(lambda key: jax.random.split(key, number), out_axes=1)(keys)

@@ -24,6 +24,8 @@ class Likelihood(NamedTuple):
   # decoder's outputs [B, H, W, each * C], learned log scale [], x [B, H, W, C] -> log p [B]
   log_prob: Callable[[Array, Array, Array], Array]
   mean: Callable[[Array], Array]  # decoder's outputs -> expected image
+  # decoder's outputs, learned log scale [], one key per image -> a draw of p, not clipped to [-1, 1]
+  draw: Callable[[Array, Array, Keys], Array]
   each: int = 1  # outputs of the decoder for each channel of a pixel
   learned_scale: bool = False  # one log scale for all pixels, a weight of the model
   constant: float = 0.0  # nats per dimension of -log p that log_prob leaves out
@@ -48,6 +50,11 @@ def normal(x: Array, mean: Array, log_scale: Array | float) -> Array:
   return -0.5 * ((x - mean) * jnp.exp(-log_scale)) ** 2 - log_scale - 0.5 * math.log(2 * math.pi)
 
 
+def normal_draw(keys: Keys, mean: Array, log_scale: Array | float) -> Array:
+  """Draws from N(mean, exp(log_scale)^2), [B, H, W, C]."""
+  return mean + jnp.exp(log_scale) * common.noise(jax.random.normal, keys, mean.shape[1:])
+
+
 def floored(log_scale: Array) -> Array:
   """A learned log scale, kept above FLOOR smoothly (Rybkin et al. 2021, arXiv:2006.13202, appendix)."""
   return FLOOR + jax.nn.softplus(log_scale - FLOOR)
@@ -63,6 +70,7 @@ def squared_error(tanh: bool = False) -> Likelihood:
   return Likelihood(
     lambda outputs, _, x: -total((x - mean(outputs)) ** 2),
     mean,
+    lambda outputs, _, keys: normal_draw(keys, mean(outputs), -0.5 * math.log(2)),
     constant=0.5 * math.log(math.pi),
     density=True,
   )
@@ -76,7 +84,10 @@ def gaussian(scale: float = 1.0) -> Likelihood:
   """
   common.positive(**{"likelihood.scale": scale})
   return Likelihood(
-    lambda outputs, _, x: total(normal(x, outputs, math.log(scale))), lambda outputs: outputs, density=True
+    lambda outputs, _, x: total(normal(x, outputs, math.log(scale))),
+    lambda outputs: outputs,
+    lambda outputs, _, keys: normal_draw(keys, outputs, math.log(scale)),
+    density=True,
   )
 
 
@@ -85,6 +96,7 @@ def gaussian_global() -> Likelihood:
   return Likelihood(
     lambda outputs, log_scale, x: total(normal(x, outputs, floored(log_scale))),
     lambda outputs: outputs,
+    lambda outputs, log_scale, keys: normal_draw(keys, outputs, floored(log_scale)),
     learned_scale=True,
     density=True,
   )
@@ -97,7 +109,11 @@ def gaussian_pixel() -> Likelihood:
     mean, log_scale = jnp.split(outputs, 2, axis=-1)
     return total(normal(x, mean, floored(log_scale)))
 
-  return Likelihood(log_prob, lambda outputs: jnp.split(outputs, 2, axis=-1)[0], each=2, density=True)
+  def draw(outputs: Array, _: Array, keys: Keys) -> Array:
+    mean, log_scale = jnp.split(outputs, 2, axis=-1)
+    return normal_draw(keys, mean, floored(log_scale))
+
+  return Likelihood(log_prob, lambda outputs: jnp.split(outputs, 2, axis=-1)[0], draw, each=2, density=True)
 
 
 def discretised_logistic() -> Likelihood:
@@ -120,14 +136,19 @@ def discretised_logistic() -> Likelihood:
     first, last = x < LEVEL / 2 - 1, x > 1 - LEVEL / 2
     return total(jnp.where(first, below, jnp.where(last, above, inside)))
 
-  return Likelihood(log_prob, lambda outputs: jnp.split(outputs, 2, axis=-1)[0], each=2)
+  def draw(outputs: Array, _: Array, keys: Keys) -> Array:
+    mean, log_scale = jnp.split(outputs, 2, axis=-1)
+    x = mean + jnp.exp(floored(log_scale)) * common.noise(jax.random.logistic, keys, mean.shape[1:])
+    return LEVEL * jnp.round((common.clip_to_image(x) + 1) / LEVEL) - 1
+
+  return Likelihood(log_prob, lambda outputs: jnp.split(outputs, 2, axis=-1)[0], draw, each=2)
 
 
 def bernoulli_draw(image: Array, keys: Keys | None) -> Array:
   """Draws bits that are 1 with the pixel's value as probability; without keys, returns the pixels."""
   if keys is None:
     return image
-  uniform = jax.vmap(lambda key: jax.random.uniform(key, image.shape[1:]))(keys)
+  uniform = common.noise(jax.random.uniform, keys, image.shape[1:])
   return jnp.where(uniform < 0.5 * (image + 1), 1.0, -1.0)
 
 
@@ -152,9 +173,13 @@ def bernoulli(binarisation: str = "dynamic") -> Likelihood:
     bit = 0.5 * (x + 1)
     return total(bit * jax.nn.log_sigmoid(logits) + (1 - bit) * jax.nn.log_sigmoid(-logits))
 
-  return Likelihood(
-    log_prob, lambda logits: 2 * jax.nn.sigmoid(logits) - 1, observes=Observation.BITS, target=target
-  )
+  def mean(logits: Array) -> Array:
+    return 2 * jax.nn.sigmoid(logits) - 1
+
+  def draw(logits: Array, _: Array, keys: Keys) -> Array:
+    return bernoulli_draw(mean(logits), keys)
+
+  return Likelihood(log_prob, mean, draw, observes=Observation.BITS, target=target)
 
 
 LIKELIHOODS = {

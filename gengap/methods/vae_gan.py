@@ -174,6 +174,10 @@ def build(
   def posterior(index: int) -> Callable[[Nets, Array], Array]:
     return lambda nets, x: losses.encode(nets["encoder"], x)[index]
 
+  def sample_posterior(nets: Nets, image: Array, keys: Keys, temperature: Array) -> Array:
+    mean, log_std = losses.encode(nets["encoder"], image)
+    return mean + temperature * jnp.exp(log_std) * common.normal(keys, latent_dim)
+
   def score(nets: Nets, x: Array) -> Array:
     return critic.apply(nets["critic"], x, jnp.zeros(len(x), jnp.int32))[:, None]
 
@@ -189,5 +193,6 @@ def build(
     represent={"code": posterior(0), "mean": posterior(0), "log_std": posterior(1), "critic": score},
     kind=Kind.ADVERSARIAL,
     encodes=Encoding.GAUSSIAN,
+    sample_posterior=sample_posterior,
     alarms=(gan_metrics.collapse_alarm("critic"), elbo.collapse_alarm("encoder")),
   )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gengap.errors import InputError
 from gengap.evaluation import quantities
 from gengap.evaluation.quantities import Block, Capability, Depends, Drawn, Quantity
+from gengap.evaluation.sampling import Sampling
 from gengap.method import Observation
 from gengap.methods import likelihoods
 from gengap.probes import PROBES
@@ -163,6 +164,8 @@ def with_scores(record: Record, step: int, scores: dict[str, Score]) -> Record:
 def with_evaluation(record: Record, path: pathlib.Path) -> Record:
   """Returns a run with the scores of an eval/STEP.json."""
   found = read_object(path)
+  if not Sampling.of_evaluation(found).default:
+    return record
   step = int(found["step"])
   commands = record.commands | {step: [str(command) for command in found.get("commands", [])]}
   subject = (found.get("samples") or {}).get("subject") or {}

@@ -15,6 +15,7 @@ NO_FRECHET = "No Frechet distance was measured for both."
 MOST = 6  # axes named in a sentence
 SAMPLES_ARE = {
   Drawn.DECODER_MEANS: "samples are decoder means, without noise of p(x|z)",
+  Drawn.LIKELIHOOD_DRAWS: "samples are draws of p(x|z)",
   Drawn.GENERATOR_OUTPUT: "samples are the generator's output",
   Drawn.GIVEN_IMAGES: "samples are given images",
 }

@@ -17,10 +17,10 @@ ROWS += ("authentic", "nearer_train", "diversity", "sharpness")
 
 def read(workdir: str) -> dict:
   """Returns the metrics of samples at the last step that was evaluated."""
-  files = sorted(pathlib.Path(workdir).glob("eval/*.json"), key=lambda path: int(path.stem))
+  files = [path for path in pathlib.Path(workdir).glob("eval/*.json") if path.stem.isdecimal()]
   if not files:
     raise InputError(f"{workdir} has no eval/STEP.json")
-  return json.loads(files[-1].read_text())["samples"]
+  return json.loads(max(files, key=lambda path: int(path.stem)).read_text())["samples"]
 
 
 def main(pairs: list[str]) -> None:

@@ -1,0 +1,64 @@
+"""How fast a run generates images."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gengap.evaluation.quantities import Better, Block, Quantity
+from gengap.method import draw_labels
+from gengap.run import Run
+from gengap.training.cost import counted, device
+from gengap.training.flops import count_flops, cpu, reason_not_counted
+from gengap.training.program import abstract
+
+BATCH = 256  # images generated at once
+REPEATS = 5
+
+BLOCKS = {  # of eval/STEP.json
+  "sampling": Block(
+    (
+      Quantity("images_per_second", "images a second", better=Better.HIGH),
+      Quantity("flops_per_image", "operations an image", better=Better.LOW),
+    ),
+    frozenset({"batch", "device"}),
+    on_images=False,
+  )
+}
+
+
+def seconds(call: Callable[[], Any], repeats: int) -> list[float]:
+  """Returns the wall times of calls, each waited for, after a first one that is not counted."""
+  jax.block_until_ready(call())
+  times = []
+  for _ in range(repeats):
+    before = time.perf_counter()
+    jax.block_until_ready(call())
+    times.append(time.perf_counter() - before)
+  return times
+
+
+def sampling(run: Run) -> dict[str, Any]:
+  """Measures how fast a run generates images, from latents on the device to images on the device.
+
+  Returns:
+    images_per_second, the median over batches of 256; flops_per_image, as XLA counts them before its
+    optimisations, or None with flops_reason; batch and device.
+  """
+  z = jax.random.normal(jax.random.key(0), (BATCH, run.method.latent_dim))
+  label = jnp.asarray(draw_labels(np.arange(BATCH) / BATCH, run.class_counts))
+  compiled = jax.jit(run.generator()).lower(run.nets, z, label).compile()
+  times = seconds(lambda: compiled(run.nets, z, label), REPEATS)
+  flops = None
+  if on := cpu():  # see flops.count_on_cpu
+    with jax.default_device(on):
+      flops = count_flops(jax.jit(run.generator()).lower(*abstract((run.nets, z, label))))
+  return {
+    "images_per_second": BATCH / float(np.median(times)),
+    **counted("flops_per_image", flops and flops / BATCH, reason_not_counted()),
+    "batch": BATCH,
+    "device": device(),
+  }
