@@ -83,16 +83,16 @@ def clipped_by_definition(real, fake, k):
   }
 
 
-@pytest.mark.parametrize("scene", ["alike", "narrow", "half far", "copies", "more real"])
+@pytest.mark.parametrize("scene", ["alike", "narrow", "half-far", "some-copies", "more-real"])
 def test_clipped_numbers_are_those_of_the_definition(scene, monkeypatch):
   monkeypatch.setattr(neighbours, "BLOCK", 64)
   real, fake = rng(0).normal(size=(150, 6)), rng(1).normal(size=(140, 6))
   real, fake = {
     "alike": (real, fake),
     "narrow": (real, 0.6 * fake),
-    "half far": (real, fake + 100 * (np.arange(140) < 70)[:, None]),
-    "copies": (real, real[:140]),
-    "more real": (real, fake[:60]),
+    "half-far": (real, fake + 100 * (np.arange(140) < 70)[:, None]),
+    "some-copies": (real, np.concatenate([real[:70], 100 + fake[:70]])),
+    "more-real": (real, fake[:60]),
   }[scene]
   for k in (3, 5):
     assert metrics.clipped(real, fake, k) == pytest.approx(clipped_by_definition(real, fake, k), abs=1e-12)
@@ -230,12 +230,12 @@ def three():
   ]
 
 
-@pytest.mark.parametrize("scene", ["shifted", "half copies"])
+@pytest.mark.parametrize("scene", ["shifted", "half-copies"])
 def test_fld_is_that_of_the_definition(scene, three, monkeypatch):
   monkeypatch.setattr(importlib.import_module("gengap.metrics.fld"), "BLOCK", 64)
   train, test, fake = three
   copied = np.concatenate([train[:100] + 0.05 * rng(7).normal(size=(100, 20)), fake[:100]])
-  fake = {"shifted": fake + 0.5, "half copies": copied}[scene]
+  fake = {"shifted": fake + 0.5, "half-copies": copied}[scene]
   order = np.random.default_rng(0)
   shuffled = [x[order.permutation(len(x))] for x in (train, test, fake)]
   assert metrics.fld(train, test, fake) == pytest.approx(fld_by_definition(*shuffled), rel=2e-3, abs=2e-3)
