@@ -105,7 +105,7 @@ def told(axis, a, b, runs=0, real=0.5):
 
 
 def test_what_samples_share_with_real_images_is_best_where_theirs_is():
-  of_distributions = {"kl", "frechet", "kid"}
+  of_distributions = {"kl", "frechet", "fd_infinity", "kid"}
   for axis in AXES:
     if axis.theme in (FIDELITY, COVERAGE, DISTANCE, BLOBS):
       better = Better.LOW if axis.name in of_distributions else Better.REAL
@@ -455,8 +455,10 @@ def test_a_missing_number_is_a_dash_with_its_reason(tmp_path):
   written.run(tmp_path / "b", "wgan_gp", 0, {40: {"kid": 0.1}})
   written.run(tmp_path / "c", "lsgan", 0, {20: {"kid": 0.1}})
   found = one(tmp_path)
-  axes = [FRECHET, axis_of("kid")]
+  axes = [FRECHET, axis_of("vendi"), axis_of("kid")]  # scores of earlier versions have no Vendi score
   table = tables.scores(found, views.final, axes, "")
+  assert [title for title, _ in table.columns[2:]] == ["Frechet distance, squared", "KID"]  # pyright: ignore[reportOptionalMemberAccess]
+  assert tables.scores(found, views.final, axes[1:2], "") is None
   shown = {
     row[0].text: [(cell.text, cell.order, table.notes[cell.note - 1]) for cell in row[2:]]  # pyright: ignore[reportOptionalMemberAccess]
     for row in table.rows  # pyright: ignore[reportOptionalMemberAccess]

@@ -133,10 +133,10 @@ METRICS: dict[str, Metric] = {
     frozenset({"features"}),
     (
       Quantity(
-        "clipped_density", "clipped density", better=Better.HIGH, high=1, depends=OF_FEATURES | BESIDE_REAL
+        "clipped_density", "clipped density", better=Better.REAL, high=1, depends=OF_FEATURES | BESIDE_REAL
       ),
       Quantity(
-        "clipped_coverage", "clipped coverage", better=Better.HIGH, high=1, depends=OF_FEATURES | BESIDE_REAL
+        "clipped_coverage", "clipped coverage", better=Better.REAL, high=1, depends=OF_FEATURES | BESIDE_REAL
       ),
     ),
     least=NEIGHBOUR + 1,

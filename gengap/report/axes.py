@@ -65,9 +65,9 @@ REACH = "Reconstruction and likelihood"
 COST = "Sampling"
 
 THEMES = {
-  FIDELITY: [sampled(name) for name in ("precision", "density", "sharpness", "unsure")],
-  COVERAGE: [sampled(name) for name in ("recall", "coverage", CLASSES, "kl", "diversity")],
-  DISTANCE: [sampled(name) for name in ("frechet", "kid", "inception_score")],
+  FIDELITY: [sampled(name) for name in ("precision", "density", "clipped_density", "sharpness", "unsure")],
+  COVERAGE: [sampled(name) for name in ("recall", "coverage", CLASSES, "kl", "diversity", "vendi")],
+  DISTANCE: [sampled(name) for name in ("frechet", "fd_infinity", "kid", "fld", "inception_score")],
   MEMORY: [sampled(name) for name in ("nearer_train", "authentic")],
   BLOBS: [sampled(quantity.name) for quantity in METRICS["blobs"].quantities],
   LATENT: [
