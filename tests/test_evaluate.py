@@ -3,12 +3,15 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
+from test_image_sets import write_pngs
 from test_train import config
 
 from gengap import cli, evaluate, evaluation
+from gengap import config as settings
 from gengap.errors import InputError
-from gengap.evaluation import evaluator, extractors, files
+from gengap.evaluation import evaluator, extractors, files, samples
 from gengap.features import inception, pixels
 from gengap.run import load
 from gengap.training import loop
@@ -214,3 +217,32 @@ def test_bad_input_is_named(trained, args, words, monkeypatch):
     judged(trained / "wgan_gp", *(a.format(trained) for a in args))
   for word in words:
     assert word in str(error.value)
+
+
+def test_samples_of_a_run_that_are_saved_as_files_have_the_numbers_of_the_run(trained, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  run = load(trained / "wgan_gp")
+  config = run.config.copy_and_resolve_references()
+  config.update(settings.base("wgan_gp", "blobs_single"), image_size=8)  # blobs as they are by default
+  run = run._replace(config=config)
+  pieces = [images for images in samples.draw(run, 40, 0)]
+  write_pngs(tmp_path / "samples", np.repeat(np.concatenate(pieces), 3, -1))
+  options: Any = dict(
+    features="pixels", num_samples=40, metrics=["frechet", "prdc", "memorisation", "sharpness"]
+  )
+  by_run = evaluation.evaluate(run, sample_seeds=[0], **options)
+  flags = ("--features=pixels", f"--metrics={','.join(options['metrics'])}", "--num_samples=40")
+  evaluate.main(
+    cli.parse(
+      evaluate.FLAGS, ["evaluate", "--generated=samples", "--reference=blobs_single", "--out=a.json", *flags]
+    )
+  )
+  found = evaluation.Evaluation.from_json((tmp_path / "a.json").read_text())
+  assert (found.fingerprint, found.protocol) == (by_run.fingerprint, by_run.protocol)
+  for name, score in by_run.scores.items():
+    other = found.scores[name]
+    assert (other.value, other.floor) == (
+      pytest.approx(score.value, rel=1e-6),
+      pytest.approx(score.floor, rel=1e-6),
+    )
+    assert other.protocol == score.protocol

@@ -41,7 +41,7 @@ class Source(NamedTuple):
   splits: list[str]
   read: Callable[[str], tuple[np.ndarray, Reader]]  # split -> labels [N] int32, and the reader of images
   size: tuple[int, int] | None = None  # stored height and width; None: any, or images differ
-  channels: frozenset[int] = frozenset({1, 3})  # that show the images as they are stored
+  channels: int = 1  # of the images as they are stored
 
 
 def load(
@@ -133,7 +133,7 @@ def _find(name: str, data_dir: str, size: int, channels: int, args: dict[str, An
   layout = tfds.layout(tfds.find(base, folder) or _missing(base, folder))
   read = functools.partial(tfds.read, layout, size=size, channels=channels)
   names = [name for name, count in layout.splits.items() if count]
-  return Source(layout.classes, names, read, layout.size, frozenset({layout.channels})), chosen
+  return Source(layout.classes, names, read, layout.size, layout.channels), chosen
 
 
 def find(name: str, data_dir: str = "") -> Source:

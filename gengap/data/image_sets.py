@@ -12,8 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from gengap import paths
-from gengap.data import stored_arrays, stored_files
-from gengap.data.stored_arrays import StoredArray, ValueRange, guarded
+from gengap.data import array_files, stored_files
+from gengap.data.array_files import guarded
+from gengap.data.stored_arrays import StoredArray, ValueRange
 from gengap.errors import InputError, suggest
 
 KINDS = "a folder of images, or a .zip, .npz or .npy file"
@@ -161,9 +162,9 @@ def open_images(path: paths.Path, name: str, value_range: ValueRange | None = No
     return of_files(stored_files.open_folder(found, what), source)
   kind = kind_of(found, what)
   if kind == "npy":
-    return of_array(stored_arrays.open_npy(found, what, value_range), source)
+    return of_array(array_files.open_npy(found, what, value_range), source)
   if kind == "npz":
-    return of_array(stored_arrays.open_npz(found, what, value_range), source)
+    return of_array(array_files.open_npz(found, what, value_range), source)
   return of_files(stored_files.open_zip(zipfile.ZipFile(found), what), source)
 
 

@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from gengap.data import pixels
+from gengap.data.array_files import DAMAGED
 from gengap.data.image_files import HIDDEN, NO_IMAGE, SUFFIXES, SYSTEM, LeftOut, Path, describe, find_images
 from gengap.data.images import NAMED, Inspection, inspect_content
 from gengap.data.progress import progress
-from gengap.data.stored_arrays import DAMAGED
 from gengap.errors import InputError
 
 PIECE = 500  # files that are opened at a time

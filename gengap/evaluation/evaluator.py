@@ -96,20 +96,20 @@ class Evaluator:
     self.options = options = options or Options()
     self.run = subject if isinstance(subject, Run) else None
     self.images = None if isinstance(subject, Run) else images.to_evaluate(subject, options.value_range)
+    data_dir = self.run.config.data_dir if self.run else options.data_dir
     source, trained = (
-      None if x is None else sources.find(x, name, options.data_dir, options.value_range)
+      None if x is None else sources.find(x, name, data_dir, options.value_range)
       for x, name in ((reference, "--reference"), (training, "--training"))
     )
     self.number = options.num_samples
     options.sampling.check(self.run)
     shape = self.run.spec.shape if self.run else None
     if self.images:
-      channels = sources.channels(source, options.data_dir)
+      channels = sources.channels(source, data_dir)
       shape = images.common_shape(self.images, channels, options.image_size, options.channels)
       self.images, self.number = self.images.fit(shape), min(self.number, len(self.images))
-    found = references.build(self.run, shape, source, trained, options)
-    if self.images:
-      found = found.with_changes(self.images, "generated")
+    self.shape, self.real = shape, references.build(self.run, shape, source, trained, options)
+    found = self.real = self.real.with_changes(self.images, "generated") if self.images else self.real
     self.names = plan.choose_metrics(self.run, found, options, self.number)
     self.inputs = self.run and diagnostics.inputs(
       self.run, self.names, options.num_images, options.outside, options.samples, options.seed
@@ -118,8 +118,7 @@ class Evaluator:
     plan.check_statistics(found, chosen, options, self.names, shape)
     meaningless = {name: options.sampling.missing(name) for name in self.names}
     sampled = [name for name in self.names if name in METRICS]
-    self.reference = {} if self.run else found.record(shape)
-    for note in self.notes(found):
+    for note in self.notes():
       log.say(note)
     self.scorer = SampleEvaluator(found, chosen, sampled, self.number, meaningless) if sampled else None
     for note in self.scorer.notes() if self.scorer else ():
@@ -134,13 +133,19 @@ class Evaluator:
 
     Args:
       subject: a `Run`, or images.
-      pictures: beginning of the names of pictures of reconstructions, such as eval/100; None: none are drawn.
+      pictures: beginning of the names of pictures of reconstructions, such as eval/100; for images, a folder
+        for pictures of some of them, also of the reference. None: none are drawn.
       command: command line, which is stored with the result.
     """
     result = self.scorer.score(self.samples(subject)) if self.scorer else Evaluation()
     result = dataclasses.replace(result, commands=(command,) if command else ())
-    if not isinstance(subject, Run) or not self.inputs:
-      return dataclasses.replace(result, reference=self.reference)
+    if not isinstance(subject, Run):
+      if pictures:
+        real = None if self.real.statistics else self.real.real.image
+        images.save_grids(pictures, images.given(subject, "images").fit(self.shape), real)
+      return dataclasses.replace(result, reference=self.real.record(self.shape))
+    if not self.inputs:
+      return result
     result = dataclasses.replace(result, step=subject.step, weights="ema" if subject.config.ema else "last")
     blocks, inputs = {}, self.inputs._replace(pictures=pictures)
     protocol = {"split": "test", "images": len(inputs.images), "seed": self.options.seed}
@@ -164,7 +169,7 @@ class Evaluator:
         found[name] = scores[0].reason
     return found
 
-  def notes(self, found: references.References) -> Iterator[str]:
+  def notes(self) -> Iterator[str]:
     """Yields what a reader must know about given images: what was left out or changed, and their number."""
     if self.images:
       yield from images.notes(self.images, "generated")
@@ -175,7 +180,7 @@ class Evaluator:
           f"{self.number} of {len(self.images)} generated images are scored, drawn by a seed; for all of "
           f"them: --num_samples={len(self.images)}"
         )
-    yield from found.notes(self.options.data_dir if self.images else None)
+    yield from self.real.notes(self.options.data_dir if self.images else None)
 
   def sampler(self, run: Run) -> Sampler:
     """Returns what draws a run's samples."""

@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from gengap import data
-from gengap.data import Dataset, image_sets, stored_arrays
+from gengap import data, log
+from gengap.data import Dataset, image_sets, pixels, stored_arrays
 from gengap.data.image_sets import ImageSet, Shape
+from gengap.data.scale import to_float
 from gengap.data.stored_arrays import ValueRange
 from gengap.errors import InputError
 from gengap.run import Run
@@ -20,6 +21,7 @@ from gengap.training.program import load_data
 
 Images: TypeAlias = np.ndarray | jax.Array | ImageSet  # [N, H, W, C] uint8, or float in [-1, 1]
 Given: TypeAlias = Images | str | os.PathLike[str]  # images, or the path of a folder or file of images
+GRID = 64  # images in a picture
 HOW = "central square, bilinear with antialiasing"  # see `gengap.data.pixels.fit`
 
 
@@ -165,6 +167,15 @@ def notes(images: ImageSet, name: str) -> Iterator[str]:
   if images.channels == {1, 3}:
     shown = "grey images" if images.fitted[2] == 1 else "images of three equal channels"
     yield f"{name} images have three channels, and no pixel has colour: they are compared as {shown}"
+
+
+def save_grids(folder: pathlib.Path, generated: ImageSet, real: np.ndarray | ImageSet | None) -> None:
+  """Writes pictures of up to 64 generated images, 0.png, and of as many real ones, real.png."""
+  folder.mkdir(parents=True, exist_ok=True)
+  for name, found in (("0", generated), ("real", real)):
+    if found is not None:
+      index = np.unique(np.linspace(0, len(found) - 1, GRID).astype(int))
+      log.save_png(folder / f"{name}.png", pixels.tile(to_float(np.asarray(found[index]))))
 
 
 def load_like(shape: tuple[int, ...], name: str, split: str, data_dir: str) -> Dataset:

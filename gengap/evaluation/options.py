@@ -59,8 +59,9 @@ class Options:
         raise InputError(f"--{name} is {value}; it must be at least {least}")
     for name, value, known in (("family", self.family, FAMILIES), ("channels", self.channels, (0, 1, 3))):
       if value not in known:
-        raise InputError(f"--{name}={value} is none of {', '.join(map(str, known))}")
-    if self.value_range is not None and self.value_range not in SCALES:
+        names = [str(allowed) for allowed in known if allowed]
+        raise InputError(f"--{name}={value} is none of {', '.join(names)}{suggest(str(value), names)}")
+    if self.value_range is not None and tuple(self.value_range) not in SCALES:
       raise InputError(f"--value_range={self.value_range} is none of {RANGES}")
     if isinstance(self.metrics, str):
       raise InputError(f"metrics is {self.metrics!r}; it must be a list of names, such as [{self.metrics!r}]")

@@ -41,7 +41,7 @@ class References(NamedTuple):
   held_out: tuple[str, Dataset] | None = None  # split and images for floors; None: they are of `train`
   validation: Dataset | None = None  # neither generator nor classifier was trained on them
   name: str = ""  # of the reference: data set or path, as it was given
-  statistics: SavedStatistics | None = None  # of real images that are not there; `real` is empty then
+  statistics: SavedStatistics | None = None  # of real images that are not there; `real` stands in for them
   # how given images were changed: "resized" or "channels" -> "generated", "reference", "training" -> in words
   changes: Mapping[str, Mapping[str, str]] = {}
 
@@ -82,7 +82,7 @@ class References(NamedTuple):
       set -> data and indices of its images. The sets are "real" and "train", which samples are compared
       with, and "floor SPLIT", whose images take the place of samples.
     """
-    sets = {"real": (self.real, stratified(self.real.label, number, 0))}
+    sets = {} if self.statistics else {"real": (self.real, stratified(self.real.label, number, 0))}
     if self.train:
       references = stratified(self.train.label, self.sizes(number).train, 1)
       others = np.setdiff1d(np.arange(len(self.train.image)), references)
@@ -191,8 +191,8 @@ def of_name(named: Named, load: Callable[[Named], Dataset], run: Run | None) -> 
 
 
 def of_statistics(found: SavedStatistics, shape: Shape) -> References:
-  """Returns references of which only statistics are known."""
-  none = Dataset(np.empty((0, *shape), np.uint8), np.zeros(0, np.int32), (), {})
+  """Returns references of which only statistics are known; their images are black, of the right shape."""
+  none = Dataset(np.zeros((2, *shape), np.uint8), np.zeros(2, np.int32), (), {})
   dataset, split = found.protocol.get("dataset", ""), found.protocol.get("split", GIVEN)
   return References(none, split, dataset, None, NO_TRAINING, name=found.source, statistics=found)
 

@@ -94,6 +94,7 @@ def header(evaluation: Evaluation) -> str:
 
 def floors(evaluation: Evaluation) -> str:
   """Returns the line that says which real images took the place of samples."""
-  sets = ", ".join(f"{x['images']} {split} images" for split, x in evaluation.floors.items())
+  names = {split: f"images of {split}" if " " in split else f"{split} images" for split in evaluation.floors}
+  sets = ", ".join(f"{x['images']} {names[split]}" for split, x in evaluation.floors.items())
   real = f"real images ({sets or 'none are given'})"
   return f"floor: {real} in the place of samples; it may be passed on either side"

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gengap import paths
-from gengap.data import stored_arrays
-from gengap.data.stored_arrays import guarded
+from gengap.data import array_files
+from gengap.data.array_files import guarded
 from gengap.errors import InputError
 from gengap.metrics.frechet import Moments
 
@@ -52,7 +52,7 @@ def read(path: pathlib.Path, what: str) -> SavedStatistics | None:
   if not zipfile.is_zipfile(path):
     return None
   with guarded(what), zipfile.ZipFile(path) as archive:
-    headers = stored_arrays.read_headers(archive, what)
+    headers = array_files.read_headers(archive, what)
     if not {"mu", "sigma"} <= headers.keys() or any(
       len(header.shape) in (3, 4) for header in headers.values()
     ):

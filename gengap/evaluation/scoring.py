@@ -16,14 +16,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gengap.data.image_sets import Shape
-from gengap.data.subset import stratified
 from gengap.errors import InputError
-from gengap.evaluation import cached, halves, protocol, ratios, saved_statistics
+from gengap.evaluation import cached, protocol, ratios, real_sets, saved_statistics
 from gengap.evaluation.comparisons import POINTS, SPREAD, ImageSets
 from gengap.evaluation.extractors import OF_FEATURES, Extractors
 from gengap.evaluation.image_statistics import ImageStatistics, compute
-from gengap.evaluation.pieces import Pieces
-from gengap.evaluation.references import HALF, OF_STATISTICS, References
+from gengap.evaluation.real_sets import FIRST_HALF, floor_name
+from gengap.evaluation.references import HALF, References
 from gengap.evaluation.result import Evaluation
 from gengap.evaluation.sample_metrics import METRICS
 from gengap.evaluation.samples import Samples
@@ -66,9 +65,13 @@ class SampleEvaluator:
     self.skipped = {name: reason for name, reason in reasons.items() if reason}
     self.metrics = {name: METRICS[name] for name, reason in reasons.items() if not reason}
     self.needs: frozenset[str] = frozenset().union(*(m.needs | m.likes for m in self.metrics.values()))
-    self.floor_sets = {name: references.floor_set(self.of_classifier(name), number) for name in self.metrics}
-    self.chosen, self.real, self.crc = self.real_statistics()
-    sets = {name: (self.real[name].number, self.crc[name]) for name in ("real", "train") if name in self.real}
+    self.floor_sets = {name: self.choose_floor_set(name) for name in self.metrics}
+    self.compared = {kind.value for metric in self.metrics.values() for kind in metric.sets}
+    used = self.compared | set(self.used_floors())
+    self.chosen, self.real, self.crc = real_sets.compute(references, extractors, number, used, self.needs)
+    sets: dict[str, tuple[int | None, int]] = {
+      name: (self.real[name].number, self.crc[name]) for name in ("real", "train") if name in self.compared
+    }
     if saved := references.statistics:
       sets["real"] = saved.number, saved.protocol.get("real_crc32", saved.crc32)
     self.protocol = protocol.build(
@@ -80,30 +83,6 @@ class SampleEvaluator:
       references.changes,
     )
     self.floors = {name: self.floor(name) for name in self.metrics}
-
-  def real_statistics(
-    self,
-  ) -> tuple[dict[str, np.ndarray], dict[str, ImageStatistics], dict[str, int]]:
-    """Returns, of each set of real images that is used, their indices, their statistics and their CRC-32."""
-    used = {kind.value for metric in self.metrics.values() for kind in metric.sets}
-    used |= set(self.used_floors())
-    chosen, statistics, crc = {}, {}, {}
-    for name, (data, index) in self.references.chosen(self.number).items():
-      if name in used and len(index):
-        chosen[name], half, needs = index, None, self.needs
-        if name == "real" and HALF in used:
-          half = np.isin(np.arange(len(index)), stratified(data.label[index], len(index) // 2, 2))
-          needs |= {"features"} if "moments" in needs else set()
-        pieces = Pieces(data.image, index, f"real images ({name})", half)
-        statistics[name] = compute(pieces, self.extractors.with_cache(), needs, data.label[index])
-        crc[name] = pieces.crc32
-        if half is not None:
-          statistics["first half"], statistics[HALF] = halves.split(statistics[name], half)
-          crc[HALF] = pieces.crc32_of_part
-    if saved := self.references.statistics:
-      faults = dict.fromkeys(self.needs, OF_STATISTICS)
-      statistics["real"] = ImageStatistics(self.number, {"moments": saved.moments}, faults)
-    return chosen, statistics, crc
 
   def save_statistics(self, path: pathlib.Path, shape: Shape) -> None:
     """Writes mean and covariance of the real features, with the protocol that they depend on.
@@ -119,6 +98,14 @@ class SampleEvaluator:
     about = {name: self.protocol[name] for name in fields if name in self.protocol}
     about |= self.references.record(shape)
     saved_statistics.write(path, self.real["real"]["moments"], about)
+
+  def choose_floor_set(self, name: str) -> str | None:
+    """Returns the set of real images that the floor of a metric is of; None if there is none.
+
+    A metric that compares with no other images has its floor of all images of a given reference.
+    """
+    floor_set = self.references.floor_set(self.of_classifier(name), self.number)
+    return "real" if floor_set == HALF and not METRICS[name].sets else floor_set
 
   def of_classifier(self, name: str) -> bool:
     """Whether a metric depends on a network that was trained on the training images."""
@@ -136,16 +123,17 @@ class SampleEvaluator:
       notes.append(f"{self.number} samples are compared with {real} {split} images: there are no more")
     fewer = [name for name in self.used_floors() if self.real[name].number < self.number]
     notes += [
-      f"floors are of {self.real[name].number} {name.removeprefix('floor ')} images, fewer than the "
+      f"floors are of {self.real[name].number} {floor_name(name)} images, fewer than the "
       f"{self.number} samples: recall, coverage and the Frechet distance get worse with fewer images"
       for name in fewer
       if name != HALF
     ]
     if HALF in self.real:
       notes.append(
-        f"floors compare {self.real[HALF].number} reference images with the others, since there are no "
-        f"training images (--training) and fewer than {2 * self.number} reference images; samples are "
-        "compared with all"
+        f"floors compare {(half := self.real[HALF].number)} reference images with the others: there are no "
+        f"training images (--training) and fewer than {2 * self.number} reference images. The Frechet "
+        "distance, recall and coverage of so few are worse; equal numbers need training images or "
+        f"--num_samples={half}"
       )
     if any(self.floor_sets[name] == "floor train" and self.of_classifier(name) for name in self.metrics):
       notes.append(
@@ -164,7 +152,7 @@ class SampleEvaluator:
     def measured() -> Numbers:
       try:
         if floor_set == HALF:
-          return self.measure(name, self.real[HALF], self.real["first half"])
+          return self.measure(name, self.real[HALF], self.real[FIRST_HALF])
         return self.measure(name, self.real[floor_set])
       except InputError as error:
         return {"reason": str(error)}
@@ -229,7 +217,7 @@ class SampleEvaluator:
       fingerprint=protocol.fingerprint(whole),
       subject=samples.subject,
       floors={
-        name.removeprefix("floor "): {"images": self.real[name].number, "crc32": self.crc[name]}
+        floor_name(name): {"images": self.real[name].number, "crc32": self.crc[name]}
         for name in self.used_floors()
       },
       scores=scores,
@@ -266,7 +254,7 @@ class SampleEvaluator:
       values=tuple(x if math.isfinite(x) else None for x in values),
       spread=math.sqrt(variance) if known else None,
       floor=real if finite else None,
-      floor_of=floor_set.removeprefix("floor ") if floor_set else None,
+      floor_of=floor_name(floor_set) if floor_set else None,
       floor_reason="" if finite else floor.get("reason", "it is not defined for the real images"),
       protocol=protocol.of_number(self.protocol | samples.protocol, name, number),
       reason="" if math.isfinite(value) else "it is not defined for these images",

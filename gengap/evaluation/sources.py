@@ -28,8 +28,12 @@ class Named(NamedTuple):
 Source: TypeAlias = Named | Dataset | SavedStatistics  # a Dataset of an ImageSet
 
 
-def parse(reference: str) -> Named:
+def parse(reference: str, flag: str = "--reference") -> Named:
   """Returns the name of a data set and the split of "NAME" (its test split) or "NAME:SPLIT".
+
+  Args:
+    reference: the text.
+    flag: that gave it, for messages.
 
   Raises:
     InputError: no such split.
@@ -37,8 +41,8 @@ def parse(reference: str) -> Named:
   name, _, split = reference.partition(":")
   if not name or (split or "test") not in SPLITS:
     raise InputError(
-      f"reference is {reference!r}; it must be DATASET or DATASET:SPLIT, the split one of "
-      f"{', '.join(SPLITS)}{suggest(split, SPLITS)}"
+      f"{flag}={reference} must be DATASET or DATASET:SPLIT, the split one of {', '.join(SPLITS)}"
+      f"{suggest(split, SPLITS)}; or a path"
     )
   return Named(name, split or "test")
 
@@ -58,7 +62,12 @@ def find(reference: Any, name: str, data_dir: str = "", value_range: ValueRange 
   """
   if isinstance(reference, str):
     if not is_path(reference, data_dir):
-      return parse(reference)
+      named = parse(reference, name)
+      try:
+        data.find(named.dataset, data_dir)
+      except InputError as error:
+        raise InputError(f"{name}={reference} is no path, and {error}") from error
+      return named
   elif not isinstance(reference, os.PathLike):
     return images.dataset(reference, name.removeprefix("--"), value_range)
   path = image_sets.existing(reference, name)
@@ -93,7 +102,7 @@ def channels(source: Source | None, data_dir: str) -> frozenset[int]:
       "images, or an array"
     )
   if isinstance(source, Named):
-    return data.find(source.dataset, data_dir).channels
+    return frozenset({data.find(source.dataset, data_dir).channels})
   if isinstance(source, SavedStatistics):
     return frozenset({source.channels} if source.channels else {1, 3})
   found: Any = source.image
