@@ -109,7 +109,7 @@ NUM_IMAGES = flags.DEFINE_integer(
 SAMPLES = flags.DEFINE_integer("samples", 500, "Importance samples of the likelihood.", flag_values=FLAGS)
 SEED = flags.DEFINE_integer("seed", 0, "Seed of all other random numbers.", flag_values=FLAGS)
 
-OF_RUNS = ("workdir", "step", "sample_seeds", "outside", "num_images", "samples")  # flags
+OF_RUNS = ("workdir", "step", "sampling", "sample_seeds", "outside", "num_images", "samples")  # flags
 OF_IMAGES = (
   *("generated", "reference", "training", "out", "data_dir", "name", "family"),
   *("image_size", "channels", "value_range"),

@@ -11,7 +11,7 @@ from test_train import config
 from gengap import cli, evaluate, evaluation
 from gengap import config as settings
 from gengap.errors import InputError
-from gengap.evaluation import evaluator, extractors, files, samples
+from gengap.evaluation import evaluator, extractors, files
 from gengap.features import inception, pixels
 from gengap.run import load
 from gengap.training import loop
@@ -225,12 +225,11 @@ def test_samples_of_a_run_that_are_saved_as_files_have_the_numbers_of_the_run(tr
   config = run.config.copy_and_resolve_references()
   config.update(settings.base("wgan_gp", "blobs_single"), image_size=8)  # blobs as they are by default
   run = run._replace(config=config)
-  pieces = [images for images in samples.draw(run, 40, 0)]
-  write_pngs(tmp_path / "samples", np.repeat(np.concatenate(pieces), 3, -1))
-  options: Any = dict(
-    features="pixels", num_samples=40, metrics=["frechet", "prdc", "memorisation", "sharpness"]
-  )
-  by_run = evaluation.evaluate(run, sample_seeds=[0], **options)
+  options: Any = dict(features="pixels", num_samples=40, sample_seeds=[0])
+  options["metrics"] = ["frechet", "prdc", "memorisation", "sharpness"]
+  judge = evaluation.Evaluator(run, options=evaluation.Options(**options))
+  by_run, (draw,) = judge.evaluate(run), judge.samples(run).draws
+  write_pngs(tmp_path / "samples", np.repeat(np.concatenate(list(draw)), 3, -1))
   flags = ("--features=pixels", f"--metrics={','.join(options['metrics'])}", "--num_samples=40")
   evaluate.main(
     cli.parse(
