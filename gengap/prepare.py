@@ -1,9 +1,9 @@
-"""Prepares data sets and the weights of the Inception network for runs.
+"""Prepares data sets, and the weights of the networks that features are from.
 
   python -m gengap.prepare DATASET --raw_dir=DIR --data_dir=DIR      from the published files
   python -m gengap.prepare DATASET --download --data_dir=DIR         with the downloader of TFDS
-  python -m gengap.prepare inception --weights=FILE.pth --out=FILE   from the file for PyTorch
-  python -m gengap.prepare inception --download --out=FILE           which is downloaded first
+  python -m gengap.prepare NETWORK --download [--out=FILE]           the published file of weights
+  python -m gengap.prepare NETWORK --weights=FILE [--out=FILE]       a file that is there already
 
 A data set is written in the layout of TensorFlow Datasets, without TensorFlow. DIR of --raw_dir contains one
 of the following, directly or in a folder:
@@ -24,7 +24,10 @@ else one. Colour profiles are ignored. Damaged files and files with 32-bit or fl
 refused, and named together; --skip_bad leaves them out. Other files are left out. The command prints what it
 reads and leaves out before it writes anything.
 
-Weights are written as .npz or .safetensors.
+NETWORK is inception, dinov2 (ViT-S/14), dinov2_vitb14 or dinov2_vitl14. Every file is checked: by SHA-256 if
+it is downloaded, and by the names, shapes and values of its arrays. It is put into the folder weights of
+gengap's cache ($GENGAP_CACHE, else ~/.cache/gengap), where evaluation finds it; --out writes an .npz or
+.safetensors elsewhere instead.
 """
 
 import contextlib
@@ -33,7 +36,6 @@ import pathlib
 import re
 import sys
 import tempfile
-import urllib.request
 from collections.abc import Iterator
 
 import numpy as np
@@ -47,7 +49,7 @@ from gengap.data.raw import Raw
 from gengap.data.splits import SPLITS
 from gengap.data.tfds import ALIASES, default_dir
 from gengap.errors import InputError, suggest
-from gengap.features import inception, weights
+from gengap.features import pretrained, weights
 
 FLAGS = cli.flags()
 RAW_DIR = cli.define_path("raw_dir", "Folder of the data set's files, or one .npz file.", FLAGS)
@@ -60,11 +62,11 @@ SKIP_BAD = flags.DEFINE_bool(
 DOWNLOAD = flags.DEFINE_bool(
   "download", False, "Download the data set (TFDS does), or the weights.", flag_values=FLAGS
 )
-WEIGHTS = cli.define_path("weights", "File of the Inception network: .pth, .npz or .safetensors.", FLAGS)
-OUT = cli.define_path("out", "File to write the weights to: .npz or .safetensors.", FLAGS)
+WEIGHTS = cli.define_path("weights", "File of the network: .pth, .npz or .safetensors.", FLAGS)
+OUT = cli.define_path(
+  "out", "File to write the weights to: .npz or .safetensors; by default they are found without it.", FLAGS
+)
 
-OFFICIAL = "pt_inception-2015-12-05-6726825d.pth"  # the last part of the name is the start of its SHA-256
-URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{OFFICIAL}"
 VERSIONS = {  # of the data sets in TFDS
   "mnist": "3.0.1",
   "fashion_mnist": "3.0.1",
@@ -162,7 +164,7 @@ def download(name: str, data_dir: pathlib.Path) -> pathlib.Path:
 
   name = ALIASES.get(name, name)
   if name.partition("/")[0] not in (allowed := tfds.list_builders(with_community_datasets=False)):
-    near = suggest(name, ["inception", *allowed])
+    near = suggest(name, [*pretrained.PRETRAINED, *allowed])
     raise InputError(f"dataset {name!r} is none that TFDS can download{near}")
   try:
     builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
@@ -175,66 +177,26 @@ def download(name: str, data_dir: pathlib.Path) -> pathlib.Path:
   return pathlib.Path(builder.data_dir)
 
 
-def convert(source: pathlib.Path, out: pathlib.Path) -> None:
-  """Checks that a file holds the FID Inception network, and writes the weights to another file.
-
-  Raises:
-    InputError: it does not, or the other file cannot be written.
-  """
-  if out.suffix not in (".npz", ".safetensors"):
-    raise InputError(f"--out={out}: weights are written to .npz or .safetensors")
-  inception.load(source)
-  state = {k: v for k, v in weights.read(source).items() if not k.endswith("num_batches_tracked")}
-  try:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".prepare.", dir=out.parent) as work:
-      weights.write(scratch := pathlib.Path(work) / out.name, state)
-      scratch.replace(out)
-  except OSError as error:
-    raise InputError(f"--out={out} cannot be written ({error})") from error
-  for path in (source, out):
-    print(f"{weights.sha256(path)}  {path}")
-
-
-def download_weights(folder: pathlib.Path) -> pathlib.Path:
-  """Downloads the official file of weights into a folder, and returns its path.
-
-  Raises:
-    InputError: there is no network, or the downloaded file is another.
-  """
-  path = folder / OFFICIAL
-  try:
-    urllib.request.urlretrieve(URL, path)
-  except OSError as error:
-    raise InputError(
-      f"{URL} could not be downloaded: {cli.one_line(error)[:200]}; get it otherwise, then --weights=FILE"
-    ) from error
-  digest, wanted = weights.sha256(path), path.stem.rpartition("-")[2]
-  if not digest.startswith(wanted):
-    raise InputError(
-      f"{URL} has the SHA-256 {digest}, which does not begin with {wanted}; it is another file"
-    )
-  return path
-
-
-def prepare_inception() -> None:
-  """Runs the command line for the weights of the Inception network."""
+def prepare_weights(name: str) -> None:
+  """Runs the command line for the weights of a network."""
+  about = pretrained.PRETRAINED[name]
   if bool(WEIGHTS.value) == DOWNLOAD.value:
-    raise InputError("give either --weights (the file of the Inception network) or --download")
-  if not OUT.value:
-    raise InputError("--out is missing: the file to write, .npz or .safetensors")
-  out = pathlib.Path(OUT.value)
-  paths.check_writable(out.parent, "--out")
-  if WEIGHTS.value:
-    return convert(pathlib.Path(WEIGHTS.value), out)
-  with tempfile.TemporaryDirectory() as work:
-    return convert(download_weights(pathlib.Path(work)), out)
+    raise InputError(f"give either --weights (the file of the {about.network}) or --download ({about.url})")
+  out = pathlib.Path(OUT.value) if OUT.value else None
+  paths.check_writable(out.parent if out else pretrained.folder(), "--out" if out else "cache")
+  if out and out.suffix not in (".npz", ".safetensors"):
+    raise InputError(f"--out={out}: weights are written to .npz or .safetensors")
+  if DOWNLOAD.value:
+    print(f"{about.url}: {about.megabytes}, licence {about.licence}", file=sys.stderr, flush=True)
+  source = pathlib.Path(WEIGHTS.value) if WEIGHTS.value else None
+  for path in dict.fromkeys(pretrained.prepare(name, source, out)):
+    print(f"{weights.sha256(path)}  {path}")
 
 
 def main(argv: list[str]) -> None:
   """Runs the command line."""
-  if argv == ["inception"]:
-    return prepare_inception()
+  if len(argv) == 1 and argv[0] in pretrained.PRETRAINED:
+    return prepare_weights(argv[0])
   if len(argv) != 1:
     raise InputError(f"give the name of one data set, such as fashion_mnist; {len(argv)} are given")
   data_dir = pathlib.Path(DATA_DIR.value or default_dir())

@@ -196,7 +196,7 @@ def test_inception_is_shown_a_grey_image_three_times_and_says_so(trained, monkey
 @pytest.mark.parametrize(
   ("args", "words"),
   [
-    (["--features=inception"], ["--inception=FILE", "gengap.prepare inception"]),
+    (["--features=inception"], ["--inception=FILE", "gengap.prepare inception --download"]),
     (["--features=classifier"], ["--classifier=DIR", "configs/classifier.py:blobs_single"]),
     (["--metrics=frechet"], ["--features=classifier needs"]),
     (["--metrics=frechett"], ["did you mean 'frechet'"]),

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gengap import metrics, paths
+from gengap import metrics
 from gengap.data import Dataset, blobs
 from gengap.errors import InputError, suggest
 from gengap.evaluation import cached
-from gengap.features import FeatureExtractor, classifier, registry
+from gengap.features import FeatureExtractor, classifier, pretrained, registry
 from gengap.features.registry import Registered
 from gengap.features.resize import PROTOCOLS
 from gengap.log import say
@@ -31,7 +31,7 @@ class Extractors(NamedTuple):
   def missing(self, needs: frozenset[str]) -> str:
     """Returns why a metric with these needs (names of `ImageStatistics`) cannot be computed; "" if it can."""
     if needs & OF_FEATURES and not self.features:
-      return "it needs a feature extractor: --inception=FILE, --classifier=DIR or --features=pixels"
+      return "it needs features: --features=inception or dinov2, --classifier=DIR, or --features=pixels"
     if "logits" in needs and not (self.features and self.features.classify):
       return (
         "the feature extractor knows no classes: it needs --features=inception or a classifier of the data"
@@ -70,8 +70,8 @@ def select(
     test: its test images. They tell the shape of the images, measure the classifier's accuracy, and a user's
       extractor is tried on them.
     features: see `registry.find`; None: "inception" for colour images, else "classifier".
-    inception: file of Inception's weights; None: $GENGAP_INCEPTION.
-    weights: file of the weights of the network that `features` names; None: that of its variable.
+    inception: file of Inception's weights; None: see `pretrained`.
+    weights: file of the weights of the network that `features` names; None: see `pretrained`.
     resize: how images are resized for Inception, one of `resize.PROTOCOLS`.
     classifier: workdir of a trained classifier of the data set.
     required: whether missing features are an error.
@@ -83,15 +83,16 @@ def select(
   colour = test.image.shape[-1] == 3
   kind = ("inception" if colour else "classifier") if features is None else features
   registered = registry.find(kind)
-  file = find_weights(registered, inception if kind == "inception" else None, weights)
+  given = (kind == "inception" and inception) or weights
+  file = pretrained.find(kind, given) if "weights" in registered.takes else None
   named = of_classifier(classifier, dataset, test) if classifier else None
   reason = unavailable(kind, registered, file, bool(named), dataset, test)
   if reason and required:
     raise InputError(reason)
   if reason:
     say(f"without features: {reason}")
-  given = {"weights": file, "resize": resize, "classifier": named}
-  chosen = None if reason else registry.build(registered, test.image, **given)
+  inputs = {"weights": file, "resize": resize, "classifier": named}
+  chosen = None if reason else registry.build(registered, test.image, **inputs)
   if chosen and registered.rgb and not colour:
     say(f"{kind} sees three channels: a grey image is shown three times")
   if inception and not (chosen and kind == "inception"):
@@ -118,15 +119,6 @@ def check(features: Any, resize: str) -> None:
     raise InputError(f"--resize={resize} is none of {', '.join(PROTOCOLS)}{suggest(resize, PROTOCOLS)}")
 
 
-def find_weights(
-  registered: Registered, inception: str | pathlib.Path | None, weights: str | pathlib.Path | None
-) -> str | pathlib.Path | None:
-  """Returns the file of an extractor's weights; None if it has none, or there is no file."""
-  if "weights" not in registered.takes:
-    return None
-  return inception or weights or paths.from_environment(registered.variable)
-
-
 def unavailable(
   kind: str,
   registered: Registered,
@@ -137,12 +129,7 @@ def unavailable(
 ) -> str:
   """Returns why features of a kind cannot be extracted, and what to do; "" if they can."""
   if "weights" in registered.takes and not weights:
-    if kind == "inception":
-      return (
-        "--features=inception needs the network's weights: --inception=FILE, or $GENGAP_INCEPTION; get them "
-        "with: python -m gengap.prepare inception --download --out=inception.safetensors"
-      )
-    return f"--features={kind} needs the network's weights: --weights=FILE, or ${registered.variable}"
+    return pretrained.advice(kind)
   if "classifier" in registered.takes and not classified:
     return (
       f"--features={kind} needs a trained classifier: --classifier=DIR; train it with: python -m gengap.main "

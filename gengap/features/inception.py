@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from gengap.errors import InputError
-from gengap.features import resize, weights
+from gengap.features import inputs, resize, weights
 from gengap.features.batched import batches, over_devices
+from gengap.features.state_dict import StateDict
 from gengap.features.types import FeatureExtractor
 from gengap.networks.inception import EPSILON, SIDE, Inception
 
@@ -44,18 +45,8 @@ def from_state_dict(state: Mapping[str, np.ndarray]) -> Params:
   Raises:
     InputError: an array is missing, unknown, of another shape or not finite. The error names it.
   """
-  left = {name: np.asarray(value) for name, value in state.items()}
-  left = {name: value for name, value in left.items() if not name.endswith("num_batches_tracked")}
-
-  def take(name: str, *shape: int) -> np.ndarray:
-    if name not in left:
-      raise InputError(f"the weights lack {name!r}: they are not those of the FID Inception network")
-    value = left.pop(name)
-    if value.shape != shape:
-      raise InputError(f"{name!r} has shape {value.shape}; the FID Inception network wants {shape}")
-    if not np.isfinite(value).all():
-      raise InputError(f"{name!r} holds numbers that are not finite")
-    return value.astype(np.float64)
+  arrays = StateDict(state, "FID Inception network", lambda name: name.endswith("num_batches_tracked"))
+  take = arrays.take
 
   def fold(path: str, height: int, width: int, inputs: int, outputs: int) -> Params:
     kernel = take(f"{path}.conv.weight", outputs, inputs, height, width).transpose(2, 3, 1, 0)
@@ -82,8 +73,7 @@ def from_state_dict(state: Mapping[str, np.ndarray]) -> Params:
     "kernel": jnp.asarray(kernel, jnp.float32),
     "bias": jnp.asarray(take("fc.bias", classes), jnp.float32),
   }
-  if left:
-    raise InputError(f"the FID Inception network has no {sorted(left)[0]!r} ({len(left)} such arrays)")
+  arrays.end()
   return params
 
 
@@ -149,34 +139,8 @@ def features(
 
 
 def scaled(images: np.ndarray | Sequence[np.ndarray], protocol: str) -> Array | np.ndarray:
-  """Returns the input of the network: [N, 299, 299, 3] float32; on the device if all images have one size.
-
-  Raises:
-    InputError: an image is not [H, W, 1] or [H, W, 3], or neither uint8 nor float in [-1, 1].
-  """
-  alike: dict[tuple[int, ...], list[int]] = {}
-  for i, image in enumerate(images):
-    image = np.asarray(image)
-    shape, dtype = image.shape, image.dtype
-    if len(shape) != 3 or shape[-1] not in (1, 3) or 0 in shape:
-      raise InputError(f"image {i} has shape {shape}; Inception wants [H, W, 3], or a single channel")
-    if dtype != np.uint8 and not (dtype.kind == "f" and abs(image).max() <= 1):
-      raise InputError(f"image {i} is {dtype}; Inception wants uint8, from 0 to 255, or float in [-1, 1]")
-    alike.setdefault(shape, []).append(i)
-  images = [image if image.dtype == np.uint8 else (image + 1) * 127.5 for image in map(np.asarray, images)]
-  if len(alike) == 1:
-    return resizer(protocol)(np.stack(images))
-  found = np.empty((len(images), SIDE, SIDE, 3), np.float32)
-  for indices in alike.values():
-    found[indices] = resizer(protocol)(np.stack([images[i] for i in indices]))
-  return found
-
-
-@functools.cache
-def resizer(protocol: str) -> Callable[[np.ndarray], Array]:
-  """Returns the compiled function from images [N, H, W, C], 0 to 255, to [N, 299, 299, 3]."""
-  scale = resize.PROTOCOLS[protocol]
-  return jax.jit(lambda images: jnp.broadcast_to(scale(images), (len(images), SIDE, SIDE, 3)))
+  """Returns the input of the network: [N, 299, 299, 3] float32; see `inputs.scaled`."""
+  return inputs.scaled(images, resize.PROTOCOLS[protocol], SIDE, "Inception")
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from gengap.errors import InputError, suggest
-from gengap.features import functions, inception, pixels
+from gengap.features import dinov2, functions, inception, pixels
 from gengap.features.types import FeatureExtractor
 
 TAKES = ("weights", "resize", "classifier")  # what an evaluation can give to a builder
@@ -22,19 +22,25 @@ class Registered(NamedTuple):
 
   build: Callable[..., Any]  # the values that `takes` names, by keyword -> FeatureExtractor, or a function
   takes: tuple[str, ...] = ()  # of TAKES
-  variable: str = ""  # environment variable with the path of the weights
   rgb: bool = False  # whether the network sees three channels, so that a grey image is repeated
   own: bool = False  # whether gengap defines it, so that its protocol tells all
+
+
+def of_dinov2(size: str) -> Registered:
+  """Returns a size of DINOv2, one of `vision_transformer.SIZES`."""
+  return Registered(lambda weights: dinov2.extractor(weights, size), takes=("weights",), rgb=True, own=True)
 
 
 EXTRACTORS: dict[str, Registered] = {
   "inception": Registered(
     lambda weights, resize: inception.extractor(weights, resize),
     takes=("weights", "resize"),
-    variable="GENGAP_INCEPTION",
     rgb=True,
     own=True,
   ),
+  "dinov2": of_dinov2("vits14"),
+  "dinov2_vitb14": of_dinov2("vitb14"),
+  "dinov2_vitl14": of_dinov2("vitl14"),
   "classifier": Registered(lambda classifier: classifier, takes=("classifier",), own=True),
   "pixels": Registered(lambda: pixels.extractor(), own=True),
 }
@@ -47,8 +53,8 @@ def register_feature_extractor(name: str, build: Callable[..., Any], takes: Sequ
     name: letters, digits and _. A name that was registered before is replaced, but not gengap's own.
     build: called when the extractor is needed. Returns a `FeatureExtractor`, or a function of images
       [n, H, W, C] uint8 that returns features [n, D].
-    takes: what `build` takes, by keyword: "weights", the file of `--weights` or of the environment variable
-      $GENGAP_NAME; "resize", the value of `--resize`; "classifier", the extractor of the given classifier.
+    takes: what `build` takes, by keyword: "weights", the file of weights (`pretrained.find`); "resize", the
+      value of `--resize`; "classifier", the extractor of the given classifier.
 
   Raises:
     InputError: the name is not allowed, `build` is no function, or `takes` names something else.
@@ -65,7 +71,7 @@ def register_feature_extractor(name: str, build: Callable[..., Any], takes: Sequ
   for what in takes:
     if what not in TAKES:
       raise InputError(f"takes={what!r}: builders take {', '.join(TAKES)}{suggest(what, TAKES)}")
-  EXTRACTORS[name] = Registered(build, tuple(takes), f"GENGAP_{name.upper()}" if "weights" in takes else "")
+  EXTRACTORS[name] = Registered(build, tuple(takes))
 
 
 def find(features: Any) -> Registered:

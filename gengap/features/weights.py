@@ -249,3 +249,12 @@ def sha256(path: str | pathlib.Path) -> str:
   """Returns a file's SHA-256, in hexadecimal."""
   with paths.local(path).open("rb") as file:
     return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(arrays: Mapping[str, np.ndarray]) -> str:
+  """Returns the SHA-256 of arrays by name, the same for every kind of file and any order of the names."""
+  found = hashlib.sha256()
+  for name, array in sorted(arrays.items()):
+    found.update(f"{name} {array.shape}".encode())
+    found.update(np.ascontiguousarray(array, np.float32))
+  return found.hexdigest()
