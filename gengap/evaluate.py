@@ -1,7 +1,7 @@
 """Evaluates a trained run, or images from any program, beside real images.
 
   python -m gengap.evaluate --workdir=DIR [--step=last|best|all|N] [--metrics=a,b,...] [--num_samples=10000]
-    [--features=inception --inception=FILE | --features=classifier --classifier=DIR | --features=pixels]
+    [--features=inception|dinov2|pixels|MODULE:NAME|... [--weights=FILE]] [--classifier=DIR]
     [--sampling=prior|aggregate|mixture:K[,temperature=T][,truncation=T][,draw]] [--outside=DATASET]
   python -m gengap.evaluate --generated=FOLDER|FILE.npz|FILE.npy|FILE.zip --out=FILE.json
     --reference=DATASET[:SPLIT]|FOLDER|FILE [--training=DATASET[:SPLIT]|FOLDER|FILE] [--name=NAME]

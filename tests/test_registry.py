@@ -109,6 +109,11 @@ def test_a_function_sees_uint8_and_a_builder_gets_what_it_takes(table, monkeypat
   assert "--weights is not used here" in capsys.readouterr().err
 
 
+def test_a_function_is_tried_on_noise_if_there_are_no_real_images():
+  tried = functions.tried(from_function(brightness), REAL[:0])
+  assert tried.protocol["width"] == 3 and tried.extract(REAL).shape == (60, 3)
+
+
 def test_features_and_floors_of_a_user_are_not_kept_on_disk(tmp_path, monkeypatch):
   """A hash cannot see the files that a function reads."""
   monkeypatch.setenv("GENGAP_CACHE", str(tmp_path))

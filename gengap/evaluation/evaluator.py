@@ -36,7 +36,7 @@ def evaluate(
 
     run = gengap.load("runs/vae")
     print(evaluate(run, features="pixels", metrics=["frechet", "prdc"]))
-    evaluate(images, "cifar10:test", inception="inception.safetensors").scores["frechet"].value
+    evaluate(images, "cifar10:test", features="inception").scores["frechet"].value
 
   A metric that cannot be computed is skipped, with the reason in the result. A metric that `metrics` names is
   refused instead, before any work.
@@ -47,9 +47,9 @@ def evaluate(
     reference: real images to compare with: the name of a data set, "cifar10" or "cifar10:test"; a `Dataset`;
       images, as above; or a .npz file of saved statistics. None: the test images of the run's own data set.
       They are brought to the size of the images to evaluate.
-    features: "inception", "classifier", "pixels" or another registered name; a `FeatureExtractor`; a function
-      of images [n, H, W, C] uint8 that returns features [n, D]; or "package.module:name" of such a function.
-      None: "inception" for colour images, else "classifier".
+    features: "inception", "dinov2", "classifier", "pixels" or another registered name; a `FeatureExtractor`; a
+      function of images [n, H, W, C] uint8 that returns features [n, D]; or "package.module:name" of such a
+      function. None: "inception" for colour images, else "classifier".
     metrics: names of metrics; None: all that suit.
     num_samples: samples of the run, and real images of each set. Larger sets are subsampled to this size.
     training: images that the generator was trained on, for memorisation and floors: as `reference`. None:

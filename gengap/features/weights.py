@@ -256,5 +256,5 @@ def digest(arrays: Mapping[str, np.ndarray]) -> str:
   found = hashlib.sha256()
   for name, array in sorted(arrays.items()):
     found.update(f"{name} {array.shape}".encode())
-    found.update(np.ascontiguousarray(array, np.float32))
+    found.update(np.asarray(array, np.float32).tobytes())
   return found.hexdigest()
