@@ -9,6 +9,7 @@ from gengap.errors import InputError
 from gengap.report import (
   build,
   columns,
+  grids,
   groups,
   inputs,
   scores_file,
@@ -98,9 +99,13 @@ def test_the_page_is_made_and_made_again(folder, tmp_path, with_runs):
   html = report.page.read_text()
   assert ("Given images, whose budget is unknown" in html) == (not with_runs)
   assert "after 0 generator updates" not in html
+  assert "Grid of samples of torch_vae: torch_vae: given images" in html
   names = [[group.name for group in one.groups] for one in report.comparisons]
   again = groups.comparisons(scores_file.load(report.scores))
   assert [[group.name for group in one.groups] for one in again] == names
+  assert [grid.title for one in again for grid in grids.grids(one)] == [
+    grid.title for one in report.comparisons for grid in grids.grids(one)
+  ]
 
 
 @pytest.mark.parametrize(

@@ -118,4 +118,6 @@ def images(path, name="torch_vae", family="VAE", scores=None, protocol=PROTOCOL,
       "reference": reference,
     },
   )
+  path.with_suffix("").mkdir()
+  Image.fromarray(np.full((22, 22, 3), 128, np.uint8)).save(path.with_suffix("") / "0.png")
   return path

@@ -47,8 +47,8 @@ def evaluate(
     reference: real images to compare with: the name of a data set, "cifar10" or "cifar10:test"; a `Dataset`;
       images, as above; or a .npz file of saved statistics. None: the test images of the run's own data set.
       They are brought to the size of the images to evaluate.
-    features: "inception", "dinov2", "classifier", "pixels" or another registered name; a `FeatureExtractor`; a
-      function of images [n, H, W, C] uint8 that returns features [n, D]; or "package.module:name" of such a
+    features: "inception", "dinov2", "classifier", "pixels" or another registered name; a `FeatureExtractor`;
+      a function of images [n, H, W, C] uint8 that returns features [n, D]; or "package.module:name" of such a
       function. None: "inception" for colour images, else "classifier".
     metrics: names of metrics; None: all that suit.
     num_samples: samples of the run, and real images of each set. Larger sets are subsampled to this size.

@@ -33,7 +33,8 @@ def grids(comparison: Comparison) -> Iterator[Grid]:
     record = group.first
     if last := newest(record):
       seed, latent = record.config["seed"], record.config["method_args"].get("latent_dim")
-      detail = f"step {int(last.stem):,}, seed {seed}" + (f", {latent} latents" if latent else "")
+      detail = f"step {int(last.stem):,}, seed {seed}" if record.trained else "given images"
+      detail += f", {latent} latents" if latent else ""
       yield Grid(f"samples of {group.name}", last, record.config["image_size"], f"{group.name}: {detail}")
   for record in (group.first for group in comparison.groups):
     for path in sorted(record.samples.glob("real.*")) if record.samples else []:
