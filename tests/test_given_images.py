@@ -77,7 +77,7 @@ def test_the_command_writes_a_record_that_the_function_returns(folder):
   found = by_pixels("fake.npz", "real.npy", **options)
   assert found.to_dict() | {"commands": written["commands"]} == written
   assert Evaluation.from_dict(written).to_dict() == written
-  assert {path.name for path in (folder / "out").iterdir()} == {"0.png", "real.png"}
+  assert {path.name for path in (folder / "out_samples").iterdir()} == {"0.png", "real.png"}
 
 
 def test_a_record_keeps_earlier_numbers_of_the_same_images_and_of_no_others(folder):

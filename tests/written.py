@@ -118,6 +118,7 @@ def images(path, name="torch_vae", family="VAE", scores=None, protocol=PROTOCOL,
       "reference": reference,
     },
   )
-  path.with_suffix("").mkdir()
-  Image.fromarray(np.full((22, 22, 3), 128, np.uint8)).save(path.with_suffix("") / "0.png")
+  samples = path.with_name(f"{path.stem}_samples")
+  samples.mkdir()
+  Image.fromarray(np.full((22, 22, 3), 128, np.uint8)).save(samples / "0.png")
   return path

@@ -133,8 +133,8 @@ class Evaluator:
 
     Args:
       subject: a `Run`, or images.
-      pictures: beginning of the names of pictures of reconstructions, such as eval/100; for images, a folder
-        for pictures of some of them, also of the reference. None: none are drawn.
+      pictures: beginning of the names of pictures, such as eval/100: of reconstructions; of images, of the
+        folder with some of them and of the reference. None: none are drawn.
       command: command line, which is stored with the result.
     """
     result = self.scorer.score(self.samples(subject)) if self.scorer else Evaluation()
@@ -142,7 +142,8 @@ class Evaluator:
     if not isinstance(subject, Run):
       if pictures:
         real = None if self.real.statistics else self.real.real.image
-        images.save_grids(pictures, images.given(subject, "images").fit(self.shape), real)
+        folder = pictures.with_name(f"{pictures.name}_samples")
+        images.save_grids(folder, images.given(subject, "images").fit(self.shape), real)
       return dataclasses.replace(result, reference=self.real.record(self.shape))
     if not self.inputs:
       return result

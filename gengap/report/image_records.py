@@ -47,7 +47,7 @@ def read(path: pathlib.Path) -> Record:
       {ONLY_STEP: [str(command) for command in found.get("commands", [])]},
       [],
       Drawn.GIVEN_IMAGES,
-      samples=path.with_suffix(""),
+      samples=path.with_name(f"{path.stem}_samples"),
     )
 
 
