@@ -1,8 +1,12 @@
 """What is read of a run's folder: its best checkpoint, what its scores stand beside, how it ended."""
 
+import json
+
 import written
 
-from gengap.report import groups, run_files, stability
+from gengap.evaluation.sampling import Sampling
+from gengap.report import build, columns, groups, run_files, stability, summary, views
+from gengap.report.axes import axis_of
 
 
 def test_the_last_step_is_saved_wherever_it_is(tmp_path):
@@ -31,3 +35,48 @@ def test_a_collapse_is_that_of_the_last_evaluation(tmp_path):
     written.run(tmp_path / str(seed), "gan", seed, scores)
   (found,) = groups.comparisons([run_files.read(tmp_path / str(seed)) for seed in (0, 1)])
   assert stability.collapsed(found.groups[0]).values == {0: 1, 1: 0}
+
+
+def sampled_otherwise(folder, text, value):
+  """Writes an evaluation of a run's samples that are drawn in another way, beside that of the default."""
+  found = json.loads((folder / "eval/40.json").read_text())
+  samples = found["samples"]
+  protocol = samples["protocol"] | {"sampling": {"text": text}}
+  scores = {name: score | {"value": value, "protocol": protocol} for name, score in samples["scores"].items()}
+  subject = samples["subject"] | {"codes": "somewhere"}
+  found["samples"] = samples | {"protocol": protocol, "scores": scores, "subject": subject}
+  written.write(folder / f"eval/40{Sampling.of(text).suffix}.json", found)
+
+
+def test_samples_drawn_otherwise_are_a_row_beside_the_method_of_the_same_columns(tmp_path):
+  folder = written.grid(tmp_path / "runs", seeds=2)
+  for seed in (0, 1):
+    sampled_otherwise(folder / f"vae/{seed}", "mixture:10", 0.25)
+  sampled_otherwise(folder / "wgan_gp/1", "temperature=0.5", 0.5)
+  report = build.make([folder], tmp_path / "page")
+  (comparison,) = report.comparisons
+  names = ["vae", "vae (mixture of 10)", "wgan_gp", "wgan_gp (temperature 0.5)"]
+  assert [group.name for group in comparison.groups] == names
+  assert [len(group.records) for group in comparison.groups] == [2, 2, 2, 1]
+  view = views.at_step(40)
+  column = columns.column(comparison, view, axis_of("precision"))
+  assert set(column[names[1]].values.values()) == {0.25} and not column[names[1]].reason
+  assert 0.25 not in column["vae"].values.values() and len(column["vae"].values) == 2
+  assert column[names[3]].values == {1: 0.5}
+  elsewhere = columns.score_of(comparison.groups[1].first, view, axis_of("sampling/images_per_second"))
+  assert "does not depend on how samples are drawn" in elsewhere.reason
+  assert [group.name for group in comparison.by_default.groups] == ["vae", "wgan_gp"]
+  assert "mixture" not in " ".join(summary.sentences(comparison))
+  assert "codes of a mixture of 10 Gaussians" in summary.samples_are(comparison.groups[1])
+  again = build.make([report.scores], tmp_path / "again")
+  assert [group.name for group in again.comparisons[0].groups] == names
+  assert again.scores.read_text() == report.scores.read_text()
+
+
+def test_a_file_whose_sampling_is_none_is_a_fault_and_leaves_the_rest(tmp_path):
+  folder = written.grid(tmp_path, seeds=1) / "vae/0"
+  sampled_otherwise(folder, "draw", 0.5)
+  text = (folder / "eval/40_draw.json").read_text()
+  (folder / "eval/40_draw.json").write_text(text.replace('"text": "draw"', '"text": "drow"'))
+  (record,) = run_files.read_all(folder)
+  assert "'drow' is none of" in record.faults[0] and record.scores[40]["precision"].value != 0.5

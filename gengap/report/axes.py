@@ -26,6 +26,11 @@ class Axis(NamedTuple):
   theme: str = ""
 
   @property
+  def of_samples(self) -> bool:
+    """Whether the number depends on how samples are drawn."""
+    return "/" not in self.name
+
+  @property
   def hint(self) -> str:
     """Which side is better, the unit, and what else a reader must know."""
     quantity = self.quantity

@@ -19,6 +19,8 @@ def score_of(record: Record, view: View, axis: Axis) -> Score | Missing:
     return Missing("only its images are known")
   if not record.can(axis.quantity.needs):
     return Missing(LACKS[axis.quantity.needs])
+  if record.sampling and not axis.of_samples:
+    return Missing("it does not depend on how samples are drawn; it is in the row of the default")
   step = view(record)
   if isinstance(step, Missing):
     return step

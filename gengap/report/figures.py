@@ -49,9 +49,10 @@ def label(name: str) -> str:
 
 def styles(comparison: Comparison) -> dict[str, dict[str, Any]]:
   """Returns a colour and a marker for each method, so that colour alone distinguishes none."""
+  default_first = sorted(comparison.groups, key=lambda group: not group.sampling.default)
   return {
     group.name: {"color": COLOURS(i % 10), "marker": MARKERS[i % len(MARKERS)]}
-    for i, group in enumerate(comparison.groups)
+    for i, group in enumerate(default_first)  # so that figures of training have the same colours
   }
 
 

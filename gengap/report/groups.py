@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from gengap.config import flatten
 from gengap.errors import InputError
 from gengap.evaluation.quantities import Capability, Drawn
+from gengap.evaluation.sampling import Sampling
 from gengap.method import Kind
 from gengap.report.record import Record
 
@@ -51,6 +52,11 @@ class Group(NamedTuple):
     return self.records[min(self.records)]
 
   @property
+  def sampling(self) -> Sampling:
+    """How samples are drawn."""
+    return Sampling.of(self.first.sampling or "prior")
+
+  @property
   def trained(self) -> bool:
     """Whether gengap trained it; if not, there are images alone."""
     return self.first.trained
@@ -81,6 +87,12 @@ class Comparison(NamedTuple):
 
   title: str
   groups: tuple[Group, ...]
+
+  @property
+  def by_default(self) -> "Comparison":
+    """The same without samples that are drawn in another way than by default: every training once."""
+    found = tuple(group for group in self.groups if group.sampling.default)
+    return self._replace(groups=found or self.groups)
 
 
 def settings(record: Record, leave_out: Iterable[str]) -> dict[str, Any]:
@@ -166,23 +178,35 @@ def alike(images: Record, run: Record) -> bool:
 
 
 def groups_of_runs(runs: Iterable[Record]) -> list[Group]:
-  """Sorts the runs of one data set by method.
+  """Sorts the runs of one data set by method and by how samples are drawn.
 
   Raises:
     InputError: two runs have the same method and seed.
   """
-  by_method: dict[str, dict[int, Record]] = {}
+  by_method: dict[tuple[str, str], dict[int, Record]] = {}
   for record in runs:
     key = json.dumps(settings(record, (*BOOKKEEPING, *DATA_FIELDS)), sort_keys=True)
-    seeds = by_method.setdefault(key, {})
+    seeds = by_method.setdefault((key, record.sampling), {})
     seed = record.config["seed"]
     if seed in seeds:
       raise InputError(
         f"--workdirs: {seeds[seed].workdir} and {record.workdir} are runs of one method and seed; name one"
       )
     seeds[seed] = record
-  called = names([json.loads(key) for key in by_method])
-  return [Group(n, seeds, text) for (n, text), seeds in zip(called, by_method.values(), strict=True)]
+  keys = list(dict.fromkeys(key for key, _ in by_method))
+  called = dict(zip(keys, names([json.loads(key) for key in keys]), strict=True))
+  return [
+    Group(name_of_row(called[key][0], sampling), seeds, called[key][1])
+    for (key, sampling), seeds in by_method.items()
+  ]
+
+
+def name_of_row(method: str, sampling: str) -> str:
+  """Returns a method's name with how samples are drawn, such as "vae (mixture of 10)"."""
+  words = Sampling.of(sampling or "prior").words
+  if words and method.endswith(")"):
+    return f"{method[:-1]}; {words})"
+  return f"{method} ({words})" if words else method
 
 
 def groups_of_images(records: Iterable[Record], used: Sequence[str]) -> list[Group]:

@@ -59,7 +59,7 @@ def read_all(paths_: Iterable[pathlib.Path]) -> tuple[list[Record], list[str]]:
   faults: list[InputError] = []
   for path in paths_:
     try:
-      found += read_file(path) if path.is_file() else [run_files.read(path)]
+      found += read_file(path) if path.is_file() else run_files.read_all(path)
     except InputError as error:
       faults.append(error)
   if not found:

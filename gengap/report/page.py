@@ -141,12 +141,13 @@ def titled_views(comparison: Comparison) -> list[tuple[str, View]]:
 def section(comparison: Comparison, index: int) -> Section:
   """Returns the page's section on one data set."""
   view = views.at_step(views.equal_updates(comparison.groups))
+  trainings = comparison.by_default
   of_pair = views.at_step(views.equal_updates(selection.best_pair(comparison) or comparison.groups))
   scores = []
   for name, seen in titled_views(comparison):
     found = (tables.scores(comparison, seen, axes, theme) for theme, axes in THEMES.items())
     scores.append((f"{name[0].upper()}{name[1:]}", [table for table in found if table]))
-  samples, missing = sample_grids(comparison)
+  samples, missing = sample_grids(trainings)
   return Section(
     anchor=f"data-{index}",
     title=comparison.title,
@@ -155,16 +156,16 @@ def section(comparison: Comparison, index: int) -> Section:
     panels=pictures(figures.panels(comparison, view)),
     tables=[
       table
-      for table in (tables.differences(comparison, of_pair), training_tables.stability_table(comparison))
+      for table in (tables.differences(comparison, of_pair), training_tables.stability_table(trainings))
       if table
     ],
     scores=scores,
-    without_flops=joined(views.without_flops(comparison.groups)),
+    without_flops=joined(views.without_flops(trainings.groups)),
     samples=samples,
     missing=missing,
-    curves=pictures(curves.curves(comparison)),
-    losses=pictures(curves.losses(comparison)),
-    budgets=training_tables.budget_table(comparison),
+    curves=pictures(curves.curves(trainings)),
+    losses=pictures(curves.losses(trainings)),
+    budgets=training_tables.budget_table(trainings),
     drawn=how_drawn(comparison),
     protocols=protocols(comparison),
     commands=commands(comparison),

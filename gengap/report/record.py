@@ -33,6 +33,7 @@ class Record(NamedTuple):
   drawn: Drawn | None = None  # how its samples are drawn; None: it was not evaluated
   faults: tuple[str, ...] = ()  # files that cannot be read, and why
   samples: pathlib.Path | None = None  # folder of its sample grids; None: there are none
+  sampling: str = ""  # how its samples are drawn, as `Sampling` has it as text; "" for the default
   training_seconds: float = math.nan  # up to `last`, where the log does not hold all rates
 
   def can(self, capability: Capability) -> bool:

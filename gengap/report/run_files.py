@@ -3,6 +3,7 @@
 import json
 import pathlib
 from collections.abc import Iterator
+from typing import Any
 
 from gengap.errors import InputError
 from gengap.evaluation import quantities
@@ -26,6 +27,13 @@ PROBE_PROTOCOL = ("split", "features", "classifier", "version")  # the fields th
 PROBE_OPTIONS = ("number", "seed", "classes")
 
 
+def without_sampling(protocol: Any) -> Any:
+  """Returns a protocol without how samples are drawn, which is in the name of a row of the page."""
+  return (
+    {key: x for key, x in protocol.items() if key != "sampling"} if isinstance(protocol, dict) else protocol
+  )
+
+
 def sample_scores(samples: Json) -> Iterator[tuple[str, Score]]:
   """Yields the scores of samples in an eval/STEP.json: name and score."""
   for name, entry in samples.get("scores", {}).items():
@@ -34,7 +42,7 @@ def sample_scores(samples: Json) -> Iterator[tuple[str, Score]]:
       name,
       Score(
         number(entry.get("value")),
-        canonical(entry.get("protocol", samples.get("protocol"))),
+        canonical(without_sampling(entry.get("protocol", samples.get("protocol")))),
         number(floors.get("test", floors.get("train"))),
         str(entry.get("reason") or ""),
         number(entry.get("spread")),
@@ -129,7 +137,14 @@ def read_log(path: pathlib.Path) -> list[Json]:
 
 
 def read(workdir: pathlib.Path) -> Record:
-  """Reads a run's folder. Evaluations and probes that cannot be read are left out and listed as faults.
+  """Reads a run's folder, without samples that are drawn otherwise than by default; see `read_all`."""
+  return read_all(workdir)[0]
+
+
+def read_all(workdir: pathlib.Path) -> list[Record]:
+  """Reads a run's folder: the run, and once more for each other way in which its samples were drawn.
+
+  Evaluations and probes that cannot be read are left out and listed as faults.
 
   Raises:
     InputError: the folder holds no run, a run without run.json, or a damaged config, run.json or log.
@@ -144,16 +159,23 @@ def read(workdir: pathlib.Path) -> Record:
     log = read_log(workdir / "metrics.jsonl")
   with refuse_malformed(workdir / "run.json"):
     run_json = check_run_json(read_object(workdir / "run.json"))
-  record = Record(workdir, config, run_json, log, {}, {}, [], samples=workdir / "samples")
+  bare = Record(workdir, config, run_json, log, {}, {}, [])
+  records = {"": bare._replace(samples=workdir / "samples")}
   faults: list[str] = []
   for path in sorted([*workdir.glob("eval/*.json"), *workdir.glob("probes/*/*.json")]):
     try:
       with refuse_malformed(path):
-        add = with_evaluation if path.parent.name == "eval" else with_probe
-        record = add(record, path)
+        found = read_object(path)
+        if path.parent.name == "eval":
+          how = Sampling.of_evaluation(found)
+          sampling = "" if how.default else str(how)
+          record = records.get(sampling, bare._replace(sampling=sampling))
+          records[sampling] = with_evaluation(record, found)
+        else:
+          records[""] = with_probe(records[""], path, found)
     except InputError as error:
       faults.append(str(error))
-  return record._replace(faults=tuple(faults))
+  return list((records | {"": records[""]._replace(faults=tuple(faults))}).values())
 
 
 def with_scores(record: Record, step: int, scores: dict[str, Score]) -> Record:
@@ -161,11 +183,8 @@ def with_scores(record: Record, step: int, scores: dict[str, Score]) -> Record:
   return record._replace(scores=record.scores | {step: record.scores.get(step, {}) | scores})
 
 
-def with_evaluation(record: Record, path: pathlib.Path) -> Record:
-  """Returns a run with the scores of an eval/STEP.json."""
-  found = read_object(path)
-  if not Sampling.of_evaluation(found).default:
-    return record
+def with_evaluation(record: Record, found: Json) -> Record:
+  """Returns a run with the scores of the content of a file of eval/."""
   step = int(found["step"])
   commands = record.commands | {step: [str(command) for command in found.get("commands", [])]}
   subject = (found.get("samples") or {}).get("subject") or {}
@@ -174,11 +193,10 @@ def with_evaluation(record: Record, path: pathlib.Path) -> Record:
   return with_scores(record._replace(commands=commands, drawn=drawn), step, scores)
 
 
-def with_probe(record: Record, path: pathlib.Path) -> Record:
-  """Returns a run with the scores of a probes/STEP/PROBE.json; as it is for files of other folders."""
+def with_probe(record: Record, path: pathlib.Path, found: Json) -> Record:
+  """Returns a run with the scores of the content of a probes/STEP/PROBE.json; as it is for other folders."""
   if not path.parent.name.isdecimal():
     return record
-  found = read_object(path)
   commands = [*record.probe_commands, *([str(found["command"])] if "command" in found else [])]
   record = record._replace(probe_commands=list(dict.fromkeys(commands)))
   scores = dict(probe_scores(path.stem, found, record.can(Capability.ENCODES)))

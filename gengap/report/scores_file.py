@@ -11,6 +11,7 @@ import numpy as np
 import gengap
 from gengap.errors import InputError
 from gengap.evaluation.quantities import Drawn
+from gengap.evaluation.sampling import Sampling
 from gengap.report import grids
 from gengap.report.axes import AXES, MEMORY
 from gengap.report.groups import Comparison
@@ -92,6 +93,7 @@ def run_entry(record: Record, samples: str, protocols: dict[str, int]) -> Json:
     "seconds": significant(record.seconds(record.last), DIGITS["log"]),
     "drawn": record.drawn.value if record.drawn else "",
     "samples": samples,
+    **({"sampling": record.sampling} if record.sampling else {}),
     "commands": record.commands,
     "probed": record.probe_commands,
     "faults": record.faults,
@@ -105,9 +107,9 @@ def store(comparisons: Iterable[Comparison]) -> str:
 
   Returns:
     An object with "protocols", a list, and "runs". A run has the names of its data set and method on the
-    page, kind, seed, folder, config, run.json, seconds of training, commands, thinned curves (name -> steps,
-    values) and scores: step -> axis -> [value, value of real images, index of the protocol, reason of a
-    missing value, spread over draws].
+    page, kind, seed, folder, sampling (if it is not the default), config, run.json, seconds of training,
+    commands, thinned curves (name -> steps, values) and scores: step -> axis -> [value, value of real images,
+    index of the protocol, reason of a missing value, spread over draws].
   """
   protocols: dict[str, int] = {}
   runs = [
@@ -151,7 +153,8 @@ def restore(found: Json, protocols: Sequence[str], path: pathlib.Path) -> Record
     found["probed"],
     Drawn(found["drawn"]) if found["drawn"] else None,
     tuple(found["faults"]),
-    path.parent / str(found["samples"]),
+    None if "sampling" in found else path.parent / str(found["samples"]),
+    str(Sampling.of(found["sampling"])) if "sampling" in found else "",
     number(found["seconds"]),
   )
 

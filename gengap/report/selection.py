@@ -32,10 +32,11 @@ def best_pair(comparison: Comparison) -> tuple[Group, Group] | None:
   """Returns the two methods that the summary compares; None where there is but one.
 
   They are the best VAE and the best GAN by held-out images; where one kind is missing, the best two methods.
-  Methods of which there are images alone come after those that gengap trained.
+  Samples are those that are drawn by default. Methods of which there are images alone come after those that
+  gengap trained.
   """
-  step = equal_updates(comparison.groups)
-  ranked = sorted(comparison.groups, key=lambda group: (not group.trained, validation_energy(group, step)))
+  groups, step = comparison.by_default.groups, equal_updates(comparison.groups)
+  ranked = sorted(groups, key=lambda group: (not group.trained, validation_energy(group, step)))
   trained = [group for group in ranked if group.trained]
   candidates = trained if len(trained) > 1 else ranked
   vaes, gans = (

@@ -24,7 +24,7 @@ SAMPLES_ARE = {
 def sentences(comparison: Comparison) -> list[str]:
   """Returns the answer for one data set, one string for each sentence."""
   if not (pair := selection.best_pair(comparison)):
-    only = comparison.groups[0]
+    only = comparison.by_default.groups[0]
     return [f"On {comparison.title} there is one method, {described(only)}: there is no gap to measure."]
   a, b = pair
   step = views.equal_updates(pair)
@@ -54,13 +54,15 @@ def described(group: Group) -> str:
 
 def samples_are(group: Group) -> str:
   """Returns how a method's samples are drawn, in words."""
-  return " or ".join(SAMPLES_ARE[drawn] for drawn in group.drawn) or "how samples are drawn is not recorded"
+  words = " or ".join(SAMPLES_ARE[drawn] for drawn in group.drawn) or "how samples are drawn is not recorded"
+  return f"{words}, from {group.sampling.origin}" if group.sampling.origin else words
 
 
 def setup(comparison: Comparison, pair: tuple[Group, Group], step: int) -> str:
   """Returns the first sentence: the methods, how samples are drawn, the budget and the number of seeds."""
   chosen = f", each the best of its kind by {selection.selection_images(comparison)},"
   seeds = [len(group.records) for group in pair]
+  several = len(comparison.by_default.groups) > 2
   if given := [group.name for group in pair if not group.trained]:
     return (
       f"On {comparison.title}, {joined([described(group) for group in pair])} are compared. The budget of "
@@ -68,7 +70,7 @@ def setup(comparison: Comparison, pair: tuple[Group, Group], step: int) -> str:
     )
   return (
     f"On {comparison.title}, {joined([described(group) for group in pair])}"
-    f"{chosen if len(comparison.groups) > 2 else ''} were trained for {step:,} generator updates each, with "
+    f"{chosen if several else ''} were trained for {step:,} generator updates each, with "
     + (
       f"{counted(seeds[0], 'training seed')} each."
       if seeds[0] == seeds[1]
