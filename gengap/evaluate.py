@@ -48,6 +48,8 @@ Diagnostics of an autoencoder:
 
 Of every generator:
 
+  curve            precision and coverage over --temperatures, the area under this curve, and a picture; slow,
+                   and so computed only if it is named
   sampling         images per second, operations per image
 """
 
@@ -59,7 +61,7 @@ from absl import flags
 from gengap import arguments, cli, log, paths, processes
 from gengap.data.image_sets import ImageSet
 from gengap.errors import InputError
-from gengap.evaluation import Evaluation, Evaluator, Options, Sampling, files, samples
+from gengap.evaluation import Evaluation, Evaluator, Options, Sampling, curve, files, samples
 from gengap.evaluation.images import to_evaluate
 from gengap.run import Run, load, steps
 
@@ -83,6 +85,12 @@ SAMPLING = flags.DEFINE_string(
   "sampling",
   "prior",
   "How samples are drawn: prior, aggregate or mixture:K; temperature=T, truncation=T, draw; with commas.",
+  flag_values=FLAGS,
+)
+TEMPERATURES = flags.DEFINE_list(
+  "temperatures",
+  [f"{temperature:g}" for temperature in curve.TEMPERATURES],
+  "Temperatures of the fidelity-coverage curve.",
   flag_values=FLAGS,
 )
 GENERATED = cli.define_path("generated", "Folder or file of images to evaluate.", FLAGS)
@@ -116,6 +124,19 @@ OF_IMAGES = (
 )
 
 
+def temperatures() -> list[float]:
+  """Returns the temperatures of the curve.
+
+  Raises:
+    InputError: one is no number.
+  """
+  try:
+    return [float(value) for value in TEMPERATURES.value]
+  except ValueError as error:
+    given = ",".join(TEMPERATURES.value)
+    raise InputError(f"--temperatures={given}: numbers are needed, such as 0.5,1,1.5") from error
+
+
 def options() -> Options:
   """Returns the flags as options.
 
@@ -130,6 +151,7 @@ def options() -> Options:
     outside=OUTSIDE.value,
     num_samples=NUM_SAMPLES.value,
     sampling=Sampling.of(SAMPLING.value),
+    temperatures=temperatures(),
     sample_seeds=[int(seed) for seed in seeds],
     num_images=None if FLAGS["num_images"].using_default_value else NUM_IMAGES.value,
     samples=SAMPLES.value,

@@ -107,6 +107,30 @@ def test_samples_drawn_otherwise_have_a_file_of_their_own(trained):
   assert not path.exists()
 
 
+def test_the_curve_is_computed_if_it_is_named_and_passes_through_precision_and_coverage(trained):
+  workdir = trained / "wgan_gp"
+  flags = ("--features=pixels", "--sample_seeds=0,1", "--temperatures=0.5,1,2")
+  (workdir / "eval" / "4.json").unlink(missing_ok=True)
+  found = judged(workdir, *flags, "--metrics=curve,prdc")[4]
+  block, scores = found["curve"], found["samples"]["scores"]
+  for name in ("precision", "coverage"):
+    assert block["points"][name][1] == pytest.approx(scores[name]["value"], abs=1e-5)
+    assert block["real"][name] == scores[name]["floors"]["test"]
+  assert block["area_low"] <= block["area"] <= block["area_high"]
+  want = scores["coverage"]["protocol"] | {"temperatures": [0.5, 1, 2]}
+  assert block["protocol"] == want and block["real"]["of"] == scores["coverage"]["floor_of"]
+  assert (workdir / "eval" / "4_curve.png").stat().st_size > 5000
+  (workdir / "eval" / "4.json").unlink()
+  assert "curve" not in judged(workdir, *flags[:2], "--metrics=prdc")[4]
+  for args, word in (
+    (["--sampling=truncation=1"], "leave out temperature and truncation"),
+    (["--temperatures=1,x"], "numbers are needed"),
+    (["--num_samples=4"], "at least 6"),
+  ):
+    with pytest.raises(InputError, match=word):
+      judged(workdir, *flags, "--metrics=curve", *args)
+
+
 def test_what_was_found_before_stays_where_its_protocol_is_the_same(trained):
   (trained / "wgan_gp" / "eval" / "4.json").unlink(missing_ok=True)
   first = judged(trained / "wgan_gp", "--metrics=sharpness,sampling", "--sample_seeds=0")[4]

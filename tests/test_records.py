@@ -5,7 +5,7 @@ import json
 import written
 
 from gengap.evaluation.sampling import Sampling
-from gengap.report import build, columns, groups, run_files, stability, summary, views
+from gengap.report import build, columns, figures, groups, run_files, stability, summary, views
 from gengap.report.axes import axis_of
 
 
@@ -48,11 +48,24 @@ def sampled_otherwise(folder, text, value):
   written.write(folder / f"eval/40{Sampling.of(text).suffix}.json", found)
 
 
+def with_curve(path, area):
+  """Adds a fidelity-coverage curve to an evaluation."""
+  found = json.loads(path.read_text())
+  points = {"temperature": [0.5, 1.0], "precision": [0.8, 0.6], "coverage": [0.1, 0.3]}
+  sampling = found["samples"]["protocol"].get("sampling")
+  protocol = {"samples": 100, "temperatures": [0.5, 1.0]} | ({"sampling": sampling} if sampling else {})
+  block = {"area": area, "area_low": 0.1, "area_floor": 0.9, "points": points, "neighbour": 5}
+  real = {"precision": 0.95, "coverage": 0.95, "of": "test"}
+  written.write(path, found | {"curve": block | {"real": real, "seeds": [0], "protocol": protocol}})
+
+
 def test_samples_drawn_otherwise_are_a_row_beside_the_method_of_the_same_columns(tmp_path):
   folder = written.grid(tmp_path / "runs", seeds=2)
   for seed in (0, 1):
     sampled_otherwise(folder / f"vae/{seed}", "mixture:10", 0.25)
   sampled_otherwise(folder / "wgan_gp/1", "temperature=0.5", 0.5)
+  for name, area in (("vae/0/eval/40", 0.2), ("vae/0/eval/40_mixture-10", 0.3), ("wgan_gp/1/eval/40", 0.4)):
+    with_curve(folder / f"{name}.json", area)
   report = build.make([folder], tmp_path / "page")
   (comparison,) = report.comparisons
   names = ["vae", "vae (mixture of 10)", "wgan_gp", "wgan_gp (temperature 0.5)"]
@@ -65,11 +78,22 @@ def test_samples_drawn_otherwise_are_a_row_beside_the_method_of_the_same_columns
   assert column[names[3]].values == {1: 0.5}
   elsewhere = columns.score_of(comparison.groups[1].first, view, axis_of("sampling/images_per_second"))
   assert "does not depend on how samples are drawn" in elsewhere.reason
+  areas = columns.column(comparison, view, axis_of("curve/area"))
+  assert [areas[name].values for name in names] == [{0: 0.2}, {0: 0.3}, {1: 0.4}, {}]
+  assert columns.real_value(comparison, view, axis_of("curve/area")) == 0.9
+  (drawing,) = figures.tradeoffs(comparison, view)
+  shown = [text.get_text() for text in drawing.figure.axes[0].get_legend().get_texts()]
+  assert [text for text in shown if "area" in text] == [
+    "vae: area 0.200",
+    "vae (mixture of 10): area 0.300",
+    "wgan_gp: area 0.400",
+  ]
   assert [group.name for group in comparison.by_default.groups] == ["vae", "wgan_gp"]
   assert "mixture" not in " ".join(summary.sentences(comparison))
   assert "codes of a mixture of 10 Gaussians" in summary.samples_are(comparison.groups[1])
   again = build.make([report.scores], tmp_path / "again")
   assert [group.name for group in again.comparisons[0].groups] == names
+  assert len(list(figures.tradeoffs(again.comparisons[0], view))) == 1
   assert again.scores.read_text() == report.scores.read_text()
 
 

@@ -5,16 +5,16 @@ area under it (`gengap.metrics.tradeoff`) is one number for all temperatures. Th
 same latents at all temperatures, times the temperature.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-import gengap
 from gengap.errors import InputError
 from gengap.evaluation import samples
 from gengap.evaluation.extractors import Extractors
-from gengap.evaluation.image_statistics import ImageStatistics, compute
+from gengap.evaluation.image_statistics import compute
 from gengap.evaluation.quantities import Better, Block, Depends, Quantity
 from gengap.evaluation.sampler import Sampler
 from gengap.metrics import tradeoff
@@ -50,28 +50,18 @@ BLOCKS = {  # of eval/STEP.json
 
 
 class RealImages(NamedTuple):
-  """What every curve is measured beside."""
+  """What curves are measured beside, computed once."""
 
   manifold: Manifold
+  extractors: Extractors
   floor: Hits | None  # of real images in the place of samples; None: there are none
-  protocol: dict[str, Any]  # of the samples' scores
-  floor_of: str = ""  # their split
-
-
-def real_images(real: ImageStatistics, floor: ImageStatistics | None, **more: Any) -> RealImages:
-  """Finds the neighbourhoods of real images, and which images in the place of samples hit them.
-
-  Raises:
-    InputError: there are too few, or features are not finite.
-  """
-  manifold = Manifold(real["features"])
-  return RealImages(manifold, manifold.hits(floor["features"]) if floor else None, **more)
+  floor_of: str  # their split
+  protocol: dict[str, Any]  # that of coverage
 
 
 def measure(
   sampler: Sampler,
   beside: RealImages,
-  extractors: Extractors,
   number: int,
   seeds: Sequence[int],
   temperatures: Sequence[float] = TEMPERATURES,
@@ -81,7 +71,6 @@ def measure(
   Args:
     sampler: of the run.
     beside: real images.
-    extractors: of features.
     number: of samples at each temperature.
     seeds: of the samples, one draw for each.
     temperatures: ascending.
@@ -89,20 +78,22 @@ def measure(
   Returns:
     area, its interval of 95 % (area_low, area_high; see `tradeoff.estimate`), its standard deviation over
     seeds (area_spread) and that of real images (area_floor); area_at_one; `points`, means over seeds; `real`,
-    the point of real images in the place of samples; seeds, neighbour and protocol. Or the reason why there is
-    no curve.
+    the point of real images in the place of samples; seeds, neighbour and protocol.
+
+  Raises:
+    InputError: samples are not finite.
   """
   hits: list[list[Hits]] = []
   for seed in seeds:
     hits.append([])
     for temperature in temperatures:
       pieces = samples.draw(sampler, number, seed, temperature)
-      hits[-1].append(beside.manifold.hits(compute(pieces, extractors, NEEDS)["features"]))
-  protocol = beside.protocol | {"temperatures": list(temperatures)} | sampler.protocol
+      hits[-1].append(beside.manifold.hits(compute(pieces, beside.extractors, NEEDS)["features"]))
+  about = beside.protocol | {"temperatures": list(temperatures)} | sampler.protocol
   return described(hits, beside, temperatures) | {
     "seeds": list(seeds),
     "neighbour": beside.manifold.k,
-    "protocol": protocol | {"version": gengap.__version__},
+    "protocol": about,
   }
 
 
@@ -125,7 +116,9 @@ def described(hits: list[list[Hits]], beside: RealImages, temperatures: Sequence
     "precision": [float(f"{x:.{DIGITS}g}") for x in precision.mean(0)],
     "coverage": [float(f"{x:.{DIGITS}g}") for x in coverage.mean(0)],
   }
-  return found | ({"real": {"precision": floor[0], "coverage": floor[1], "of": beside.floor_of}} if floor else {})
+  return found | (
+    {"real": {"precision": floor[0], "coverage": floor[1], "of": beside.floor_of}} if floor else {}
+  )
 
 
 def check(temperatures: Sequence[float]) -> None:
@@ -134,7 +127,9 @@ def check(temperatures: Sequence[float]) -> None:
   Raises:
     InputError: there are fewer than two, or one is not above 0, or they do not ascend.
   """
-  ascending = all(a < b for a, b in zip(temperatures, temperatures[1:], strict=False))
+  ascending = all(a < b for a, b in itertools.pairwise(temperatures))
   if len(temperatures) < 2 or not ascending or not 0 < temperatures[0] <= temperatures[-1] < np.inf:
     listed = ",".join(f"{t:g}" for t in temperatures)
-    raise InputError(f"--temperatures={listed}: at least two ascending numbers above 0 are needed, such as 0.5,1")
+    raise InputError(
+      f"--temperatures={listed}: at least two ascending numbers above 0 are needed, such as 0.5,1"
+    )

@@ -9,8 +9,20 @@ from typing import Any
 import gengap
 from gengap import log
 from gengap.errors import InputError
-from gengap.evaluation import diagnostics, images, plan, references, samples, sources
+from gengap.evaluation import (
+  curve,
+  curve_figure,
+  diagnostics,
+  images,
+  plan,
+  protocol,
+  references,
+  samples,
+  sources,
+)
+from gengap.evaluation.curve import CURVE, RealImages
 from gengap.evaluation.diagnostics import DIAGNOSTICS, ON_IMAGES
+from gengap.evaluation.extractors import Extractors
 from gengap.evaluation.images import Given
 from gengap.evaluation.options import Options
 from gengap.evaluation.result import Evaluation
@@ -18,6 +30,7 @@ from gengap.evaluation.sample_metrics import METRICS
 from gengap.evaluation.sampler import Sampler
 from gengap.evaluation.scoring import SampleEvaluator
 from gengap.evaluation.sources import Reference
+from gengap.metrics.tradeoff import Manifold
 from gengap.run import Run, load
 
 
@@ -123,6 +136,7 @@ class Evaluator:
     self.scorer = SampleEvaluator(found, chosen, sampled, self.number, meaningless) if sampled else None
     for note in self.scorer.notes() if self.scorer else ():
       log.say(note)
+    self.beside = self.real_images(found, chosen) if CURVE in self.names else None
     if self.scorer and options.save_statistics:
       self.scorer.save_statistics(pathlib.Path(options.save_statistics), shape)
 
@@ -154,8 +168,31 @@ class Evaluator:
     for name in (name for name in self.names if name in DIAGNOSTICS):
       numbers = diagnostics.compute(name, subject, inputs, self.options.seed)
       blocks[name] = numbers | ({"protocol": protocol} if name in ON_IMAGES else {})
+    if self.beside:
+      blocks[CURVE] = self.measure_curve(subject, self.beside, pictures)
     used = protocol if ON_IMAGES & set(self.names) else {}
     return dataclasses.replace(result, diagnostics=blocks, diagnostics_protocol=used)
+
+  def real_images(self, found: references.References, chosen: Extractors) -> RealImages:
+    """Returns the real images that a curve is measured beside: those of precision and coverage."""
+    scorer = SampleEvaluator(found, chosen, ["prdc"], self.number)
+    manifold, floor_set = Manifold(scorer.real["real"]["features"]), scorer.floor_sets["prdc"] or ""
+    floor = manifold.hits(scorer.real[floor_set]["features"]) if floor_set else None
+    about = protocol.of_number(scorer.protocol, "prdc", "coverage")
+    return RealImages(manifold, chosen, floor, floor_set.removeprefix("floor "), about)
+
+  def measure_curve(self, run: Run, beside: RealImages, pictures: pathlib.Path | None) -> dict[str, Any]:
+    """Returns the fidelity-coverage curve of a run, and draws it; or the reason why there is none."""
+    options = self.options
+    try:
+      block = curve.measure(
+        self.sampler(run), beside, self.number, options.sample_seeds, options.temperatures
+      )
+    except InputError as error:
+      return {"reason": str(error)}
+    if pictures:
+      curve_figure.save(pictures.with_name(f"{pictures.name}_curve.png"), {str(run): block})
+    return block
 
   def missing(self, evaluation: Evaluation) -> dict[str, str]:
     """Returns which metrics and diagnostics have no number in an evaluation, and why."""

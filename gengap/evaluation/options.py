@@ -7,7 +7,8 @@ from typing import Any
 
 from gengap.data.stored_arrays import RANGES, SCALES
 from gengap.errors import InputError, suggest
-from gengap.evaluation import extractors
+from gengap.evaluation import curve, extractors
+from gengap.evaluation.curve import CURVE, TEMPERATURES
 from gengap.evaluation.diagnostics import DIAGNOSTICS
 from gengap.evaluation.sample_metrics import METRICS
 from gengap.evaluation.sampling import DEFAULT, Sampling
@@ -23,7 +24,7 @@ class Options:
     InputError: a value is wrong whatever is evaluated. Errors name an option as its flag.
   """
 
-  metrics: Sequence[str] | None = None  # of METRICS and DIAGNOSTICS; None: all that suit
+  metrics: Sequence[str] | None = None  # of METRICS, DIAGNOSTICS and "curve"; None: all that suit
   features: Any = None  # a name, an extractor or a function (`registry.find`); None: Inception for colour
   inception: str | pathlib.Path | None = None  # file of Inception's weights; None: $GENGAP_INCEPTION
   weights: str | pathlib.Path | None = None  # file of the weights of the network that `features` names
@@ -33,6 +34,7 @@ class Options:
   num_samples: int = 10_000  # samples, and real images of each set, if there are as many
   sample_seeds: Sequence[int] = (0, 1, 2)  # one draw of samples for each; images are one draw
   sampling: Sampling = DEFAULT  # how samples of a run are drawn; also as text, such as "mixture:10"
+  temperatures: Sequence[float] = TEMPERATURES  # of the fidelity-coverage curve, ascending
   num_images: int | None = None  # test images for the diagnostics; None: 1,000, or all if there are fewer
   samples: int = 500  # importance samples of the likelihood
   seed: int = 0  # of all other random numbers
@@ -47,6 +49,7 @@ class Options:
 
   def __post_init__(self) -> None:
     object.__setattr__(self, "sampling", Sampling.of(self.sampling))
+    curve.check(self.temperatures)
     for name, least in (
       ("samples", 1),
       ("num_samples", 2),
@@ -65,7 +68,7 @@ class Options:
       raise InputError(f"--value_range={self.value_range} is none of {RANGES}")
     if isinstance(self.metrics, str):
       raise InputError(f"metrics is {self.metrics!r}; it must be a list of names, such as [{self.metrics!r}]")
-    known = (*METRICS, *DIAGNOSTICS)
+    known = (*METRICS, *DIAGNOSTICS, CURVE)
     for name in self.metrics or ():
       if name not in known:
         raise InputError(f"--metrics={name} is none of {', '.join(known)}{suggest(name, known)}")

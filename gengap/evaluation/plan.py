@@ -6,6 +6,7 @@ from gengap import log, paths
 from gengap.data.image_sets import Shape
 from gengap.errors import InputError
 from gengap.evaluation import extractors, saved_statistics
+from gengap.evaluation.curve import CURVE
 from gengap.evaluation.diagnostics import DIAGNOSTICS
 from gengap.evaluation.extractors import OF_FEATURES, Extractors
 from gengap.evaluation.options import Options
@@ -13,7 +14,7 @@ from gengap.evaluation.references import References
 from gengap.evaluation.sample_metrics import METRICS
 from gengap.run import Run
 
-OF_SAMPLES = frozenset(METRICS)  # what depends on how samples are drawn
+OF_SAMPLES = frozenset({*METRICS, CURVE})  # what depends on how samples are drawn
 
 
 def choose_metrics(run: Run | None, references: References, options: Options, number: int) -> list[str]:
@@ -44,20 +45,31 @@ def choose_metrics(run: Run | None, references: References, options: Options, nu
       raise InputError(f"--metrics={name}: {who} has no answer; it has {', '.join(can)}")
     if why := options.sampling.missing(name):
       raise InputError(f"--metrics={name}: {why}; leave it out, or use another --sampling")
-    if name in METRICS and (why := references.missing(name) or references.too_few(name, number)):
+    if run and name == CURVE:
+      options.sampling.check_varied(run)
+    metric = metric_of(name)
+    if metric and (why := references.missing(metric) or references.too_few(metric, number)):
       raise InputError(f"--metrics={name}: {why}")
   if outside and "outside" not in can:
     log.say(f"--outside is not used: {who} has no likelihood of images")
-  return named or [name for name in can if name not in METRICS or METRICS[name].by_default]
+  return named or [
+    name for name in can if name != CURVE and (name not in METRICS or METRICS[name].by_default)
+  ]
+
+
+def metric_of(name: str) -> str:
+  """Returns the metric whose images and features something that was named needs; "" for diagnostics."""
+  return "prdc" if name == CURVE else name if name in METRICS else ""
 
 
 def suitable(run: Run | None, of_blobs: bool, outside: str) -> list[str]:
   """Returns the metrics and diagnostics that suit a run, or images, whatever else they may lack."""
   names = {name for name, diagnostic in DIAGNOSTICS.items() if run and diagnostic.suits(run)}
   names -= set() if outside else {"outside"}
+  names |= {CURVE} if run and run.method.generate else set()
   if not run or run.method.generate:
     names |= METRICS.keys() - (set() if of_blobs else {"blobs"})
-  return [name for name in (*METRICS, *DIAGNOSTICS) if name in names]
+  return [name for name in (*METRICS, *DIAGNOSTICS, CURVE) if name in names]
 
 
 def choose_extractors(run: Run | None, references: References, options: Options) -> Extractors:
@@ -66,8 +78,8 @@ def choose_extractors(run: Run | None, references: References, options: Options)
   Raises:
     InputError: one is asked for and missing.
   """
-  named = [name for name in options.named if name in METRICS]
-  needs: frozenset[str] = frozenset().union(*(METRICS[name].needs for name in named))
+  named = {name: METRICS[metric].needs for name in options.named if (metric := metric_of(name))}
+  needs: frozenset[str] = frozenset().union(*named.values())
   required = bool(options.features is not None or needs & OF_FEATURES)
   by_default = not options.named and not (run and not run.method.generate)
   chosen = Extractors()
@@ -83,8 +95,8 @@ def choose_extractors(run: Run | None, references: References, options: Options)
       required=required,
     )
   chosen = chosen._replace(blobs=of_blobs(run, references))
-  for name in named:
-    if why := chosen.missing(METRICS[name].needs):
+  for name, lacking in named.items():
+    if why := chosen.missing(lacking):
       raise InputError(f"--metrics={name}: {why}")
   return chosen
 

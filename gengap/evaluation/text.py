@@ -37,7 +37,7 @@ def of_points(points: Mapping[str, Any]) -> str:
 
 def of_block(name: str, block: Mapping[str, Any]) -> str:
   """Returns a block's numbers as lines, each with its standard error if it has one."""
-  numbers = {key: value for key, value in block.items() if key != "protocol"}
+  numbers = {key: value for key, value in block.items() if key not in ("protocol", "seeds")}
   if set(numbers) == {"reason"}:
     return f"skipped: {name}: {numbers['reason']}"
   lines = [name]
@@ -53,6 +53,9 @@ def of_value(value: Any) -> str:
   """Returns a number, a list of numbers or numbers by name as text."""
   if isinstance(value, list | tuple):
     return f"{', '.join(f'{v:.3g}' for v in value[:8])}{', ...' * (len(value) > 8)} (largest first)"
+  if isinstance(value, Mapping) and all(isinstance(row, list | tuple) for row in value.values()):
+    rows = [f"{name:12} " + " ".join(f"{x:7.3g}" for x in row) for name, row in value.items()]
+    return "\n    ".join(["", *rows])
   if isinstance(value, Mapping):
     return "  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in value.items())
   return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -2,13 +2,13 @@
 
 from typing import NamedTuple
 
-from gengap.evaluation import autoencoders, quantities, speed
+from gengap.evaluation import autoencoders, curve, quantities, speed
 from gengap.evaluation.quantities import Capability, Quantity
 from gengap.evaluation.sample_metrics import METRICS
 from gengap.method import Observation
 from gengap.probes import PROBES
 
-BLOCKS = autoencoders.BLOCKS | speed.BLOCKS
+BLOCKS = autoencoders.BLOCKS | speed.BLOCKS | curve.BLOCKS
 OF_SAMPLES = tuple(quantity for metric in METRICS.values() for quantity in metric.quantities)
 CLASSES = "classes"
 LACKS = {  # why a method has no number
@@ -28,7 +28,7 @@ class Axis(NamedTuple):
   @property
   def of_samples(self) -> bool:
     """Whether the number depends on how samples are drawn."""
-    return "/" not in self.name
+    return "/" not in self.name or self.name.startswith(f"{curve.CURVE}/")
 
   @property
   def hint(self) -> str:
@@ -72,7 +72,8 @@ COST = "Sampling"
 THEMES = {
   FIDELITY: [sampled(name) for name in ("precision", "density", "clipped_density", "sharpness", "unsure")],
   COVERAGE: [sampled(name) for name in ("recall", "coverage", CLASSES, "kl", "diversity", "vendi")],
-  DISTANCE: [sampled(name) for name in ("frechet", "fd_infinity", "kid", "fld", "inception_score")],
+  DISTANCE: [sampled(name) for name in ("frechet", "fd_infinity", "kid", "fld", "inception_score")]
+  + [evaluated(curve.CURVE, "area")],
   MEMORY: [sampled(name) for name in ("nearer_train", "authentic")],
   BLOBS: [sampled(quantity.name) for quantity in METRICS["blobs"].quantities],
   LATENT: [

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from gengap.evaluation import curve_figure
 from gengap.probes.figures.names import COLOURS, readable
 from gengap.report import columns
 from gengap.report.axes import AXES, axis_of
@@ -136,3 +137,20 @@ def panels(comparison: Comparison, view: View) -> Iterator[Drawing]:
     plot.set_title(readable(axis.quantity.title), fontsize=9, loc="left")
     plot.set_xlabel(axis.quantity.better.value, fontsize=7, color="dimgray")
   yield Drawing(figure, f"Every number of every method of {comparison.title}, with intervals")
+
+
+def tradeoffs(comparison: Comparison, view: View) -> Iterator[Drawing]:
+  """Draws the fidelity-coverage curves of one protocol: of each method that of its first run that has one."""
+  axis, styled, every = axis_of("curve/area"), styles(comparison), {}
+  cells = columns.column(comparison, view, axis)
+  for group in (group for group in comparison.groups if cells[group.name].values):
+    record = group.records[min(cells[group.name].values)]
+    step = view(record)
+    if isinstance(step, int) and step in record.tradeoffs:
+      every[group.name] = record.tradeoffs[step]
+  if not every:
+    return
+  figure, (plot,) = sheet(4.6, 4.4, 1, 1)
+  curves = {label(name): block for name, block in every.items()}
+  curve_figure.draw(plot, curves, [styled[name] for name in every])
+  yield Drawing(figure, f"precision against coverage over temperatures, methods of {comparison.title}")

@@ -152,7 +152,7 @@ def section(comparison: Comparison, index: int) -> Section:
     anchor=f"data-{index}",
     title=comparison.title,
     answer=summary.sentences(comparison),
-    planes=pictures(figures.planes(comparison, view)),
+    planes=pictures([*figures.planes(comparison, view), *figures.tradeoffs(comparison, view)]),
     panels=pictures(figures.panels(comparison, view)),
     tables=[
       table

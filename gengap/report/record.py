@@ -34,6 +34,7 @@ class Record(NamedTuple):
   faults: tuple[str, ...] = ()  # files that cannot be read, and why
   samples: pathlib.Path | None = None  # folder of its sample grids; None: there are none
   sampling: str = ""  # how its samples are drawn, as `Sampling` has it as text; "" for the default
+  tradeoffs: dict[int, Json] = {}  # step -> its fidelity-coverage curve: area, points and real images
   training_seconds: float = math.nan  # up to `last`, where the log does not hold all rates
 
   def can(self, capability: Capability) -> bool:

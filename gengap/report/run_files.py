@@ -7,6 +7,7 @@ from typing import Any
 
 from gengap.errors import InputError
 from gengap.evaluation import quantities
+from gengap.evaluation.curve import CURVE
 from gengap.evaluation.quantities import Block, Capability, Depends, Drawn, Quantity
 from gengap.evaluation.sampling import Sampling
 from gengap.method import Observation
@@ -71,14 +72,17 @@ def block_scores(
     config: of the run.
   """
   protocol = found.get("protocol", shared) if block.on_images else {}
-  protocol = canonical(protocol | {key: found[key] for key in sorted(block.settings) if key in found})
+  protocol = canonical(
+    without_sampling(protocol) | {key: found[key] for key in sorted(block.settings) if key in found}
+  )
   likely = any(quantity.observes for quantity in block.quantities)
   observes = observation(found, config) if likely else None
   for key, value in found.items():
     if isinstance(value, int | float | None) and (
       quantity := quantities.find(block.quantities, key, observes)
     ):
-      yield f"{name}/{quantity.key}", Score(number(value), protocol)
+      real, spread = number(found.get(f"{key}_floor")), number(found.get(f"{key}_spread"))
+      yield f"{name}/{quantity.key}", Score(number(value), protocol, real, spread=spread)
 
 
 def evaluation_scores(found: Json, config: Json) -> Iterator[tuple[str, Score]]:
@@ -183,6 +187,18 @@ def with_scores(record: Record, step: int, scores: dict[str, Score]) -> Record:
   return record._replace(scores=record.scores | {step: record.scores.get(step, {}) | scores})
 
 
+def curve_of(found: Json) -> Json:
+  """Returns what a figure shows of a fidelity-coverage curve; {} if an evaluation has none."""
+  block = found.get(CURVE) or {}
+  if "points" not in block:
+    return {}
+  names = ("precision", "coverage")
+  points = {name: [float(x) for x in block["points"][name]] for name in ("temperature", *names)}
+  real = {name: float(block["real"][name]) for name in names} if block.get("real") else {}
+  of = {"of": str(block["real"]["of"])} if real else {}
+  return {"area": float(block["area"]), "points": points} | ({"real": real | of} if real else {})
+
+
 def with_evaluation(record: Record, found: Json) -> Record:
   """Returns a run with the scores of the content of a file of eval/."""
   step = int(found["step"])
@@ -190,6 +206,8 @@ def with_evaluation(record: Record, found: Json) -> Record:
   subject = (found.get("samples") or {}).get("subject") or {}
   drawn = Drawn(subject["drawn"]) if subject.get("drawn") else record.drawn
   scores = dict(evaluation_scores(found, record.config))
+  if tradeoff := curve_of(found):
+    record = record._replace(tradeoffs=record.tradeoffs | {step: tradeoff})
   return with_scores(record._replace(commands=commands, drawn=drawn), step, scores)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 import gengap
 from gengap.errors import InputError
+from gengap.evaluation.curve import CURVE
 from gengap.evaluation.quantities import Drawn
 from gengap.evaluation.sampling import Sampling
 from gengap.report import grids
@@ -24,6 +25,7 @@ from gengap.report.json_files import (
   refuse_malformed,
 )
 from gengap.report.record import Json, Record, Score
+from gengap.report.run_files import curve_of
 from gengap.training.validation import HELD_OUT
 
 MOST_POINTS = 50  # of a stored curve
@@ -94,6 +96,7 @@ def run_entry(record: Record, samples: str, protocols: dict[str, int]) -> Json:
     "drawn": record.drawn.value if record.drawn else "",
     "samples": samples,
     **({"sampling": record.sampling} if record.sampling else {}),
+    **({"tradeoffs": record.tradeoffs} if record.tradeoffs else {}),
     "commands": record.commands,
     "probed": record.probe_commands,
     "faults": record.faults,
@@ -155,6 +158,7 @@ def restore(found: Json, protocols: Sequence[str], path: pathlib.Path) -> Record
     tuple(found["faults"]),
     None if "sampling" in found else path.parent / str(found["samples"]),
     str(Sampling.of(found["sampling"])) if "sampling" in found else "",
+    {int(step): curve_of({CURVE: block}) for step, block in found.get("tradeoffs", {}).items()},
     number(found["seconds"]),
   )
 
