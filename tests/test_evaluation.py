@@ -43,6 +43,14 @@ def test_slow_metrics_are_computed_only_if_they_are_named(found):
     by_pixels(FAKE, REAL, metrics=["fld"])
 
 
+def test_too_few_images_for_the_number_of_features_are_refused_before_samples_are_seen(found):
+  why = "needs at least 1024 samples and reference images, 4 for each of 256 features, and there are 60"
+  why = f"fd_infinity {why}"
+  assert found.scores["fd_infinity"].reason == why
+  with pytest.raises(InputError, match=f"--metrics=fd_infinity: {why}"):
+    Evaluator(FAKE, REAL, Options(features="pixels", metrics=["fd_infinity"]))
+
+
 def test_real_images_in_the_place_of_samples_are_at_the_floor():
   """The very images that the floor is of get the floor by every metric."""
   data = Dataset(np.concatenate([TRAIN, REAL]), np.zeros(120, np.int32), ("noise",), {})

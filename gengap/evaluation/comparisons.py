@@ -79,13 +79,14 @@ def classes(sets: ImageSets) -> Numbers:
   found: Numbers = dict(metrics.class_coverage(logits, histogram))
   if not all("features" in statistics for statistics in sets[:2]):
     return found
+  distances: Numbers = {}
   for c in range(len(histogram)):
     pair = sets.real["features"][real == c], sets.fake["features"][fake == c]
     if min(map(len, pair)) > NEIGHBOUR and np.ptp(pair[0], 0).any():
       found[f"precision_{c}"] = metrics.prdc(*pair, NEIGHBOUR)["precision"]
     if min(map(len, pair)) > pair[0].shape[1]:  # else a covariance is singular
-      found[f"frechet_{c}"] = metrics.frechet_from_features(*pair)
-  return found
+      distances[f"frechet_{c}"] = metrics.frechet_from_features(*pair)
+  return found | distances
 
 
 def sharpness(sets: ImageSets) -> Numbers:
@@ -111,3 +112,15 @@ def fld(sets: ImageSets) -> Numbers:
 def blob_truths(sets: ImageSets) -> Numbers:
   """Number, size, shape, place and brightness of blobs."""
   return blobs.summary(sets.fake["blobs"])
+
+
+def mean_points(drawn: list[Numbers]) -> Numbers:
+  """Returns the points that a number was fitted to, with the mean value over draws; {} if there are none.
+
+  Args:
+    drawn: of each draw, "images" and "values"; the numbers of images are the same.
+  """
+  if not drawn:
+    return {}
+  values = np.mean([points["values"] for points in drawn], 0)
+  return {"images": drawn[0]["images"], "values": [float(f"{value:.6g}") for value in values]}

@@ -134,6 +134,9 @@ class Evaluator:
     for note in self.notes():
       log.say(note)
     self.scorer = SampleEvaluator(found, chosen, sampled, self.number, meaningless) if sampled else None
+    for name in options.named:
+      if self.scorer and (why := self.scorer.skipped.get(name)):
+        raise InputError(f"--metrics={name}: {why}")
     for note in self.scorer.notes() if self.scorer else ():
       log.say(note)
     self.beside = self.real_images(found, chosen) if CURVE in self.names else None

@@ -17,6 +17,7 @@ class Metric(NamedTuple):
   needs: frozenset[str]  # names of `ImageStatistics`
   quantities: tuple[Quantity, ...]
   least: int = 1  # images of each set
+  per_feature: int = 0  # images of each set for each feature
   likes: frozenset[str] = frozenset()  # like `needs`; without them some of the numbers are left out
   by_default: bool = True  # False: it is slow, and computed only if it is named
 
@@ -99,6 +100,7 @@ METRICS: dict[str, Metric] = {
       ),
     ),
     least=infinity.LEAST,
+    per_feature=2 * infinity.WIDTHS,
   ),
   "kid": Metric(
     comparisons.kid,

@@ -18,7 +18,7 @@ import numpy as np
 from gengap.data.image_sets import Shape
 from gengap.errors import InputError
 from gengap.evaluation import cached, protocol, ratios, real_sets, saved_statistics
-from gengap.evaluation.comparisons import POINTS, SPREAD, ImageSets
+from gengap.evaluation.comparisons import POINTS, SPREAD, ImageSets, mean_points
 from gengap.evaluation.extractors import OF_FEATURES, Extractors
 from gengap.evaluation.image_statistics import ImageStatistics, compute
 from gengap.evaluation.real_sets import FIRST_HALF, floor_name
@@ -69,6 +69,8 @@ class SampleEvaluator:
     self.compared = {kind.value for metric in self.metrics.values() for kind in metric.sets}
     used = self.compared | set(self.used_floors())
     self.chosen, self.real, self.crc = real_sets.compute(references, extractors, number, used, self.needs)
+    self.skipped |= (narrow := self.too_few_for_features())
+    self.metrics = {name: metric for name, metric in self.metrics.items() if name not in narrow}
     sets: dict[str, tuple[int | None, int]] = {
       name: (self.real[name].number, self.crc[name]) for name in ("real", "train") if name in self.compared
     }
@@ -98,6 +100,19 @@ class SampleEvaluator:
     about = {name: self.protocol[name] for name in fields if name in self.protocol}
     about |= self.references.record(shape)
     saved_statistics.write(path, self.real["real"]["moments"], about)
+
+  def too_few_for_features(self) -> dict[str, str]:
+    """Returns the metrics that need more images for so many features, and why."""
+    real, reasons = self.real.get("real"), {}
+    for name, metric in self.metrics.items():
+      if real and metric.per_feature and "features" in real:
+        number, width = min(self.number, real.number), real["features"].shape[1]
+        if number < metric.per_feature * width:
+          reasons[name] = (
+            f"{name} needs at least {metric.per_feature * width} samples and reference images, "
+            f"{metric.per_feature} for each of {width} features, and there are {number}"
+          )
+    return reasons
 
   def choose_floor_set(self, name: str) -> str | None:
     """Returns the set of real images that the floor of a metric is of; None if there is none.
@@ -262,15 +277,3 @@ class SampleEvaluator:
       reference=self.references.split,
       points=mean_points(points),
     )
-
-
-def mean_points(drawn: list[Numbers]) -> Numbers:
-  """Returns the points that a number was fitted to, with the mean value over draws; {} if there are none.
-
-  Args:
-    drawn: of each draw, "images" and "values"; the numbers of images are the same.
-  """
-  if not drawn:
-    return {}
-  values = np.mean([points["values"] for points in drawn], 0)
-  return {"images": drawn[0]["images"], "values": [float(f"{value:.6g}") for value in values]}
