@@ -325,7 +325,7 @@ def test_what_does_not_fit_is_skipped_with_its_reason_and_the_rest_is_scored():
   assert seen["frechet"].value > 0  # pyright: ignore[reportOptionalOperand]
   blind = scores(SampleEvaluator(references, Extractors(), ALL, N), images(5)[0])
   assert {name for name, x in blind.items() if x.value is not None} == {"sharpness"}
-  assert "--classifier=DIR" in blind["kl"].reason and "feature extractor" in blind["kid"].reason
+  assert "--classifier=DIR" in blind["kl"].reason and "it needs features" in blind["kid"].reason
 
 
 def test_features_that_are_not_finite_spoil_only_what_needs_them():
