@@ -1,6 +1,7 @@
 """Images of files as generated and as real images: the command, its record, floors, saved statistics."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def folder(tmp_path, monkeypatch):
   return tmp_path
 
 
-def by_pixels(*args, **options):
+def by_pixels(*args, **options) -> Any:
   return evaluation.evaluate(*args, features="pixels", **options)
 
 
@@ -124,7 +125,7 @@ def test_floors_of_a_reference_without_training_images_are_from_itself(number):
   assert found.protocol["real"] == number
   assert score.floor > 0
   if number == 20:  # the very images that the floor is of are at the floor
-    evaluator = Evaluator(FAKE[:20], REAL, Options(features="pixels", metrics=["frechet"]))
+    evaluator: Any = Evaluator(FAKE[:20], REAL, Options(features="pixels", metrics=["frechet"]))
     _, index = evaluator.real.chosen(20)["floor reference"]
     again = evaluator.evaluate(REAL[index])
     assert again.scores["frechet"].value == pytest.approx(score.floor, rel=1e-9)
@@ -139,7 +140,7 @@ def test_floors_of_a_reference_without_training_images_are_from_itself(number):
 
 def test_half_a_reference_is_at_the_floor_beside_the_other_half():
   """Of noise, both halves are draws of one distribution."""
-  evaluator = Evaluator(FAKE, REAL, Options(features="pixels"))
+  evaluator: Any = Evaluator(FAKE, REAL, Options(features="pixels"))
   first, second = evaluator.scorer.real["first half"], evaluator.scorer.real["floor half of the reference"]
   assert (first.number, second.number) == (30, 30)
   both = np.concatenate([first["features"], second["features"]])

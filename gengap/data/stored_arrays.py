@@ -13,7 +13,7 @@ from gengap.errors import InputError
 
 ValueRange: TypeAlias = tuple[float, float]
 
-PIECE_BYTES = 2**24  # that are read at a time
+PIECE_BYTES = 2**22  # that are read at a time
 MOST_PIXELS = 5 * 10**7  # of one image
 SCALES: dict[
   ValueRange, Callable[[np.ndarray], np.ndarray]

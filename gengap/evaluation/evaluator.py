@@ -116,13 +116,15 @@ class Evaluator:
     )
     self.number = options.num_samples
     options.sampling.check(self.run)
-    shape = self.run.spec.shape if self.run else None
-    if self.images:
+    if self.images is None:
+      assert self.run
+      shape = self.run.spec.shape
+    else:
       channels = sources.channels(source, data_dir)
       shape = images.common_shape(self.images, channels, options.image_size, options.channels)
       self.images, self.number = self.images.fit(shape), min(self.number, len(self.images))
-    self.shape, self.real = shape, references.build(self.run, shape, source, trained, options)
-    found = self.real = self.real.with_changes(self.images, "generated") if self.images else self.real
+    self.shape, found = shape, references.build(self.run, shape, source, trained, options)
+    self.real = found = found.with_changes(self.images, "generated") if self.images else found
     self.names = plan.choose_metrics(self.run, found, options, self.number)
     self.inputs = self.run and diagnostics.inputs(
       self.run, self.names, options.num_images, options.outside, options.samples, options.seed
@@ -214,13 +216,7 @@ class Evaluator:
     """Yields what a reader must know about given images: what was left out or changed, and their number."""
     if self.images:
       yield from images.notes(self.images, "generated")
-      if self.number < self.options.num_samples:
-        yield f"{self.number} generated images are scored, not {self.options.num_samples}: there are no more"
-      elif self.number < len(self.images):
-        yield (
-          f"{self.number} of {len(self.images)} generated images are scored, drawn by a seed; for all of "
-          f"them: --num_samples={len(self.images)}"
-        )
+      yield from images.number_notes(self.images, self.options.num_samples)
     yield from self.real.notes(self.options.data_dir if self.images else None)
 
   def sampler(self, run: Run) -> Sampler:

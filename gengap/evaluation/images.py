@@ -84,6 +84,7 @@ def dataset(images: Any, name: str, value_range: ValueRange | None = None) -> Da
   Raises:
     InputError: see `given`; or labels that do not fit.
   """
+  found: Any  # an ImageSet, used as an array
   if not isinstance(images, Dataset):
     found = given(images, name, value_range)
     return Dataset(found, np.zeros(len(found), np.int32), (), {})
@@ -167,6 +168,17 @@ def notes(images: ImageSet, name: str) -> Iterator[str]:
   if images.channels == {1, 3}:
     shown = "grey images" if images.fitted[2] == 1 else "images of three equal channels"
     yield f"{name} images have three channels, and no pixel has colour: they are compared as {shown}"
+
+
+def number_notes(images: ImageSet, wished: int) -> Iterator[str]:
+  """Yields how many images are scored, unless it is all of them and as many as wished."""
+  if len(images) < wished:
+    yield f"{len(images)} generated images are scored, not {wished}: there are no more"
+  elif len(images) > wished:
+    yield (
+      f"{wished} of {len(images)} generated images are scored, drawn by a seed; for all of them: "
+      f"--num_samples={len(images)}"
+    )
 
 
 def save_grids(folder: pathlib.Path, generated: ImageSet, real: np.ndarray | ImageSet | None) -> None:

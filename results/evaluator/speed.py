@@ -179,6 +179,7 @@ def streamed(images: int) -> Callable[[], Any]:
   """Computes features of images that are made and dropped batch by batch."""
   from gengap.evaluation import image_statistics
   from gengap.evaluation.extractors import Extractors
+  from gengap.evaluation.pieces import PIECE
   from gengap.features import FeatureExtractor, batched
 
   weights = np.random.default_rng(0).normal(size=(32 * 32 * 3, WIDTH)).astype(np.float32)
@@ -187,7 +188,7 @@ def streamed(images: int) -> Callable[[], Any]:
 
   def run():
     rng = np.random.default_rng(0)
-    size = image_statistics.PIECE
+    size = PIECE
     pieces = (rng.integers(0, 256, (size, 32, 32, 3), np.uint8) for _ in range(images // size))
     found = image_statistics.compute(pieces, extractors, frozenset({"moments"}))
     return found["moments"].diversity
