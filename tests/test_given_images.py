@@ -108,9 +108,10 @@ def test_a_reference_is_brought_to_the_size_of_the_images(folder, capsys):
 
 def test_grey_and_colour_are_mixed_only_if_asked_for(folder):
   colour = RNG.integers(0, 256, (60, 16, 16, 3), np.uint8)
-  for pair in ((FAKE, colour), (colour, FAKE)):
+  for pair in ((FAKE, colour), (colour, FAKE), (colour, "blobs_single")):
     with pytest.raises(InputError, match=r"--channels=1 .* --channels=3"):
       by_pixels(*pair)
+  for pair in ((FAKE, colour), (colour, FAKE)):
     for channels in (1, 3):
       found = by_pixels(*pair, metrics=["frechet"], channels=channels)
       assert found.reference["channels"] == channels and len(found.protocol["channels"]) == 1
