@@ -20,6 +20,7 @@ DAMAGED = (  # errors of damaged .npy and .zip files; RuntimeError: it is encryp
   *(OSError, ValueError, KeyError, EOFError, NotImplementedError, RuntimeError),
   *(zipfile.BadZipFile, zlib.error),
 )
+SKIP_BYTES = 2**20  # read at a time, to be skipped
 
 
 class Header(NamedTuple):
@@ -104,6 +105,17 @@ def guarded(what: str) -> Iterator[None]:
     raise InputError(f"{what} is damaged ({reason}); save it again") from error
 
 
+def go_to(file: IO[bytes], position: int) -> None:
+  """Moves to a position, also in a member of an archive, whose own `seek` reads 16 MB at a time."""
+  if not isinstance(file, zipfile.ZipExtFile):
+    file.seek(position)
+    return
+  if position < file.tell():
+    file.seek(0)
+  while (left := position - file.tell()) > 0 and file.read(min(left, SKIP_BYTES)):
+    pass
+
+
 def _of_file(file: IO[bytes], size: int, what: str, stated: ValueRange | None) -> StoredArray:
   """Returns the images of an opened .npy file of a size in bytes."""
   with guarded(what):
@@ -114,7 +126,7 @@ def _of_file(file: IO[bytes], size: int, what: str, stated: ValueRange | None) -
 
   def read(first: int, end: int) -> np.ndarray:
     with guarded(what):
-      file.seek(header.offset + first * each)
+      go_to(file, header.offset + first * each)
       content = file.read((end - first) * each)
       return np.frombuffer(content, header.dtype).reshape(end - first, *header.shape[1:])
 

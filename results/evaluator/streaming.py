@@ -2,8 +2,8 @@
 
   python -m results.evaluator.streaming [--folder=DIR]
 
-There are 2,000 and 20,000 images of 32 x 32 x 3 pixels: PNG files, a .npz file, and a compressed .npz file. They
-are compared with themselves. All are read once, then 1,000 of them are scored: pixel features, Frechet
+There are 2,000 and 20,000 images of 32 x 32 x 3 pixels: PNG files, a .npz file, and a compressed .npz file.
+They are compared with themselves. All are read once, then 1,000 of them are scored: pixel features, Frechet
 distance. Each evaluation runs in a process of its own, whose largest memory is noted.
 """
 
