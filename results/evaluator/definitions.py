@@ -6,7 +6,7 @@
 import math
 
 import numpy as np
-import torch
+import torch  # pyright: ignore[reportMissingImports]  # not a dependency
 from scipy import linalg, stats
 from scipy.spatial.distance import cdist
 

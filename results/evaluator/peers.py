@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-import torch
+import torch  # pyright: ignore[reportMissingImports]  # not a dependency
 
 import gengap
 from gengap import metrics
