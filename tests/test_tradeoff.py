@@ -1,6 +1,8 @@
 """The fidelity-coverage curve: its area by hand, its interval, and the curve of a run."""
 
 import io
+import json
+import pathlib
 import types
 from typing import Any
 
@@ -16,6 +18,7 @@ from gengap.evaluation.extractors import Extractors
 from gengap.evaluation.quantities import find
 from gengap.features import FeatureExtractor
 from gengap.metrics.tradeoff import Hits, Manifold, area, estimate
+from results.evaluator import sampling
 
 
 @pytest.mark.parametrize(
@@ -153,3 +156,9 @@ def test_its_numbers_are_declared_and_it_is_printed_and_drawn(block, tmp_path):
 def test_temperatures_are_two_or_more_that_ascend(temperatures):
   with pytest.raises(InputError, match="--temperatures"):
     Options(temperatures=temperatures)
+
+
+def test_the_tables_of_the_results_are_those_of_the_stored_numbers():
+  folder = pathlib.Path(sampling.__file__).parent
+  found, page = json.loads((folder / "sampling.json").read_text()), (folder / "README.md").read_text()
+  assert sampling.score_table(found) in page and sampling.curve_table(found) in page

@@ -40,7 +40,9 @@ def draw(
       if t == 1:
         plot.plot(x[i], y[i], ms=9, mec="black", ls="", **style)
       if t in (temperature[0], 1, temperature[-1]) or len(curves) == 1:
-        plot.annotate(f"{t:g}", (x[i], y[i]), (4, 4), textcoords="offset points", fontsize=7)
+        plot.annotate(
+          f"{t:g}", (x[i], y[i]), (5, 5 if t <= 1 else -11), textcoords="offset points", fontsize=7
+        )
   plot.plot([], [], "o", ms=9, mfc="white", mec="black", label="temperature 1")
   if real := next((block["real"] for block in curves.values() if block.get("real")), None):
     plot.plot(
