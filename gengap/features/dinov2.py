@@ -20,12 +20,12 @@ from gengap.features import inputs, resize, weights
 from gengap.features.batched import batches, over_devices
 from gengap.features.state_dict import StateDict
 from gengap.features.types import FeatureExtractor
+from gengap.networks.convolution import stock
 from gengap.networks.vision_transformer import PATCH, SIDE, SIZES, Size, VisionTransformer
 
 Array: TypeAlias = jax.Array
 Params: TypeAlias = dict[str, Any]
 
-BATCH = 16  # images of a device at a time
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])  # of ImageNet's pixels in [0, 1]
 TRAINED = 37  # patches a side at the end of its training, at 518x518: positions are interpolated from these
 OFFSET = 0.1  # added to the patches a side in the official code, against rounding; it shifts the positions
@@ -194,7 +194,12 @@ def features(params: Params, images: np.ndarray | Sequence[np.ndarray], size: Si
   """
   if not len(images):
     raise InputError("there are no images")
-  return network(size)(params, batches(images, BATCH), scaled)
+  return network(size)(params, batches(images, batch()), scaled)
+
+
+def batch() -> int:
+  """Returns how many images a device takes at a time: few on the CPU, so that attention fits its cache."""
+  return 64 if stock() else 4
 
 
 def scaled(images: np.ndarray | Sequence[np.ndarray]) -> Array | np.ndarray:

@@ -3,11 +3,13 @@
   python -m results.evaluator.speed [--rounds=3] [--only CASE ...] [--torch_python=PYTHON]
 
   inception    features of 32x32 images, resized to 299x299; PyTorch's network in channels_last
+  dinov2       ViT-S/14 features of 32x32 images, resized to 224x224; transformers' network in its best batch
   frechet      distance of Gaussians of 2048 dimensions; scipy.linalg.sqrtm of the product of the covariances
   prdc         10,000 against 10,000 features of 2048 numbers; the published algorithm, written with NumPy
   memory       statistics of 2048 features of 2,500 images of 32x32; the same of 40,000
 
-The peers are not dependencies of gengap; --torch_python names a Python that has PyTorch. Writes speed.json.
+The peers are not dependencies of gengap; --torch_python names a Python that has PyTorch and transformers.
+Writes speed.json.
 """
 
 import argparse
@@ -25,6 +27,7 @@ import numpy as np
 
 HERE = pathlib.Path(__file__).parent
 IMAGES, BATCH, WIDTH, ITEMS = 128, 32, 2048, 10_000
+OF_DINOV2, BATCHES = 32, (4, 8, 16)  # images, and batches that PyTorch chooses from
 
 
 def pictures() -> np.ndarray:
@@ -118,6 +121,48 @@ def inception_torch() -> Callable[[], Any]:
   return run
 
 
+def dinov2_gengap() -> Callable[[], Any]:
+  import jax
+
+  from gengap.features import dinov2
+  from gengap.networks.vision_transformer import SIZES, VisionTransformer
+
+  size = SIZES["vits14"]
+  variables: Any = VisionTransformer(size).init(jax.random.key(0), np.zeros((1, 224, 224, 3), np.float32))
+  images = pictures()[:OF_DINOV2]
+  return lambda: dinov2.features(variables["params"], images, size)
+
+
+def dinov2_torch() -> Callable[[], Any]:
+  """The network of transformers, with its fused attention, by the batch that is fastest here."""
+  import torch  # pyright: ignore[reportMissingImports]  # not a dependency
+  import transformers  # pyright: ignore[reportMissingImports]  # not a dependency
+
+  config = transformers.Dinov2Config(
+    hidden_size=384, num_hidden_layers=12, num_attention_heads=6, image_size=518, attn_implementation="sdpa"
+  )
+  network = transformers.Dinov2Model(config).eval()
+  images = torch.from_numpy(pictures()[:OF_DINOV2]).permute(0, 3, 1, 2)
+  mean, std = (torch.tensor(x)[:, None, None] for x in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+
+  @torch.inference_mode()
+  def run(batch: int):
+    found = []
+    for piece in images.split(batch):
+      x = torch.nn.functional.interpolate(piece.float(), (224, 224), mode="bicubic", antialias=True).clip(
+        0, 255
+      )
+      found.append(network((x / 255 - mean) / std).last_hidden_state[:, 0])
+    return torch.cat(found)
+
+  times = {}
+  for batch in (*BATCHES, *BATCHES):  # the first time warms up
+    start = time.perf_counter()
+    run(batch)
+    times[batch] = time.perf_counter() - start
+  return functools.partial(run, min(times, key=lambda batch: times[batch]))
+
+
 def frechet_gengap() -> Callable[[], Any]:
   from gengap.metrics import frechet_distance
 
@@ -198,6 +243,7 @@ def streamed(images: int) -> Callable[[], Any]:
 
 CASES: dict[str, dict[str, Callable[[], Callable[[], Any]]]] = {
   "inception": {"gengap": inception_gengap, "torch": inception_torch},
+  "dinov2": {"gengap": dinov2_gengap, "torch": dinov2_torch},
   "frechet": {"gengap": frechet_gengap, "scipy": frechet_scipy},
   "prdc": {"gengap": prdc_gengap, "numpy": prdc_numpy},
   "memory": {name: functools.partial(streamed, int(name)) for name in ("2500", "40000")},
@@ -221,7 +267,7 @@ def measure(case: str, who: str) -> dict[str, Any]:
     value = run()
     times.append(time.perf_counter() - start)
   extra = memory("VmHWM") - before
-  return {"seconds": min(times), "extra_mb": extra, "value": value if case != "inception" else None}
+  return {"seconds": min(times), "extra_mb": extra, "value": None if "torch" in CASES[case] else value}
 
 
 def main() -> None:
