@@ -251,7 +251,7 @@ def test_one_protocol_whatever_the_file_calls_its_arrays(tmp_path, monkeypatch):
   np.testing.assert_array_equal(made[0].extract(IMAGES), made[1].extract(IMAGES))
   assert made[0].extract(IMAGES).shape == (3, 8)
   for images, words in (
-    ([], "no images"),
+    (np.zeros((0, 9, 9, 3), np.uint8), "no images"),
     (np.zeros((2, 9, 9, 4), np.uint8), "DINOv2 wants"),
   ):
     with pytest.raises(InputError, match=words):

@@ -79,7 +79,7 @@ def test_a_download_is_found_by_an_evaluation_and_made_once(folder, monkeypatch,
   monkeypatch.setattr(pretrained, "fetch", None)  # it is not needed again
   command("dinov2", "--download")
   found = extractors.select("", extractors.Dataset(IMAGES, np.zeros(4, int), (), {}), features="dinov2")
-  assert found.features.extract(IMAGES).shape == (4, TINY.width)
+  assert found.features and found.features.extract(IMAGES).shape == (4, TINY.width)
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors", ".npz"])

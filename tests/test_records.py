@@ -82,7 +82,8 @@ def test_samples_drawn_otherwise_are_a_row_beside_the_method_of_the_same_columns
   assert [areas[name].values for name in names] == [{0: 0.2}, {0: 0.3}, {1: 0.4}, {}]
   assert columns.real_value(comparison, view, axis_of("curve/area")) == 0.9
   (drawing,) = figures.tradeoffs(comparison, view)
-  shown = [text.get_text() for text in drawing.figure.axes[0].get_legend().get_texts()]
+  legend = drawing.figure.axes[0].get_legend()
+  shown = [text.get_text() for text in legend.get_texts()] if legend else []
   assert [text for text in shown if "area" in text] == [
     "vae: area 0.200",
     "vae (mixture of 10): area 0.300",

@@ -142,7 +142,8 @@ def test_its_numbers_are_declared_and_it_is_printed_and_drawn(block, tmp_path):
   assert any(line.split() == ["temperature", "0.25", "1", "4"] for line in lines)
   figure = curve_figure.figure({"a": evaluation, "b": block})
   (plot,) = figure.axes
-  texts = [text.get_text() for text in plot.get_legend().get_texts()]
+  legend = plot.get_legend()
+  texts = [text.get_text() for text in legend.get_texts()] if legend else []
   assert texts[0] == "a: area 1.000 [1.000, 1.000]" and texts[-1] == "real images (train)"
   assert plot.get_xlabel().startswith("coverage") and plot.get_ylabel().startswith("precision")
   curve_figure.save(tmp_path / "3_curve.png", {"": block})
