@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import written
 
 from gengap.evaluation.sampling import Sampling
@@ -89,6 +90,13 @@ def test_samples_drawn_otherwise_are_a_row_beside_the_method_of_the_same_columns
     "vae (mixture of 10): area 0.300",
     "wgan_gp: area 0.400",
   ]
+  (panels,) = figures.panels(comparison, view)
+  plot = panels.figure.axes[0]  # of precision
+  assert [text.get_text() for text in plot.get_yticklabels()] == names
+  drawn = {
+    float(y): float(x) for points in plot.collections for x, y in np.asarray(points.get_offsets())[-1:]
+  }
+  assert drawn[1] == 0.25 and drawn[3] == 0.5  # in the rows of their names
   assert [group.name for group in comparison.by_default.groups] == ["vae", "wgan_gp"]
   assert "mixture" not in " ".join(summary.sentences(comparison))
   assert "codes of a mixture of 10 Gaussians" in summary.samples_are(comparison.groups[1])

@@ -116,9 +116,10 @@ def panels(comparison: Comparison, view: View) -> Iterator[Drawing]:
   if not measured:
     return
   figure, plots = sheet(3.2, 0.9 + 0.22 * len(comparison.groups), len(measured), 3)
+  styled = styles(comparison)
   for i, (plot, axis) in enumerate(zip(plots, measured, strict=True)):
-    for at, (name, style) in enumerate(styles(comparison).items()):
-      cell = rows[axis][name]
+    for at, group in enumerate(comparison.groups):
+      cell, style = rows[axis][group.name], styled[group.name]
       values = list(cell.values.values())
       plot.scatter(values, [at] * len(values), s=10, alpha=0.4, lw=0, **style)
       if values:
@@ -150,7 +151,7 @@ def tradeoffs(comparison: Comparison, view: View) -> Iterator[Drawing]:
       every[group.name] = record.tradeoffs[step]
   if not every:
     return
-  figure, (plot,) = sheet(4.6, 4.4, 1, 1)
+  figure, (plot,) = sheet(9.2, 4.2, 1, 1)  # as wide as two planes, so that the page shows its text as large
   curves = {label(name): block for name, block in every.items()}
   curve_figure.draw(plot, curves, [styled[name] for name in every])
   yield Drawing(figure, f"precision against coverage over temperatures, methods of {comparison.title}")
