@@ -8,7 +8,7 @@ from typing import Any
 
 import gengap
 from gengap import log
-from gengap.errors import InputError
+from gengap.errors import InputError, suggest
 from gengap.evaluation import (
   curve,
   curve_figure,
@@ -74,6 +74,10 @@ def evaluate(
     InputError: an argument is wrong, or something that is asked for is missing. Errors name an option as its
       flag.
   """
+  known = [field.name for field in dataclasses.fields(Options)]
+  for name in options:
+    if name not in known:
+      raise InputError(f"{name} is no option of an evaluation: {', '.join(known)}{suggest(name, known)}")
   chosen = Options(features=features, metrics=metrics, num_samples=num_samples, **options)
   if isinstance(images_or_run, str | os.PathLike) and images.is_workdir(images_or_run):
     images_or_run = load(os.fspath(images_or_run), step)

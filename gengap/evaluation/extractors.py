@@ -79,12 +79,11 @@ def select(
   Raises:
     InputError: a name is unknown, features are required and missing, or a file or workdir does not fit.
   """
-  check(features, resize)
+  check(features, resize, inception, weights)
   colour = test.image.shape[-1] == 3
   kind = ("inception" if colour else "classifier") if features is None else features
   registered = registry.find(kind)
-  given = (kind == "inception" and inception) or weights
-  file = pretrained.find(kind, given) if "weights" in registered.takes else None
+  file = find_weights(kind, inception, weights) if "weights" in registered.takes else None
   named = of_classifier(classifier, dataset, test) if classifier else None
   reason = unavailable(kind, registered, file, bool(named), dataset, test)
   if reason and required:
@@ -107,16 +106,30 @@ def select(
   return Extractors(chosen, named, of_blobs(dataset))
 
 
-def check(features: Any, resize: str) -> None:
-  """Refuses unknown names.
+def check(
+  features: Any,
+  resize: str,
+  inception: str | pathlib.Path | None = None,
+  weights: str | pathlib.Path | None = None,
+) -> None:
+  """Refuses unknown names, and features whose weights are missing. See `select` for the arguments.
 
   Raises:
-    InputError: no such features, or no such way of resizing.
+    InputError: no such features, no weights for them, or no such way of resizing.
   """
   if features is not None:
-    registry.find(features)
+    registered = registry.find(features)
+    if "weights" in registered.takes and not find_weights(features, inception, weights):
+      raise InputError(pretrained.advice(features))
   if resize not in PROTOCOLS:
     raise InputError(f"--resize={resize} is none of {', '.join(PROTOCOLS)}{suggest(resize, PROTOCOLS)}")
+
+
+def find_weights(
+  kind: str, inception: str | pathlib.Path | None, weights: str | pathlib.Path | None
+) -> str | pathlib.Path | None:
+  """Returns the file of a network's weights; None if there is none. See `select` for the arguments."""
+  return pretrained.find(kind, (kind == "inception" and inception) or weights)
 
 
 def unavailable(

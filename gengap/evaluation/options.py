@@ -75,7 +75,7 @@ class Options:
     seeds = [isinstance(seed, int) and seed >= 0 for seed in self.sample_seeds]
     if not seeds or not all(seeds):
       raise InputError(f"sample_seeds is {self.sample_seeds!r}; whole numbers are needed, such as (0, 1, 2)")
-    extractors.check(self.features, self.resize)
+    extractors.check(self.features, self.resize, self.inception, self.weights)
 
   @property
   def named(self) -> list[str]:

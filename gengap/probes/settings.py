@@ -45,7 +45,7 @@ class Settings:
       raise InputError(f"--encoder is {self.encoder!r}; it must be own or fitted")
     if self.encoder == "fitted" and not self.encoder_steps:
       raise InputError("--encoder=fitted needs --encoder_steps of at least 1")
-    extractors.check(self.features, self.resize)
+    extractors.check(self.features, self.resize, self.inception, self.weights)
     if isinstance(self.probes, str):
       raise InputError(f"probes is {self.probes!r}; it must be a list of names, such as [{self.probes!r}]")
     for name in self.probes:

@@ -26,7 +26,7 @@ from gengap.report import (
 from gengap.report.axes import AXES, THEMES
 from gengap.report.figures import Drawing
 from gengap.report.groups import Comparison
-from gengap.report.record import Json
+from gengap.report.record import Json, Record
 from gengap.report.tables import Table
 from gengap.report.views import View
 from gengap.report.wording import joined
@@ -135,7 +135,14 @@ def titled_views(comparison: Comparison) -> list[tuple[str, View]]:
   for name, view in named:
     key = tuple(view(record) for group in comparison.groups for record in group.records.values())
     merged.setdefault(key, ([], view))[0].append(name)
-  return [("; ".join(titles), view) for titles, view in merged.values()]
+  images = [group.first for group in comparison.groups if not group.trained]
+  return [("; ".join([*titles, *given_images(images, view)]), view) for titles, view in merged.values()]
+
+
+def given_images(images: Sequence[Record], view: View) -> list[str]:
+  """Returns what the title of a view must say of images of other programs, if it shows any."""
+  shown = any(not isinstance(view(record), views.Missing) for record in images)
+  return ["images of other programs at an unknown budget"] if shown else []
 
 
 def section(comparison: Comparison, index: int) -> Section:

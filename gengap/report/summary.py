@@ -39,6 +39,7 @@ def sentences(comparison: Comparison) -> list[str]:
   several = max(len(group.records) for group in pair) > 1
   return [
     setup(comparison, pair, step),
+    *no_candidates(comparison, pair),
     gives_up(a.name, b.name, [(gap, gap.a, gap.b) for gap in decided if gap.winner < 0], several),
     gives_up(b.name, a.name, [(gap, gap.b, gap.a) for gap in decided if gap.winner > 0], several),
     distance_sentence(comparison, a, b, view),
@@ -77,6 +78,14 @@ def setup(comparison: Comparison, pair: tuple[Group, Group], step: int) -> str:
       else f"{seeds[0]} and {seeds[1]} training seeds."
     )
   )
+
+
+def no_candidates(comparison: Comparison, pair: tuple[Group, Group]) -> list[str]:
+  """Returns a sentence about the methods that cannot be chosen: those of which there are only images."""
+  left = [group.name for group in comparison.by_default.groups if not group.trained and group not in pair]
+  verb = "is not a candidate" if len(left) == 1 else "are not candidates"
+  text = f"{joined(left)} {verb} for this comparison: there are only images, at an unknown budget."
+  return [text] if left else []
 
 
 def gives_up(loser: str, other: str, lost: list[tuple[Gap, Cell, Cell]], several_seeds: bool) -> str:
