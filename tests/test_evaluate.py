@@ -229,6 +229,7 @@ def test_inception_is_shown_a_grey_image_three_times_and_says_so(trained, monkey
     (["--features=inception", "--inception={}/none.pth"], ["no such file"]),
     (["--num_samples=1"], ["--num_samples is 1"]),
     (["--sample_seeds=a"], ["--sample_seeds=a"]),
+    (["--sample_seeds=0,0"], ["sample_seeds is [0, 0]", "different whole numbers"]),
     (["--step=3"], ["step '3' is none of"]),
     (["--features=inception", "--inception={}/none.pth", "--metrics=sharpness"], ["no such file"]),
     (["--metrics=inception_score", "--features=pixels"], ["knows no classes"]),

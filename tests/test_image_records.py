@@ -77,6 +77,22 @@ def test_several_records_of_a_method_are_its_trainings(folder):
   assert cell.values == {0: 0.5, 1: 0.7}
 
 
+def test_a_copy_of_a_record_is_no_other_training(folder):
+  copy = folder / "copy.json"
+  copy.write_text((folder / "torch.json").read_text())
+  with pytest.raises(
+    InputError, match=r"torch.json and .*copy.json are records of the same images; name one"
+  ):
+    inputs.read_all(inputs.find_runs([folder / "torch.json", copy]))
+
+
+def test_the_floor_of_a_given_reference_is_read(folder):
+  path = folder / "torch.json"
+  path.write_text(path.read_text().replace('"floors": {"test"', '"floors": {"given"'))
+  comparison = compared(path)
+  assert columns.real_value(comparison, views.final, axis_of("precision")) == 0.9
+
+
 def test_a_name_that_a_run_has_gets_an_addition(folder):
   record = written.images(folder / "vae.json", "vae", "other")
   assert "vae (other, given images)" in [group.name for group in compared(folder, record).groups]

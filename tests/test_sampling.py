@@ -65,6 +65,7 @@ def test_a_sampling_has_one_text_one_file_and_one_name(text, canonical, suffix, 
   [
     ("mixtures:3", "did you mean 'mixture'"),
     ("mixture:0", "at least 1"),
+    ("mixture:10001", "cannot have more components"),
     ("mixture:x", "needs a number of components"),
     ("prior:3", "is none of prior"),
     ("temperature=0", "above 0"),

@@ -1,6 +1,7 @@
 """Folders of runs as they are after training, evaluating and probing, written in milliseconds."""
 
 import json
+import zlib
 
 import numpy as np
 from PIL import Image
@@ -109,6 +110,7 @@ def images(path, name="torch_vae", family="VAE", scores=None, protocol=PROTOCOL,
     for k, v in scores.items()
   }
   subject = {"drawn": "given images", "images": 100, "name": name, "family": family, "source": "samples"}
+  subject["crc32"] = zlib.crc32(path.name.encode())
   reference = {"dataset": dataset, "split": "test", "image_size": 8, "channels": 1}
   write(
     path,

@@ -72,9 +72,12 @@ class Options:
     for name in self.metrics or ():
       if name not in known:
         raise InputError(f"--metrics={name} is none of {', '.join(known)}{suggest(name, known)}")
-    seeds = [isinstance(seed, int) and seed >= 0 for seed in self.sample_seeds]
-    if not seeds or not all(seeds):
-      raise InputError(f"sample_seeds is {self.sample_seeds!r}; whole numbers are needed, such as (0, 1, 2)")
+    seeds = [isinstance(seed, int) and 0 <= seed < 2**32 for seed in self.sample_seeds]
+    if not seeds or not all(seeds) or len(set(self.sample_seeds)) < len(seeds):
+      raise InputError(
+        f"sample_seeds is {self.sample_seeds!r}; different whole numbers from 0 to 2**32 - 1 are needed, "
+        "such as (0, 1, 2)"
+      )
     extractors.check(self.features, self.resize, self.inception, self.weights)
 
   @property

@@ -14,14 +14,13 @@ from gengap.data import Dataset
 from gengap.data.scale import to_float
 from gengap.data.subset import stratified
 from gengap.errors import InputError
-from gengap.evaluation.sampling import MIXTURE, PRIOR, Sampling
+from gengap.evaluation.sampling import FITTED, MIXTURE, PRIOR, Sampling
 from gengap.log import say
 from gengap.method import Array, Key, draw_prior
 from gengap.methods import common
 from gengap.run import Run, chunked
 from gengap.training.program import load_data
 
-FITTED = 10_000  # training images whose codes a mixture is fitted to, if there are as many
 SEED = 0  # of their choice, of their codes and of the fit
 INDEX, NOISE, SHOWN = 2, 3, 4  # folded into a key; `draw_prior` splits the key into two
 

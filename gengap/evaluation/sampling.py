@@ -26,6 +26,7 @@ PRIOR, AGGREGATE, MIXTURE = "prior", "aggregate", "mixture"
 CODES = (PRIOR, AGGREGATE, MIXTURE)
 SHOWN = {"mean": False, "draw": True}
 COMPONENTS = 10
+FITTED = 10_000  # training images whose codes a mixture is fitted to, if there are as many
 NUMBERS = ("temperature", "truncation")
 WORDS = (*CODES, *NUMBERS, *SHOWN)
 SYNTAX = "such as mixture:10,temperature=0.8,draw"
@@ -52,6 +53,8 @@ class Sampling:
       object.__setattr__(self, "components", COMPONENTS)
     if self.components is not None and (self.codes != MIXTURE or self.components < 1):
       self.refuse("a number of components, at least 1, belongs to mixture alone, as in mixture:10")
+    if (self.components or 0) > FITTED:
+      self.refuse(f"a mixture is fitted to {FITTED} codes at most, and cannot have more components")
     for name in NUMBERS:
       value = getattr(self, name)
       if value is not None and not 0 < value < math.inf:

@@ -7,6 +7,7 @@ budget of the method is unknown.
 import pathlib
 from collections.abc import Iterable
 
+from gengap.errors import InputError
 from gengap.evaluation.quantities import Drawn
 from gengap.report.json_files import canonical, check_config, check_run_json, read_object, refuse_malformed
 from gengap.report.record import ONLY_STEP, Json, Record
@@ -37,7 +38,9 @@ def read(path: pathlib.Path) -> Record:
       **{"seed": 0, "steps": 1, "log_every": 1, "checkpoint_every": 1, "best": ""},
       **{"method_args": {}, "dataset_args": {}},
     }
-    run_json = {"trained": False, "family": str(samples["subject"].get("family", "other")), "generates": True}
+    subject = samples["subject"]
+    run_json = {"trained": False, "family": str(subject.get("family", "other")), "generates": True}
+    run_json["images"] = [subject.get("images"), subject.get("crc32")]  # tells apart records of a method
     return Record(
       path,
       check_config(config, path),
@@ -55,13 +58,20 @@ def numbered(records: Iterable[Record]) -> list[Record]:
   """Returns the records, with a seed of its own for each of several records of one method and data set.
 
   They stand for several trainings of the method, whose seeds are unknown.
+
+  Raises:
+    InputError: two records of a method are of the same images.
   """
-  seen: dict[str, int] = {}
+  seen: dict[str, list[Record]] = {}
   found = []
   for record in records:
     if not record.trained:
-      key = canonical([{**record.config, "seed": 0}, record.run_json])
-      record = record._replace(config=record.config | {"seed": seen.get(key, 0)})
-      seen[key] = seen.get(key, 0) + 1
+      like = seen.setdefault(canonical([{**record.config, "seed": 0}, record.run_json["family"]]), [])
+      for other in like:
+        if other.run_json.get("images") == record.run_json.get("images"):
+          both = f"{other.workdir} and {record.workdir}"
+          raise InputError(f"--workdirs: {both} are records of the same images; name one")
+      record = record._replace(config=record.config | {"seed": len(like)})
+      like.append(record)
     found.append(record)
   return found

@@ -44,7 +44,7 @@ def sample_scores(samples: Json) -> Iterator[tuple[str, Score]]:
       Score(
         number(entry.get("value")),
         canonical(without_sampling(entry.get("protocol", samples.get("protocol")))),
-        number(floors.get("test", floors.get("train"))),
+        number(floors.get("test", next(iter(floors.values()), None))),
         str(entry.get("reason") or ""),
         number(entry.get("spread")),
       ),
