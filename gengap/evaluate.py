@@ -203,7 +203,8 @@ def evaluate_images(how: Options) -> dict[str, str]:
   """Evaluates images; returns what has no number, and why."""
   cli.require((), reference=REFERENCE.value, out=OUT.value)
   out, given, reference = pathlib.Path(str(OUT.value)), str(GENERATED.value), str(REFERENCE.value)
-  files.check_record(out, how.name or samples.name_of(given), given, reference)
+  name = how.name or samples.name_of(given)
+  files.check_record(out, name, given, reference, TRAINING.value, how.save_statistics)
   images = to_evaluate(given, how.value_range)
   evaluator = Evaluator(images, reference, how, TRAINING.value)
   return evaluate_one(evaluator, images, out, files.write_record)

@@ -10,7 +10,7 @@ from test_image_sets import save, write_pngs, zipped
 from gengap import cli, evaluate, evaluation
 from gengap.data import Dataset
 from gengap.errors import InputError
-from gengap.evaluation import Evaluation, Evaluator, Options
+from gengap.evaluation import Evaluation, Evaluator, Options, files
 from gengap.features import pixels
 
 RNG = np.random.default_rng(0)
@@ -89,6 +89,68 @@ def test_a_record_keeps_earlier_numbers_of_the_same_images_and_of_no_others(fold
     judged("--name=other")
   save(folder / "fake.npz", FAKE[::-1])
   assert "frechet" not in judged("--metrics=sharpness")["samples"]["scores"]
+
+
+PLACES = (  # --generated, --reference, other flags, what the message says
+  ("dd_samples", "real", ["--out=dd.json"], "in dd_samples, the place of --generated"),
+  ("dd_samples/inner", "real", ["--out=dd.json"], "in dd_samples, the place of --generated"),
+  ("fake.npz", "link_samples", ["--out=link.json"], "in link_samples, the place of --reference"),
+  ("fake.npz", "real", ["--out=real/z.json"], "lies in --reference=real"),
+  ("fake.npz", "real", ["--out=real/new/z.json"], "lies in --reference=real"),
+  ("fake.npz", "real.npy", ["--training=real", "--out=real/z.json"], "lies in --training=real"),
+  ("fake.npz", "real.npy", ["--out=dd.json"], "dd_samples, which exists without this record"),
+  ("fake.npz", "real.npy", ["--out=o.json", "--save_statistics=real.npy"], "real.npy exists, and is not"),
+  ("fake.npz", "real.npy", ["--out=o.json", "--save_statistics=./o.json"], "the place of the results"),
+  ("fake.npz", "real.npy", ["--out=o.json", "--save_statistics=o_samples"], "the place of the results"),
+)
+
+
+@pytest.mark.parametrize(("generated", "reference", "others", "words"), PLACES)
+def test_results_never_replace_or_join_what_is_given(
+  generated, reference, others, words, folder, monkeypatch
+):
+  monkeypatch.setattr("gengap.evaluation.evaluator.SampleEvaluator", None)
+  write_pngs(write_pngs(folder / "dd_samples", FAKE[:4]) / "inner", FAKE[4:8])
+  (folder / "link_samples").symlink_to(write_pngs(folder / "real", REAL[:8]))
+  before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+  with pytest.raises(InputError, match=words):
+    command(
+      f"--generated={generated}",
+      f"--reference={reference}",
+      "--features=pixels",
+      "--metrics=frechet",
+      *others,
+    )
+  assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+SUBJECT = {"drawn": "given images", "name": "fake", "source": "fake.npz"}
+WHOLE = {
+  "commands": ["a"],
+  "reference": {"dataset": "real.npy"},
+  "samples": {"protocol": {}, "subject": SUBJECT, "scores": {"kid": {"value": 1.0}}},
+}
+MALFORMED = (  # what is at --out, and what the message says
+  (WHOLE | {"samples": [1]}, "of another kind"),
+  (WHOLE | {"samples": WHOLE["samples"] | {"subject": "x"}}, "of another kind"),
+  (WHOLE | {"reference": 3}, "a damaged record"),
+  (WHOLE | {"commands": 5}, "a damaged record"),
+  (WHOLE | {"commands": [5]}, "a damaged record"),
+  (WHOLE | {"samples": WHOLE["samples"] | {"scores": {"frechet": 5}}}, "a damaged record"),
+  (WHOLE | {"samples": WHOLE["samples"] | {"scores": [5]}}, "a damaged record"),
+  (WHOLE | {"samples": {"protocol": {}, "subject": SUBJECT}}, "a damaged record"),
+  (WHOLE | {"samples": {"subject": SUBJECT, "scores": {"kid": {"value": 1.0}}}}, "a damaged record"),
+)
+
+
+@pytest.mark.parametrize(("found", "words"), MALFORMED)
+def test_a_malformed_record_is_refused_before_any_work(found, words, folder):
+  path = folder / "out.json"
+  path.write_text(json.dumps(WHOLE))
+  files.check_record(path, "fake", "fake.npz", "real.npy")
+  path.write_text(json.dumps(found))
+  with pytest.raises(InputError, match=words):
+    files.check_record(path, "fake", "fake.npz", "real.npy")
 
 
 def test_a_reference_is_brought_to_the_size_of_the_images(folder, capsys):

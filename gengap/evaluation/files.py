@@ -14,6 +14,7 @@ A new number replaces the old one; all others stay. A number that could not be c
 
 import contextlib
 import json
+import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -64,32 +65,105 @@ def combined(old: Numbers, new: Numbers) -> Numbers:
   return whole | {"commands": list(dict.fromkeys([*old.get("commands", []), *new["commands"]]))}
 
 
-def check_record(path: pathlib.Path, name: str, source: str, reference: str) -> None:
-  """Checks that a record of images can be written, or merged with what is there.
+def pictures(path: pathlib.Path) -> pathlib.Path:
+  """Returns the folder of pictures beside a record of images."""
+  return path.with_name(f"{path.stem}_samples")
+
+
+def check_record(
+  path: pathlib.Path,
+  name: str,
+  source: str,
+  reference: str,
+  training: str | None = None,
+  statistics: paths.Path | None = None,
+) -> None:
+  """Checks that a record of images can be written, or merged with what is there, and overwrites nothing else.
 
   Args:
     path: of the record.
     name: of the method.
     source: path of its images.
     reference: name of the data set, or path, that they are compared with.
+    training: the same of the training images; None: not given.
+    statistics: file for statistics of the real images; None: they are not saved.
 
   Raises:
-    InputError: it cannot be written, or the file is something else.
+    InputError: it cannot be written, or the file or its folder of pictures is something else.
   """
   paths.check_writable(path.parent, "--out")
   if path.is_dir():
     raise InputError(f"--out={path} is a folder; name a file, such as {path / 'images.json'}")
-  if not path.exists():
-    return
+  check_apart(path, {"--generated": source, "--reference": reference, "--training": training})
+  if statistics and resolved(statistics) in (resolved(path), resolved(pictures(path))):
+    raise InputError(f"--save_statistics={statistics} is the place of the results too; name another file")
+  if path.exists():
+    check_earlier(path, (name, source, reference))
+  elif pictures(path).exists():
+    raise InputError(
+      f"--out={path} puts pictures in {pictures(path)}, which exists without this record; name another file"
+    )
+
+
+def check_apart(path: pathlib.Path, given: Mapping[str, str | None]) -> None:
+  """Refuses a record in a folder of given images, or given images in the folder of its pictures.
+
+  Args:
+    path: of the record.
+    given: flag -> what it names: a path, anything else or None.
+
+  Raises:
+    InputError: they are not apart.
+  """
+  out, folder = resolved(path), resolved(pictures(path))
+  for flag, text in given.items():
+    if not text or not os.path.exists(os.path.expanduser(text)):
+      continue
+    images = resolved(text)
+    if images in out.parents:
+      raise InputError(
+        f"--out={path} lies in {flag}={text}, and pictures there would be images of it; name a file elsewhere"
+      )
+    if folder in (images, *images.parents):
+      raise InputError(
+        f"--out={path} puts pictures in {pictures(path)}, the place of {flag}; name another file"
+      )
+
+
+def resolved(path: paths.Path) -> pathlib.Path:
+  """Returns the absolute path behind links and ~."""
+  return pathlib.Path(os.path.realpath(os.path.expanduser(path)))
+
+
+def check_earlier(path: pathlib.Path, expected: tuple[str, str, str]) -> None:
+  """Checks that a file is a record of images that new numbers can be merged with.
+
+  Args:
+    path: of the file.
+    expected: name of the method, path of its images, and their reference.
+
+  Raises:
+    InputError: it is of another kind, of other images, or damaged.
+  """
   found = read(path)
-  subject = (found.get(SAMPLES) or {}).get("subject") or {}
-  if subject.get("drawn") != Drawn.GIVEN_IMAGES.value:
+  samples, reference = found.get(SAMPLES), found.get("reference")
+  subject = samples.get("subject") if isinstance(samples, dict) else None
+  if not isinstance(subject, dict) or subject.get("drawn") != Drawn.GIVEN_IMAGES.value:
     raise InputError(f"--out={path} is a file of another kind, and is not overwritten; name another file")
-  other = subject.get("name"), subject.get("source"), (found.get("reference") or {}).get("dataset")
-  if other != (name, source, reference):
+  dataset = reference.get("dataset") if isinstance(reference, dict) else None
+  other = subject.get("name"), subject.get("source"), dataset
+  if dataset is not None and other != expected:
     raise InputError(
       f"--out={path} holds the record of {other[0]} ({other[1]}) beside {other[2]}; name another file"
     )
+  try:
+    whole = Evaluation.from_dict(found)
+    combined(found, {"samples": samples, "commands": []})
+    malformed = dataset is None or not all(isinstance(command, str) for command in whole.commands)
+  except (AttributeError, KeyError, TypeError, ValueError):
+    malformed = True
+  if malformed or not isinstance(found.get("commands", []), list):
+    raise InputError(f"--out={path} is a damaged record, and is not overwritten; name another file")
 
 
 def write_record(evaluation: Evaluation, path: pathlib.Path) -> None:

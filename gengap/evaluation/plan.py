@@ -110,7 +110,10 @@ def check_statistics(
     InputError: see `saved_statistics.check`; or there are no features, or a file cannot be written.
   """
   if path := options.save_statistics:
-    paths.check_writable(paths.local(path, "--save_statistics").parent, "--save_statistics")
+    file = paths.local(path, "--save_statistics")
+    paths.check_writable(file.parent, "--save_statistics")
+    if file.exists():
+      raise InputError(f"--save_statistics={path} exists, and is not overwritten; name a new file")
     if references.statistics:
       raise InputError("--save_statistics: the reference is saved statistics already")
     if not extractors.features or "frechet" not in names:
