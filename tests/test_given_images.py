@@ -81,14 +81,30 @@ def test_the_command_writes_a_record_that_the_function_returns(folder):
   assert {path.name for path in (folder / "out_samples").iterdir()} == {"0.png", "real.png"}
 
 
-def test_a_record_keeps_earlier_numbers_of_the_same_images_and_of_no_others(folder):
+def test_a_record_keeps_earlier_numbers_of_the_same_images_and_of_no_others(folder, capsys):
   first = judged("--metrics=frechet")["samples"]["scores"]
-  second = judged("--metrics=sharpness")["samples"]["scores"]
+  second = judged("--metrics=sharpness", "--num_samples=20", "--seed=3", "--image_size=8")["samples"][
+    "scores"
+  ]
   assert second["frechet"] == first["frechet"] and second["sharpness"]["value"] > 0
+  assert (second["frechet"]["seeds"], second["sharpness"]["seeds"]) == ([], [3])
+  assert second["sharpness"]["protocol"]["resized"]["generated"] == "16x16 to 8x8"
   with pytest.raises(InputError, match=r"holds the record of fake .* name another file"):
     judged("--name=other")
-  save(folder / "fake.npz", FAKE[::-1])
-  assert "frechet" not in judged("--metrics=sharpness")["samples"]["scores"]
+  changed = FAKE.copy()
+  changed[-1, 0, 0] ^= 1
+  save(folder / "fake.npz", changed)
+  capsys.readouterr()
+  third = judged("--metrics=sharpness", "--num_samples=10")
+  assert (
+    "frechet" not in third["samples"]["scores"]
+    and "have changed: it is written anew" in capsys.readouterr().err
+  )
+  assert third["samples"]["subject"]["source_crc32"]
+  del third["samples"]["subject"]["source_crc32"]  # as an earlier version wrote it
+  (folder / "out.json").write_text(json.dumps(third))
+  assert "sharpness" not in judged("--metrics=frechet")["samples"]["scores"]
+  assert "does not say of which images" in capsys.readouterr().err
 
 
 PLACES = (  # --generated, --reference, other flags, what the message says

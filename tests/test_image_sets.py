@@ -1,7 +1,9 @@
 """Sets of images from folders, archives and arrays: what is read, and what is refused."""
 
 import io
+import re
 import tracemalloc
+import warnings
 import zipfile
 
 import numpy as np
@@ -110,6 +112,90 @@ def test_a_stated_range_of_floats_is_used(low, high):
   images = (GREY / 255 * (high - low) + low).astype(np.float32)
   stored = stored_arrays.in_memory(images, "images", (low, high))
   np.testing.assert_array_equal(image_sets.of_array(stored)[:], GREY)
+
+
+def test_a_set_has_one_crc32_whatever_it_is_brought_to(everywhere, tmp_path):
+  for kind, path in everywhere.items():
+    found = image_sets.open_images(path, "--generated")
+    again = image_sets.open_images(path, "--generated").fit((4, 4, 1))
+    assert found.crc32 == again.crc32 != 0, kind
+  assert image_sets.open_images(everywhere["flat"], "x").crc32 == (
+    image_sets.open_images(everywhere["nested"], "x").crc32
+  )
+  other = COLOUR.copy()
+  other[-1, -1, -1, -1] ^= 1  # behind all that tells grey from colour
+  for name, images in (
+    ("other.npy", other),
+    ("cut.npy", COLOUR[:-1]),
+    ("wide.npy", COLOUR.reshape(20, 4, 16, 3)),
+  ):
+    found = image_sets.open_images(save(tmp_path / name, images), "x")
+    assert found.crc32 != image_sets.open_images(everywhere["npy"], "x").crc32, name
+  halves = [stored_arrays.in_memory(GREY / np.float32(255), "x", scale) for scale in ((0, 1), (-1, 1))]
+  first, second = (image_sets.of_array(half).crc32 for half in halves)
+  assert first != second
+
+
+@pytest.mark.parametrize("name", ["stored.npz", "compressed.npz"])
+def test_damage_at_the_end_of_an_array_is_found_when_it_is_opened(name, tmp_path, monkeypatch):
+  monkeypatch.setattr(stored_arrays, "PIECE_BYTES", 2**8)
+  path = save(tmp_path / name, GREY)
+  image_sets.open_images(path, "--generated")
+  content = bytearray(path.read_bytes())
+  with zipfile.ZipFile(path) as made:
+    info = made.infolist()[0]
+  end = content.index(b"PK\x01\x02")  # of the only member
+  content[end - 40 if "compressed" in name else end - 5] ^= 1
+  path.write_bytes(content)
+  assert info.file_size > 2**8
+  with pytest.raises(InputError, match="is damaged"):
+    image_sets.open_images(path, "--generated")
+
+
+def zip_of(path, names):
+  """Writes GREY's images as entries of these names."""
+  with warnings.catch_warnings(), zipfile.ZipFile(path, "w") as archive:
+    warnings.simplefilter("ignore")  # of names that repeat
+    for name, image in zip(names, GREY, strict=False):
+      archive.writestr(name, png(image[..., 0]))
+  return path
+
+
+def test_entries_of_an_archive_are_read_whatever_their_names(tmp_path):
+  odd = zip_of(tmp_path / "odd.zip", ["./0.png", "a//1.png", "b/./2.png"])
+  np.testing.assert_array_equal(image_sets.open_images(odd, "x")[:], GREY[:3])
+  same = image_sets.open_images(zip_of(tmp_path / "same.zip", ["same.png"] * 5), "x")
+  np.testing.assert_array_equal(same[:], GREY[:5])
+  assert same.notes == ("entries that have the name of another one, each read as an image of its own: 4",)
+
+
+def test_archives_of_images_and_arrays_or_with_a_password_are_refused(tmp_path):
+  mixed = zip_of(tmp_path / "mixed.zip", ["0.png", "1.png"])
+  with zipfile.ZipFile(mixed, "a") as archive_:
+    archive_.writestr("latents.npy", header((2, 8)) + bytes(16))
+  with pytest.raises(InputError, match=r"holds 2 image files and 1 arrays \(latents.npy\)"):
+    image_sets.open_images(mixed, "x")
+  locked = zip_of(tmp_path / "locked.zip", ["0.png", "1.png"])
+  content = bytearray(locked.read_bytes())
+  for start, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+    for match in re.finditer(re.escape(start), bytes(content)):
+      content[match.start() + flags] |= 1
+  locked.write_bytes(content)
+  with pytest.raises(InputError, match=r"0.png cannot be read \(it is encrypted\); 1.png") as error:
+    image_sets.open_images(locked, "x")
+  assert "ZipInfo" not in str(error.value)
+
+
+def test_arrays_of_every_version_of_the_format_are_read(tmp_path):
+  for version in ((1, 0), (2, 0), (3, 0)):
+    with (tmp_path / "a.npy").open("wb") as file:
+      np.lib.format.write_array(file, GREY, version)
+    np.testing.assert_array_equal(image_sets.open_images(tmp_path / "a.npy", "x")[:], GREY)
+  content = bytearray((tmp_path / "a.npy").read_bytes())
+  content[6] = 4
+  (tmp_path / "a.npy").write_bytes(content)
+  with pytest.raises(InputError, match=r"is a .npy file of version 4\.0"):
+    image_sets.open_images(tmp_path / "a.npy", "x")
 
 
 def test_one_piece_is_in_memory_at_a_time(tmp_path, monkeypatch):

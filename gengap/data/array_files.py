@@ -20,6 +20,11 @@ DAMAGED = (  # errors of damaged .npy and .zip files; RuntimeError: it is encryp
   *(OSError, ValueError, KeyError, EOFError, NotImplementedError, RuntimeError),
   *(zipfile.BadZipFile, zlib.error),
 )
+HEADERS = {  # version of a .npy file -> reader of its header
+  (1, 0): np.lib.format.read_array_header_1_0,
+  (2, 0): np.lib.format.read_array_header_2_0,
+  (3, 0): np.lib.format.read_array_header_2_0,  # differs in the names of fields only, which images lack
+}
 SKIP_BYTES = 2**20  # read at a time, to be skipped
 
 
@@ -86,8 +91,9 @@ def read_header(file: IO[bytes], what: str) -> Header:
     InputError: the array holds Python objects, or has its axes in Fortran's order.
   """
   version = np.lib.format.read_magic(file)
-  reader = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
-  shape, fortran, dtype = reader(file)
+  if version not in HEADERS:
+    raise InputError(f"{what} is a .npy file of version {version[0]}.{version[1]}; save it by numpy.save")
+  shape, fortran, dtype = HEADERS[version](file)
   if dtype.hasobject:
     raise InputError(f"{what} holds Python objects, which are not read; save an array of uint8")
   if fortran and len(shape) > 2:
@@ -128,6 +134,8 @@ def _of_file(file: IO[bytes], size: int, what: str, stated: ValueRange | None) -
     with guarded(what):
       go_to(file, header.offset + first * each)
       content = file.read((end - first) * each)
+      if end == header.shape[0]:
+        file.read(1)  # at its end, a member of an archive checks its own CRC
       return np.frombuffer(content, header.dtype).reshape(end - first, *header.shape[1:])
 
   return StoredArray(header.shape, header.dtype, read, what, stated)

@@ -25,6 +25,7 @@ class Store(Protocol):
   """Where images are read from."""
 
   number: int
+  crc32: int  # of all stored images
 
   def read(self, index: np.ndarray, shape: Shape) -> np.ndarray:
     """Returns images by ascending numbers: [n, H, W, C] uint8."""
@@ -64,6 +65,11 @@ class ImageSet:
 
   def __len__(self) -> int:
     return self.store.number
+
+  @property
+  def crc32(self) -> int:
+    """CRC-32 of all stored images, whatever shape they are brought to; kinds of files differ in it."""
+    return self.store.crc32
 
   @property
   def shape(self) -> tuple[int, int, int, int]:
@@ -196,6 +202,13 @@ def kind_of(path: pathlib.Path, what: str) -> str:
     return "npy"
   if start.startswith(b"PK\x03\x04"):
     with guarded(what), zipfile.ZipFile(path) as archive:
-      return "npz" if any(name.endswith(".npy") for name in archive.namelist()) else "zip"
+      names = [pathlib.PurePosixPath(name) for name in archive.namelist()]
+    arrays = [name for name in names if name.suffix == ".npy" and not stored_files.is_hidden(name)]
+    images = [name for name in names if stored_files.is_image(name)]
+    if arrays and images:
+      raise InputError(
+        f"{what} holds {len(images)} image files and {len(arrays)} arrays ({arrays[0]}); give one kind"
+      )
+    return "npz" if arrays else "zip"
   told = paths.kind(path)
   raise InputError(f"{what} is not read{f': it is {told}' if told else ''}; give {KINDS}")

@@ -1,6 +1,7 @@
 """Images of an array that is read piece by piece: axes, range of the pixels, conversion to uint8."""
 
 import math
+import zlib
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
@@ -112,6 +113,7 @@ class StoredArray:
       raise InputError(f"{what} has images of {self.height}x{self.width} pixels, which is too large")
     self.stated = stated
     self.scale: ValueRange | None = None
+    self.crc32 = 0  # of all images and their range, once inspected
 
   def runs(self, index: np.ndarray) -> Iterator[tuple[int, int]]:
     """Yields ascending numbers of images as (first, last + 1), each of at most PIECE_BYTES."""
@@ -128,24 +130,25 @@ class StoredArray:
     return images if self.dtype == np.uint8 else images.astype(np.float32)
 
   def inspect(self) -> bool:
-    """Reads the pixels and checks their range; returns whether any has colour.
+    """Reads all pixels and checks their range; returns whether any has colour.
 
     Raises:
       InputError: see `scale_of`; or the file is damaged.
     """
-    colour, low, high = False, math.inf, -math.inf
+    colour, low, high, crc = False, math.inf, -math.inf, 0
     for run in self.runs(np.arange(self.number)):
       images = self.stored(*run)
+      crc = zlib.crc32(np.ascontiguousarray(images), crc)
       colour = colour or (images.shape[-1] == 3 and bool((images[..., :1] != images[..., 1:]).any()))
       if self.dtype != np.uint8:
         bounds = float(images.min()), float(images.max())
         if not all(map(math.isfinite, bounds)):
           scale_of(*bounds, self.stated, self.what)
         low, high = min(low, bounds[0]), max(high, bounds[1])
-      elif colour or self.channels == 1:
-        break  # there is nothing else to find
     if self.dtype != np.uint8:
       self.scale = scale_of(low, high, self.stated, self.what)
+    about = [self.height, self.width, self.channels, *(map(float, self.scale or ()))]
+    self.crc32 = zlib.crc32(repr(about).encode(), crc)
     return colour
 
   def read(self, index: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:

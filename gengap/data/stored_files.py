@@ -3,6 +3,7 @@
 import os
 import pathlib
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,17 +19,18 @@ from gengap.errors import InputError
 
 PIECE = 500  # files that are opened at a time
 MOST_BYTES = 2**30  # of a file in an archive
+ENCRYPTED = 1  # bit of the flags of a file in an archive
 
 
 class StoredFiles:
   """Image files; only their names are held."""
 
-  def __init__(self, names: list[Path], content: Callable[[Path], bytes], what: str, notes: list[str]):
+  def __init__(self, names: list[Path], content: Callable[[int], bytes], what: str, notes: list[str]):
     """Stores how to read the files.
 
     Args:
-      names: of the files.
-      content: name -> content of the file.
+      names: of the files; several entries of an archive may have the same.
+      content: number of a file -> its content.
       what: name of the images, for messages.
       notes: lines about what was left out.
 
@@ -36,7 +38,7 @@ class StoredFiles:
       InputError: there are none.
     """
     self.names, self.content, self.what, self.notes = names, content, what, notes
-    self.number = len(names)
+    self.number, self.crc32 = len(names), 0  # CRC-32 of the content of all files, once inspected
     if not names:
       raise InputError(f"{what} holds no images{''.join(f'; {note}' for note in notes)}")
 
@@ -49,25 +51,27 @@ class StoredFiles:
     Raises:
       InputError: files are damaged; it names at most ten of them, and their number.
     """
-    sizes, modes, changes, colour = Counter(), Counter(), Counter(), False
+    sizes, modes, changes, colour, crc = Counter(), Counter(), Counter(), False, 0
     bad: list[str] = []
 
-    def inspected(name: Path) -> Inspection:
+    def inspected(i: int) -> tuple[Inspection, int]:
       try:
-        return inspect_content(name, self.content(name))
+        content = self.content(i)
+        return inspect_content(self.names[i], content), zlib.crc32(content)
       except DAMAGED as error:
-        return Inspection(f"cannot be read ({getattr(error, 'strerror', None) or error})")
+        return Inspection(f"cannot be read ({getattr(error, 'strerror', None) or error})"), 0
 
     with progress(f"reading {self.what}", self.number) as bar, ThreadPoolExecutor(os.cpu_count()) as pool:
       for start in range(0, self.number, PIECE):
-        names = self.names[start : start + PIECE]
-        for name, found in zip(names, pool.map(inspected, names), strict=True):
-          bad += [f"{name} {found.bad}"] if found.bad else []
+        piece = range(start, min(start + PIECE, self.number))
+        for i, (found, own) in zip(piece, pool.map(inspected, piece), strict=True):
+          crc = zlib.crc32(own.to_bytes(4), crc)
+          bad += [f"{self.names[i]} {found.bad}"] if found.bad else []
           sizes[found.size[::-1]] += 1
           modes[found.mode] += 1
           changes.update(found.changes)
           colour |= found.colour
-        bar.update(len(names))
+        bar.update(len(piece))
     if bad:
       more = f"; and {len(bad) - NAMED} more" * (len(bad) > NAMED)
       named = "; ".join(bad[:NAMED])
@@ -75,6 +79,7 @@ class StoredFiles:
         f"{self.what}: {len(bad)} of {self.number} image files cannot be used: {named}{more}; remove or "
         f"replace {'them' if len(bad) > 1 else 'it'}"
       )
+    self.crc32 = crc
     self.notes = [*self.notes, *(f"{change}: {number}" for change, number in changes.items())]
     return sizes, modes, colour
 
@@ -86,11 +91,10 @@ class StoredFiles:
     """
 
     def decoded(i: int) -> np.ndarray:
-      name = self.names[i]
       try:
-        image = pixels.decode(self.content(name)).image
+        image = pixels.decode(self.content(i)).image
       except (*DAMAGED, pixels.UnreadableError) as error:
-        raise InputError(f"{self.what}: {name} has changed while it was read ({error})") from error
+        raise InputError(f"{self.what}: {self.names[i]} has changed while it was read ({error})") from error
       if image.size == shape[1::-1]:
         return np.asarray(image.convert("L" if shape[2] == 1 else "RGB")).reshape(shape)
       return pixels.fit(image, shape[0], shape[2])
@@ -110,7 +114,7 @@ def open_folder(folder: pathlib.Path, what: str) -> StoredFiles:
     InputError: there are none, or a folder cannot be read.
   """
   names, left_out = find_images(folder)
-  return StoredFiles(names, lambda name: (folder / name).read_bytes(), what, list(describe(left_out)))
+  return StoredFiles(names, lambda i: (folder / names[i]).read_bytes(), what, list(describe(left_out)))
 
 
 def open_zip(archive: zipfile.ZipFile, what: str) -> StoredFiles:
@@ -119,21 +123,39 @@ def open_zip(archive: zipfile.ZipFile, what: str) -> StoredFiles:
   Raises:
     InputError: there are none.
   """
-  names: list[Path] = []
+  infos: list[zipfile.ZipInfo] = []
   left_out: LeftOut = {HIDDEN: [], NO_IMAGE: []}
   for info in sorted(archive.infolist(), key=lambda info: info.filename):
     path = pathlib.PurePosixPath(info.filename)
     if info.is_dir():
       continue
-    if any(part.startswith(".") or part.lower() in SYSTEM for part in path.parts):
+    if is_hidden(path):
       left_out[HIDDEN].append(path)
+    elif is_image(path):
+      infos.append(info)
     else:
-      (names if path.suffix.lower() in SUFFIXES else left_out[NO_IMAGE]).append(path)
+      left_out[NO_IMAGE].append(path)
+  names: list[Path] = [pathlib.PurePosixPath(info.filename) for info in infos]
+  notes = list(describe(left_out))
+  if repeated := len(names) - len(set(names)):
+    notes.append(f"entries that have the name of another one, each read as an image of its own: {repeated}")
 
-  def content(name: Path) -> bytes:
-    info = archive.getinfo(str(name))
+  def content(i: int) -> bytes:
+    info = infos[i]
+    if info.flag_bits & ENCRYPTED:
+      raise OSError("it is encrypted")
     if info.file_size > MOST_BYTES:
       raise OSError(f"it has {info.file_size:,} bytes")
     return archive.read(info)
 
-  return StoredFiles(names, content, what, list(describe(left_out)))
+  return StoredFiles(names, content, what, notes)
+
+
+def is_hidden(path: Path) -> bool:
+  """Whether a file of an archive is hidden, or of an operating system."""
+  return any(part.startswith(".") or part.lower() in SYSTEM for part in path.parts)
+
+
+def is_image(path: Path) -> bool:
+  """Whether a file of an archive is an image by its name, and not hidden."""
+  return path.suffix.lower() in SUFFIXES and not is_hidden(path)

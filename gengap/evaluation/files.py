@@ -169,10 +169,12 @@ def check_earlier(path: pathlib.Path, expected: tuple[str, str, str]) -> None:
 def write_record(evaluation: Evaluation, path: pathlib.Path) -> None:
   """Writes the evaluation of images without a run, beside earlier numbers of the same images."""
   found, old = evaluation.to_dict(), read(path)
-  before, now = (x.get(SAMPLES, {}).get("subject", {}) for x in (old, found))
-  alike = {field for field in ("images", "available", "crc32") if before.get(field) == now.get(field)}
-  if before and ("available" not in alike or alike == {"images", "available"}):
-    log.say(f"{path} has numbers of images that have changed since: it is written anew")
+  before, now = (x.get(SAMPLES, {}).get("subject", {}).get("source_crc32") for x in (old, found))
+  if old and (before is None or before != now):
+    why = (
+      "does not say of which images its numbers are" if before is None else "is of images that have changed"
+    )
+    log.say(f"{path} {why}: it is written anew")
     old = {}
   paths.write(path, json.dumps(combined(old, found), indent=2) + "\n")
   log.say(f"written: {path}")

@@ -23,7 +23,7 @@ class Samples(NamedTuple):
 
   draws: Sequence[Iterator[Images]]  # each yields its images in pieces [n, H, W, C] uint8
   subject: dict[str, Any]  # what is scored, and how samples are drawn
-  seeds: tuple[int, ...] = ()  # of the draws; () for images
+  seeds: tuple[int, ...] = ()  # of the draws; () for images of which all are used
   protocol: dict[str, Any] = {}  # of how they are drawn, where that is not the default
 
 
@@ -45,21 +45,24 @@ def of_images(
 ) -> Samples:
   """Returns images as one draw; `number` of them, drawn by a seed, if there are more.
 
-  The CRC-32 in the subject is complete when the draw has been read.
+  In the subject, crc32 is of the images that are drawn, complete when they have been read. source_crc32 is of
+  all stored ones, whatever is drawn of them and however they are resized.
   """
-  index = np.arange(len(images))
+  index, seeds = np.arange(len(images)), ()
   if number < len(images):
+    seeds = (seed,)
     index = np.sort(np.random.default_rng(seed).permutation(len(images))[:number])
   subject: dict[str, Any] = {"drawn": Drawn.GIVEN_IMAGES.value, "images": len(index), "crc32": 0}
   source = images.source if isinstance(images, ImageSet) else ""
   subject |= {"name": name or name_of(source), "family": family, "source": source, "available": len(images)}
+  subject |= {"source_crc32": images.crc32} if isinstance(images, ImageSet) else {}
   pieces = Pieces(images, index, "images")
 
   def read() -> Iterator[Images]:
     yield from pieces
     subject["crc32"] = pieces.crc32
 
-  return Samples([read()], subject)
+  return Samples([read()], subject, seeds)
 
 
 def name_of(source: str) -> str:
