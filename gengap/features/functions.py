@@ -1,7 +1,8 @@
 """Feature extractors that a user gives: functions of images, checked wherever they are called.
 
-Numbers of different extractors must never be compared, so a function is described by its name and by a hash
-of its code and of the values that the code uses from outside.
+Numbers of different extractors must never be compared. What a function depends on (globals, closures,
+weights, other modules) cannot be listed reliably, so a function is identified by its name, its source and the
+features that it returns for fixed images.
 """
 
 import functools
@@ -9,8 +10,7 @@ import hashlib
 import importlib
 import inspect
 import json
-import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,16 @@ from gengap.errors import InputError, suggest
 from gengap.features.types import FeatureExtractor, Images
 
 TRIAL = 3  # images that an extractor is tried on before any work
+DIGITS = 5  # of features in their hash
+REPEATS = 1e-4  # largest difference of two calls, relative to the largest feature: rounding on a GPU
 
 
 def from_function(function: Callable[[Images], Any], name: str = "", **about: Any) -> FeatureExtractor:
-  """Returns the extractor of a function.
+  """Returns the extractor of a function, whose protocol has its name and the SHA-256 of its source.
+
+  `tried` adds the hash of its features of `probe_images`. Two functions of one name and source that differ
+  for other images only have the same protocol, and so have two whose features agree in `DIGITS` digits: state
+  in `about` what tells them apart.
 
   Args:
     function: images [n, H, W, C] uint8 -> features [n, D], of which row i depends on image i alone.
@@ -36,7 +42,9 @@ def from_function(function: Callable[[Images], Any], name: str = "", **about: An
   def extract(images: Images) -> np.ndarray:
     return function(images if images.dtype == np.uint8 else to_uint8(images))
 
-  return FeatureExtractor({"network": named, "source": digest(function), **about}, extract)
+  return FeatureExtractor(
+    {"network": named, "source": sha256(source(function)), **about}, extract, keep=False
+  )
 
 
 def of_object(value: Any) -> str:
@@ -99,25 +107,48 @@ def imported(reference: str) -> Any:
 def tried(extractor: FeatureExtractor, images: Images) -> FeatureExtractor:
   """Tries an extractor on a few images, and returns it with checks of all that it returns later.
 
-  Its width becomes part of its protocol.
+  Its width becomes part of its protocol. If the protocol may leave something out (`keep` is False, as for
+  functions), so does the hash of its features of `probe_images`.
 
   Raises:
-    InputError: it fails, or returns anything but finite numbers [n, D].
+    InputError: it fails, returns anything but finite numbers [n, D], or other numbers for the same images.
   """
   who = f"--features={extractor.protocol['network']}"
+  probes = probe_images(images.shape[1:])
   few = np.asarray(images[:TRIAL])
   if not len(few):  # only statistics of real images are there
-    few = np.random.default_rng(0).integers(0, 256, (TRIAL, *images.shape[1:]), dtype=np.uint8)
-  found = called(extractor.extract, few, who)
+    few = probes[:TRIAL]
+  found = called_twice(extractor.extract, few, who)
   if extractor.classify:
     called(extractor.classify, found, f"{who}: classify")
   width = found.shape[1]
+  protocol = dict(extractor.protocol) | {"width": width}
+  if not extractor.keep:
+    found = called_twice(extractor.extract, probes, f"{who}, called with noise and patterns,", width)
+    protocol["outputs"] = hash_of_features(found)
 
   def extract(images: Images) -> np.ndarray:
     return called(extractor.extract, images, who, width)
 
-  protocol = dict(extractor.protocol) | {"width": width}
   return extractor._replace(protocol=protocol, extract=extract, keep=False)
+
+
+def called_twice(
+  function: Callable[[Images], Any], images: Images, who: str, width: int | None = None
+) -> np.ndarray:
+  """Returns what `called` returns, after a second call with the same images.
+
+  Raises:
+    InputError: see `called`; or the second call returned other features.
+  """
+  found = called(function, images.copy(), who, width).copy()  # a function may write into either
+  again = called(function, images.copy(), who, found.shape[1])
+  if np.abs(again - found).max() > REPEATS * np.abs(found).max():
+    raise InputError(
+      f"{who} is not deterministic: two calls returned different features of the same images. Fix its seed, "
+      "and switch dropout and other training modes off"
+    )
+  return found
 
 
 def called(function: Callable[[Any], Any], x: np.ndarray, who: str, width: int | None = None) -> np.ndarray:
@@ -148,76 +179,49 @@ def called(function: Callable[[Any], Any], x: np.ndarray, who: str, width: int |
   return found
 
 
-def digest(function: Callable[..., Any]) -> str:
-  """Returns the SHA-256 of a function's source and of the values that it uses from outside.
+def source(function: Callable[..., Any]) -> str:
+  """Returns the source of a function, or of the class of another callable object; "" if there is none."""
+  while isinstance(function, functools.partial):
+    function = function.func
+  for target in (getattr(function, "__code__", function), type(function)):  # the code of a wrapper is its own
+    try:
+      return inspect.getsource(target)
+    except (OSError, TypeError):  # built in, or typed into an interpreter
+      continue
+  return ""
 
-  These are what it closes over, its defaults, the arguments of a partial function, the attributes of an
-  object, and the functions and values of its own package that it names. Files that it reads and code of other
-  packages are not seen.
+
+def probe_images(shape: tuple[int, ...]) -> Images:
+  """Returns eight images [8, H, W, C] uint8 of noise and patterns, the same for each shape (H, W, C)."""
+  size = int(np.prod(shape))
+  noise = np.frombuffer(hashlib.shake_256(b"probe images").digest(8 * size), np.uint8).reshape(8, *shape)
+  height, width = shape[:2]
+  rows, columns = np.arange(height)[:, None], np.arange(width)
+  blocks = noise[:, rows * 4 // height, columns * 4 // width]
+  ramp = (200 * (rows / height + columns / width) / 2).astype(np.uint8)[..., None]
+  black_and_white = np.where(noise[7] < 128, 0, 255).astype(np.uint8)
+  dark, bright = noise[2] // 4, 192 + noise[3] // 4
+  return np.stack([*noise[:2], dark, bright, *blocks[4:6], ramp + noise[6] // 8, black_and_white])
+
+
+def hash_of_features(features: np.ndarray) -> str:
+  """Returns the SHA-256 of features [n, D] and of their differences from the first row, in `DIGITS` digits.
+
+  Digits are relative to the largest value of a column, so that small columns count. Differences count beside
+  a large constant. Rounding absorbs most differences between machines of one platform. Where one remains,
+  equal functions have different protocols, and are not compared.
   """
-  target = inspect.unwrap(function)
-  package = (getattr(target, "__module__", None) or "").partition(".")[0]
-  return hashlib.sha256(b"\0".join(content(target, package, set()))).hexdigest()
+  found = features.astype(np.float64)
+  return sha256(f"{features.shape} {rounded(found)} {rounded(found - found[0])}")
 
 
-def content(value: Any, package: str, seen: set[int]) -> Iterator[bytes]:
-  """Yields what distinguishes a value from others, the same in every process."""
-  if value is None or isinstance(value, str | bytes | int | float | complex):
-    yield repr(value).encode()
-  elif id(value) in seen:
-    return
-  elif isinstance(value, types.CodeType):
-    yield value.co_code + repr(value.co_names).encode()
-    yield from content(value.co_consts, package, seen)
-  elif isinstance(value, types.ModuleType):
-    yield value.__name__.encode()
-  else:
-    seen.add(id(value))
-    for part in inside(value, package):
-      yield from content(part, package, seen)
+def rounded(x: np.ndarray) -> tuple[list[int], list[int]]:
+  """Returns the binary exponents [D] of the largest values of columns of x [n, D], and digits [n D]."""
+  _, exponent = np.frexp(np.abs(x).max(0))
+  digits = np.round(np.ldexp(x, -exponent) * 10**DIGITS).astype(int)
+  return exponent.tolist(), digits.ravel().tolist()
 
 
-def inside(value: Any, package: str) -> Iterator[Any]:
-  """Yields the parts of a value: of containers, arrays, functions, classes and objects."""
-  value = inspect.unwrap(value) if callable(value) else value
-  if isinstance(value, Mapping):
-    yield from (part for key in sorted(value, key=repr) for part in (key, value[key]))
-  elif isinstance(value, list | tuple):
-    yield from value
-  elif isinstance(value, set | frozenset):
-    yield from sorted(value, key=repr)
-  elif isinstance(value, functools.partial):
-    yield from (value.func, value.args, value.keywords)
-  elif inspect.ismethod(value):
-    yield from (value.__func__, value.__self__)
-  elif inspect.isfunction(value) or inspect.isclass(value):
-    yield f"{value.__module__}.{value.__qualname__}"
-    if (value.__module__ or "").partition(".")[0] == package:
-      yield from code(value)
-  elif (array := as_array(value)) is not None:
-    yield f"{array.dtype}{array.shape}"
-    yield array.tobytes()
-  else:
-    yield type(value)
-    yield getattr(value, "__dict__", None)
-
-
-def code(value: Any) -> Iterator[Any]:
-  """Yields the source of a function or class, and what a function uses from outside."""
-  try:
-    yield inspect.getsource(value)
-  except (OSError, TypeError):  # typed into an interpreter
-    yield getattr(value, "__code__", None)
-  if inspect.isfunction(value):
-    outside = inspect.getclosurevars(value)
-    yield from (outside.nonlocals, outside.globals, value.__defaults__, value.__kwdefaults__)
-
-
-def as_array(value: Any) -> np.ndarray | None:
-  """Returns an array of NumPy, JAX or PyTorch as one of NumPy; None for anything else."""
-  if not hasattr(value, "__array__"):
-    return None
-  try:
-    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
-  except (TypeError, ValueError, RuntimeError):
-    return None
+def sha256(text: str) -> str:
+  """Returns the SHA-256 of a text."""
+  return hashlib.sha256(text.encode()).hexdigest()

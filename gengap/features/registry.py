@@ -6,6 +6,7 @@ return images.mean((1, 2))
 register_feature_extractor("brightness", lambda: brightness)
 """
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -57,7 +58,7 @@ def register_feature_extractor(name: str, build: Callable[..., Any], takes: Sequ
       value of `--resize`; "classifier", the extractor of the given classifier.
 
   Raises:
-    InputError: the name is not allowed, `build` is no function, or `takes` names something else.
+    InputError: the name is not allowed, `build` is no function, or `takes` is no list of these.
   """
   if not isinstance(name, str) or not re.fullmatch(r"\w+", name):
     raise InputError(f"the name of a feature extractor is {name!r}; it must be letters, digits and _")
@@ -68,10 +69,29 @@ def register_feature_extractor(name: str, build: Callable[..., Any], takes: Sequ
       f"the builder of feature extractor {name!r} is {type(build).__name__}; it must be a function that "
       "returns a FeatureExtractor, or a function of images"
     )
+  if not isinstance(takes, list | tuple):
+    raise InputError(f'takes is {takes!r}: takes must be a list, such as ["weights"]')
   for what in takes:
     if what not in TAKES:
       raise InputError(f"takes={what!r}: builders take {', '.join(TAKES)}{suggest(what, TAKES)}")
-  EXTRACTORS[name] = Registered(build, tuple(takes))
+  EXTRACTORS[name] = Registered(functools.partial(built, name, build), tuple(takes))
+
+
+def built(name: str, build: Callable[..., Any], **given: Any) -> Any:
+  """Returns what a user's builder returns.
+
+  Raises:
+    InputError: it raises an error.
+  """
+  try:
+    return build(**given)
+  except InputError:
+    raise
+  except Exception as error:  # whatever the user's code raises
+    raise InputError(
+      f"the builder of feature extractor {name!r}, called with {', '.join(given) or 'no arguments'}, failed: "
+      f"{type(error).__name__}: {error}"
+    ) from error
 
 
 def find(features: Any) -> Registered:
