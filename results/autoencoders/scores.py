@@ -116,12 +116,12 @@ def main() -> None:
         if seed not in known:
           known[seed] = MEASURES[part](run) | {"steps": run.step}
           print(part, name, seed, known[seed], flush=True)
-          path.write_text(json.dumps(scores, indent=2) + "\n")
+          path.write_text(json.dumps(scores, separators=(",", ":")) + "\n")
   if "collapse" in args.only and "linear" not in scores:
     scores["linear"] = linear()
   for file in sorted(args.torch.glob("*.json")) if args.torch else ():
     scores.setdefault("torch", {})[file.stem] = json.loads(file.read_text())
-  path.write_text(json.dumps(scores, indent=2) + "\n")
+  path.write_text(json.dumps(scores, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":

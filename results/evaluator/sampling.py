@@ -93,7 +93,7 @@ def main() -> None:
       parser.error("--classifier, --vae and --gan are needed, or --print")
     runs = {n: measure(n, getattr(args, n), args.classifier, args.num_samples) for n in SAMPLINGS}
     head = {"gengap": gengap.__version__, "samples": args.num_samples, "seeds": list(SEEDS)}
-    path.write_text(json.dumps(head | {"runs": runs}, indent=1) + "\n")
+    path.write_text(json.dumps(head | {"runs": runs}, separators=(",", ":")) + "\n")
   found = json.loads(path.read_text())
   figure = curve_figure.figure({f"{name}, {text}": block for name, text, block in curves(found)})
   pictures.save(HERE / "curves.png", figure)

@@ -62,7 +62,7 @@ def main() -> None:
   for name, numbers in found.items():
     print(name, {k: v if v is None else round(v, 4) for k, v in numbers.items()}, flush=True)
   result = {"protocol": evaluator.scorer.protocol, "floors": evaluator.scorer.floors, "sets": found}
-  (HERE / "sanity.json").write_text(json.dumps(result, indent=2) + "\n")
+  (HERE / "sanity.json").write_text(json.dumps(result, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":

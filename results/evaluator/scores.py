@@ -27,7 +27,7 @@ def main(pairs: list[str]) -> None:
   found = {name: read(workdir) for name, _, workdir in (pair.partition("=") for pair in pairs)}
   if len({seen["fingerprint"] for seen in found.values()}) != 1:
     raise InputError("the runs were judged by different protocols: they do not go into one table")
-  (HERE / "scores.json").write_text(json.dumps(found, indent=2) + "\n")
+  (HERE / "scores.json").write_text(json.dumps(found, separators=(",", ":")) + "\n")
   rows = []
   for row in ROWS:
     scores = [seen["scores"][row] for seen in found.values()]

@@ -296,7 +296,7 @@ def main() -> None:
       print(case, taken, flush=True)
     ratios = [taken[ours]["seconds"] / taken[peer]["seconds"] for taken in rounds]
     found[case] = {"peer": peer, "ratio": statistics.median(ratios), "ratios": ratios, "rounds": rounds}
-  path.write_text(json.dumps(found, indent=2) + "\n")
+  path.write_text(json.dumps(found, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":

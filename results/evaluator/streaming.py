@@ -67,7 +67,7 @@ def main() -> None:
       print(kind, found[kind], flush=True)
   pixels = {str(number): number * PIXELS / 2**20 for number in NUMBERS}
   found["all pixels in memory"] = {number: round(size, 1) for number, size in pixels.items()}
-  (HERE / "streaming.json").write_text(json.dumps(found, indent=2) + "\n")
+  (HERE / "streaming.json").write_text(json.dumps(found, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":

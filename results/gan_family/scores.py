@@ -87,7 +87,7 @@ def main() -> None:
   named = [folder for name in ("cgan", "cgan_projection") if (folder := args.runs / name).is_dir()]
   if named or (args.runs / "classifier").is_dir():
     add_classes(found, args.runs, named)
-  args.out.write_text(json.dumps(found, indent=1) + "\n")
+  args.out.write_text(json.dumps(found, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":
