@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from test_image_sets import save, write_pngs, zipped
 
-from gengap import cli, evaluate, evaluation
+from gengap import cli, evaluate, evaluation, metrics
 from gengap.data import Dataset
 from gengap.errors import InputError
-from gengap.evaluation import Evaluation, Evaluator, Options, files
+from gengap.evaluation import Evaluation, Evaluator, Options, files, saved_statistics
 from gengap.features import pixels
 
 RNG = np.random.default_rng(0)
@@ -256,6 +256,44 @@ def test_statistics_of_other_programs_are_read_and_their_number_is_unknown(folde
   assert by_pixels(FAKE, "images.npz", metrics=["frechet"]).protocol["real"] == 60
 
 
+GOOD = {"split": "test", "real": 9, "real_crc32": 1, "features": {}, "image_size": 16, "channels": 1}
+BAD_STATISTICS = (  # sigma, protocol, what the message says
+  (np.diag([1.0, 1, 1], 2)[:5, :5] + np.eye(5), None, "not symmetric"),
+  (np.diag([1.0, 1, 1, 1, -0.1]), None, "has the eigenvalue -0.1 beside 1"),
+  (-np.eye(5), None, "it is no covariance"),
+  (np.full((5, 5), np.nan), None, "not finite"),
+  *(
+    (np.eye(5), protocol, "a protocol that gengap has not written")
+    for protocol in (
+      *("5", "[1]", "no JSON", '{"real": "abc"}', '{"channels": "x"}', np.zeros(3), np.int64(5)),
+      json.dumps(GOOD | {"real": "9"}),
+      json.dumps(GOOD | {"real": 1}),
+      json.dumps(GOOD | {"real": True}),
+      json.dumps(GOOD | {"channels": 2}),
+      json.dumps(GOOD | {"features": None}),
+    )
+  ),
+)
+
+
+@pytest.mark.parametrize(("sigma", "protocol", "words"), BAD_STATISTICS)
+def test_malformed_statistics_are_refused_before_any_work(sigma, protocol, words, folder):
+  np.savez("a.npz", mu=np.zeros(5), sigma=sigma, **({} if protocol is None else {"protocol": protocol}))
+  with pytest.raises(InputError, match=words) as error:
+    saved_statistics.read(folder / "a.npz", "--reference=a.npz")
+  assert "\n" not in str(error.value)
+
+
+def test_statistics_that_are_rounded_to_float32_are_read(folder):
+  rounded = np.diag([1, 1, 0, 0, -1e-6]).astype(np.float32)
+  rounded[0, 1] = 1e-6
+  np.savez("a.npz", mu=np.zeros(5, np.float32), sigma=rounded, protocol=json.dumps(GOOD))
+  found: Any = saved_statistics.read(folder / "a.npz", "--reference=a.npz")
+  assert (found.number, found.channels) == (9, 1)
+  np.testing.assert_allclose(found.moments.covariance, (rounded + rounded.T) / 2, rtol=1e-6)
+  assert metrics.frechet_distance(np.zeros(5), np.eye(5), np.zeros(5), found.moments.covariance) > 0
+
+
 def test_statistics_that_do_not_fit_are_refused(folder, monkeypatch):
   by_pixels(FAKE, REAL, metrics=["frechet"], save_statistics="stats.npz")
   np.savez("narrow.npz", mu=np.zeros(5), sigma=np.eye(5))
@@ -326,6 +364,44 @@ def test_bad_command_lines_are_named_before_any_work(args, words, folder, monkey
     command(*args)
   assert "\n" not in str(error.value)
   assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+BAD_OPTIONS = (
+  ({"num_samples": 20.5}, "--num_samples is 20.5; it must be a whole number"),
+  ({"num_samples": "20"}, "--num_samples is '20'; it must be a whole number"),
+  ({"num_samples": np.int64(1)}, "--num_samples is 1; it must be at least 2"),
+  ({"image_size": 100_000}, "--image_size is 100000; it must be at most 2048"),
+  ({"image_size": -1}, "--image_size is -1; it must be at least 0"),
+  ({"channels": "3"}, "--channels is '3'; it must be a whole number"),
+  ({"channels": 2}, "--channels=2 is none of 1, 3"),
+)
+
+
+@pytest.mark.parametrize(("given", "words"), BAD_OPTIONS)
+def test_numbers_outside_their_bounds_are_refused(given, words):
+  with pytest.raises(InputError, match=f"^{words}"):
+    Options(**given)
+
+
+def test_integers_of_numpy_are_integers():
+  whole = {"num_samples": 20, "image_size": 2048, "channels": 3, "seed": 4, "samples": 5, "num_images": 6}
+  made = Options(**{name: np.int64(value) for name, value in whole.items()}, sample_seeds=np.arange(2))
+  assert json.loads(json.dumps({name: getattr(made, name) for name in whole})) == whole
+  assert json.dumps(made.sample_seeds) == "[0, 1]"
+
+
+def test_lists_of_rows_of_several_lengths_are_refused():
+  with pytest.raises(InputError, match=r"^images_or_run is no array: its rows differ in length"):
+    by_pixels([[1, 2], [3]], REAL)
+
+
+def test_a_metric_is_named_once_in_the_reason_why_it_has_no_number():
+  def fails(_sets: Any) -> Any:
+    raise InputError("it has no answer")
+
+  evaluator: Any = Evaluator(FAKE, REAL, Options(features="pixels", metrics=["frechet"], num_samples=20))
+  evaluator.scorer.metrics["frechet"] = evaluator.scorer.metrics["frechet"]._replace(compare=fails)
+  assert evaluator.missing(evaluator.evaluate(FAKE)) == {"frechet": "it has no answer"}
 
 
 def test_paths_in_python_are_runs_or_images(folder):

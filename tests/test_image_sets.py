@@ -139,15 +139,12 @@ def test_a_set_has_one_crc32_whatever_it_is_brought_to(everywhere, tmp_path):
 @pytest.mark.parametrize("name", ["stored.npz", "compressed.npz"])
 def test_damage_at_the_end_of_an_array_is_found_when_it_is_opened(name, tmp_path, monkeypatch):
   monkeypatch.setattr(stored_arrays, "PIECE_BYTES", 2**8)
-  path = save(tmp_path / name, GREY)
+  path = save(tmp_path / name, RNG.integers(0, 256, (400, 8, 8, 1), np.uint8))
   image_sets.open_images(path, "--generated")
   content = bytearray(path.read_bytes())
-  with zipfile.ZipFile(path) as made:
-    info = made.infolist()[0]
   end = content.index(b"PK\x01\x02")  # of the only member
   content[end - 40 if "compressed" in name else end - 5] ^= 1
   path.write_bytes(content)
-  assert info.file_size > 2**8
   with pytest.raises(InputError, match="is damaged"):
     image_sets.open_images(path, "--generated")
 

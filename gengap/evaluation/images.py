@@ -67,7 +67,10 @@ def given(images: Any, name: str, value_range: ValueRange | None = None) -> Imag
     return images
   if isinstance(images, str | os.PathLike):
     return image_sets.open_images(images, name, value_range)
-  array = np.asarray(images)
+  try:
+    array = np.asarray(images)
+  except ValueError as error:
+    raise InputError(f"{name} is no array: its rows differ in length; give [N, H, W, C]") from error
   if jnp.issubdtype(array.dtype, jnp.floating):  # also bfloat16
     array = array.astype(np.float32)
   return image_sets.of_array(stored_arrays.in_memory(array, name, value_range))

@@ -1,6 +1,8 @@
 """How an evaluation is made."""
 
 import dataclasses
+import math
+import numbers
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +15,15 @@ from gengap.evaluation.diagnostics import DIAGNOSTICS
 from gengap.evaluation.sample_metrics import METRICS
 from gengap.evaluation.sampling import DEFAULT, Sampling
 
+LARGEST_SIZE = 2048  # pixels a side; a picture holds 64 images
+BOUNDS = {  # option -> the least and the largest number
+  "samples": (1, math.inf),
+  "num_samples": (2, math.inf),
+  "num_images": (2, math.inf),
+  "seed": (0, math.inf),
+  "image_size": (0, LARGEST_SIZE),
+  "channels": (0, 3),
+}
 FAMILIES = ("VAE", "GAN", "other")  # how the report groups methods
 
 
@@ -50,16 +61,15 @@ class Options:
   def __post_init__(self) -> None:
     object.__setattr__(self, "sampling", Sampling.of(self.sampling))
     curve.check(self.temperatures)
-    for name, least in (
-      ("samples", 1),
-      ("num_samples", 2),
-      ("num_images", 2),
-      ("seed", 0),
-      ("image_size", 0),
-    ):
-      value = getattr(self, name)
-      if value is not None and (not isinstance(value, int) or value < least):
-        raise InputError(f"--{name} is {value}; it must be at least {least}")
+    for name, (least, most) in BOUNDS.items():
+      if (value := getattr(self, name)) is None:
+        continue
+      if not isinstance(value, numbers.Integral):
+        raise InputError(f"--{name} is {value!r}; it must be a whole number")
+      if not least <= value <= most:
+        bound = f"at least {least}" if value < least else f"at most {most}"
+        raise InputError(f"--{name} is {value}; it must be {bound}")
+      object.__setattr__(self, name, int(value))  # of NumPy's, which JSON does not hold
     for name, value, known in (("family", self.family, FAMILIES), ("channels", self.channels, (0, 1, 3))):
       if value not in known:
         names = [str(allowed) for allowed in known if allowed]
@@ -72,12 +82,13 @@ class Options:
     for name in self.metrics or ():
       if name not in known:
         raise InputError(f"--metrics={name} is none of {', '.join(known)}{suggest(name, known)}")
-    seeds = [isinstance(seed, int) and 0 <= seed < 2**32 for seed in self.sample_seeds]
+    seeds = [isinstance(seed, numbers.Integral) and 0 <= seed < 2**32 for seed in self.sample_seeds]
     if not seeds or not all(seeds) or len(set(self.sample_seeds)) < len(seeds):
       raise InputError(
         f"sample_seeds is {self.sample_seeds!r}; different whole numbers from 0 to 2**32 - 1 are needed, "
         "such as (0, 1, 2)"
       )
+    object.__setattr__(self, "sample_seeds", tuple(map(int, self.sample_seeds)))
     extractors.check(self.features, self.resize, self.inception, self.weights)
 
   @property

@@ -4,6 +4,7 @@ The arrays are mu [D] and sigma [D, D], the names of pytorch-fid, clean-fid and 
 `protocol`, JSON text: the real images and everything else that the numbers depend on.
 """
 
+import contextlib
 import io
 import json
 import pathlib
@@ -12,6 +13,7 @@ import zlib
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.linalg
 
 from gengap import paths
 from gengap.data import array_files
@@ -21,6 +23,15 @@ from gengap.metrics.frechet import Moments
 
 MOST_FEATURES = 2**15
 MOST_TEXT = 2**20  # bytes of the protocol
+TOLERANCE = 1e-4  # of a covariance that was computed in float32, relative to its largest number or eigenvalue
+KINDS: dict[str, tuple[type, ...]] = {  # field of the protocol that `write` always stores -> its types
+  "split": (str,),
+  "real": (int,),
+  "real_crc32": (int,),
+  "features": (dict,),
+  "image_size": (int, list),
+  "channels": (int,),
+}
 FIELDS = ("split", "real", "real_crc32")  # of the protocol of scores, which the images behind decide
 
 
@@ -47,7 +58,7 @@ def read(path: pathlib.Path, what: str) -> SavedStatistics | None:
   """Reads saved statistics; None if the file is none of statistics, or holds images too.
 
   Raises:
-    InputError: they are damaged.
+    InputError: they are damaged, or no statistics.
   """
   if not zipfile.is_zipfile(path):
     return None
@@ -65,16 +76,52 @@ def read(path: pathlib.Path, what: str) -> SavedStatistics | None:
         "statistics are mu [D] and sigma [D, D], float"
       )
     mean, covariance = (_array(archive, name).astype(np.float64) for name in ("mu", "sigma"))
-    protocol: dict[str, Any] = {}
-    if "protocol" in headers and archive.getinfo("protocol.npy").file_size < MOST_TEXT:
-      protocol = dict(json.loads(str(_array(archive, "protocol"))))
+    protocol = _protocol(archive, what) if "protocol" in headers else {}
   if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
     raise InputError(f"{what} holds numbers that are not finite; save the statistics again")
-  number = int(protocol.get("real", 2))
-  moments = Moments(number, mean, covariance * (number - 1))
+  check_covariance(covariance, what)
+  number = protocol.get("real", 2)
+  moments = Moments(number, mean, (covariance + covariance.T) / 2 * (number - 1))
   return SavedStatistics(
     str(path), moments, protocol, zlib.crc32(covariance.tobytes(), zlib.crc32(mean.tobytes()))
   )
+
+
+def check_covariance(covariance: np.ndarray, what: str) -> None:
+  """Refuses a finite matrix [D, D] that is no covariance.
+
+  Raises:
+    InputError: it is not symmetric, or not positive semi-definite.
+  """
+  problem = ""
+  if np.abs(covariance - covariance.T).max() > TOLERANCE * np.abs(covariance).max():
+    problem = "is not symmetric"
+  else:
+    values = scipy.linalg.eigvalsh(covariance, check_finite=False)
+    if values[0] < -TOLERANCE * max(values[-1], 0):
+      problem = f"has the eigenvalue {values[0]:.3g} beside {values[-1]:.3g}"
+  if problem:
+    raise InputError(f"{what} holds a sigma that {problem}: it is no covariance; save the statistics again")
+
+
+def _protocol(archive: zipfile.ZipFile, what: str) -> dict[str, Any]:
+  """Reads the protocol that `write` stored.
+
+  Raises:
+    InputError: it is something else.
+  """
+  found = None
+  if archive.getinfo("protocol.npy").file_size < MOST_TEXT:
+    with contextlib.suppress(ValueError, RecursionError):
+      found = json.loads(str(_array(archive, "protocol")))
+  wrong = not isinstance(found, dict) or any(
+    not isinstance(found.get(name), kinds) or isinstance(found[name], bool) for name, kinds in KINDS.items()
+  )
+  if wrong or found["real"] < 2 or found["channels"] not in (1, 3):
+    raise InputError(
+      f"{what} holds a protocol that gengap has not written; save the statistics again, or only mu and sigma"
+    )
+  return found
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:

@@ -190,10 +190,7 @@ class SampleEvaluator:
       InputError: the metric is not defined for these images.
     """
     sets = ImageSets(real or self.real.get("real"), fake, self.real.get("train"))
-    try:
-      return self.metrics[name].compare(sets)
-    except InputError as error:
-      raise InputError(f"{name}: {error}") from error
+    return self.metrics[name].compare(sets)
 
   def compare(self, pieces: Iterable[Images]) -> tuple[dict[str, Numbers], dict[str, str]]:
     """Measures any images [n, H, W, C] uint8, given in pieces.
