@@ -385,7 +385,8 @@ def test_numbers_outside_their_bounds_are_refused(given, words):
 
 def test_integers_of_numpy_are_integers():
   whole = {"num_samples": 20, "image_size": 2048, "channels": 3, "seed": 4, "samples": 5, "num_images": 6}
-  made = Options(**{name: np.int64(value) for name, value in whole.items()}, sample_seeds=np.arange(2))
+  given: Any = {name: np.int64(value) for name, value in whole.items()}
+  made = Options(**given | {"sample_seeds": np.arange(2)})
   assert json.loads(json.dumps({name: getattr(made, name) for name in whole})) == whole
   assert json.dumps(made.sample_seeds) == "[0, 1]"
 

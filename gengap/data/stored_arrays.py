@@ -138,7 +138,7 @@ class StoredArray:
     colour, low, high, crc = False, math.inf, -math.inf, 0
     for run in self.runs(np.arange(self.number)):
       images = self.stored(*run)
-      crc = zlib.crc32(np.ascontiguousarray(images), crc)
+      crc = zlib.crc32(np.ascontiguousarray(images).data, crc)
       colour = colour or (images.shape[-1] == 3 and bool((images[..., :1] != images[..., 1:]).any()))
       if self.dtype != np.uint8:
         bounds = float(images.min()), float(images.max())

@@ -110,7 +110,7 @@ def _protocol(archive: zipfile.ZipFile, what: str) -> dict[str, Any]:
   Raises:
     InputError: it is something else.
   """
-  found = None
+  found: Any = None
   if archive.getinfo("protocol.npy").file_size < MOST_TEXT:
     with contextlib.suppress(ValueError, RecursionError):
       found = json.loads(str(_array(archive, "protocol")))
