@@ -115,6 +115,7 @@ def test_the_page_is_made_and_made_again(folder, tmp_path, with_runs):
   html = report.page.read_text()
   assert ("Given images, whose budget is unknown" in html) == (not with_runs)
   assert "after 0 generator updates" not in html
+  assert "over the temperature" not in html  # there are no curves
   assert "Grid of samples of torch_vae: torch_vae: given images" in html
   names = [[group.name for group in one.groups] for one in report.comparisons]
   again = groups.comparisons(scores_file.load(report.scores))

@@ -100,6 +100,7 @@ def test_samples_drawn_otherwise_are_a_row_beside_the_method_of_the_same_columns
   assert [group.name for group in comparison.by_default.groups] == ["vae", "wgan_gp"]
   assert "mixture" not in " ".join(summary.sentences(comparison))
   assert "codes of a mixture of 10 Gaussians" in summary.samples_are(comparison.groups[1])
+  assert report.page.read_text().count("Each curve is over the temperature") == 1
   again = build.make([report.scores], tmp_path / "again")
   assert [group.name for group in again.comparisons[0].groups] == names
   assert len(list(figures.tradeoffs(again.comparisons[0], view))) == 1

@@ -49,6 +49,7 @@ class Section(NamedTuple):
   title: str
   answer: list[str]
   planes: list[Picture]
+  tradeoffs: list[Picture]  # curves over temperature
   panels: list[Picture]
   tables: list[Table]
   scores: list[tuple[str, list[Table]]]  # title of a view and its tables
@@ -159,7 +160,8 @@ def section(comparison: Comparison, index: int) -> Section:
     anchor=f"data-{index}",
     title=comparison.title,
     answer=summary.sentences(comparison),
-    planes=pictures([*figures.planes(comparison, view), *figures.tradeoffs(comparison, view)]),
+    planes=pictures(figures.planes(comparison, view)),
+    tradeoffs=pictures(figures.tradeoffs(comparison, view)),
     panels=pictures(figures.panels(comparison, view)),
     tables=[
       table
