@@ -80,7 +80,9 @@ def define_extractor_flags(own: absl_flags.FlagValues) -> dict[str, absl_flags.F
   resize = absl_flags.DEFINE_enum(
     "resize", "clean", list(PROTOCOLS), "How images are resized for Inception.", flag_values=own
   )
-  inception = define_path("inception", "File of Inception's weights; else $GENGAP_INCEPTION.", own)
+  inception = define_path(
+    "inception", "File of Inception's weights; by default where gengap.prepare puts it.", own
+  )
   weights = define_path("weights", "File of the weights of the network that --features names.", own)
   workdir = define_path("classifier", "Workdir of a classifier of the run's data set.", own)
   return {

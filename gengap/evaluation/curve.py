@@ -25,6 +25,8 @@ TEMPERATURES = (0.3, 0.5, 0.7, 0.85, 1.0, 1.15, 1.3, 1.5)
 DIGITS = 6  # significant digits of stored points
 NEEDS = frozenset({"features"})
 
+DEPENDS = frozenset({Depends.FEATURES, Depends.REAL, Depends.SAMPLES})
+
 BLOCKS = {  # of eval/STEP.json
   CURVE: Block(
     (
@@ -33,7 +35,7 @@ BLOCKS = {  # of eval/STEP.json
         "area under the fidelity-coverage curve",
         better=Better.REAL,
         high=1,
-        depends=frozenset({Depends.FEATURES, Depends.REAL, Depends.SAMPLES}),
+        depends=DEPENDS,
         hint="precision against coverage over temperatures; that of real images is their one point's",
       ),
       Quantity(
@@ -41,7 +43,7 @@ BLOCKS = {  # of eval/STEP.json
         "precision times coverage at temperature 1",
         better=Better.REAL,
         high=1,
-        depends=frozenset({Depends.FEATURES, Depends.REAL, Depends.SAMPLES}),
+        depends=DEPENDS,
       ),
     ),
     frozenset({"neighbour"}),

@@ -29,7 +29,7 @@ FAMILIES = ("VAE", "GAN", "other")  # how the report groups methods
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-  """Options of an evaluation; every one is also a flag of `gengap.evaluate`, except `data_dir`.
+  """Options of an evaluation; every one is also a flag of `gengap.evaluate`.
 
   Raises:
     InputError: a value is wrong whatever is evaluated. Errors name an option as its flag.
@@ -37,7 +37,7 @@ class Options:
 
   metrics: Sequence[str] | None = None  # of METRICS, DIAGNOSTICS and "curve"; None: all that suit
   features: Any = None  # a name, an extractor or a function (`registry.find`); None: Inception for colour
-  inception: str | pathlib.Path | None = None  # file of Inception's weights; None: $GENGAP_INCEPTION
+  inception: str | pathlib.Path | None = None  # file of Inception's weights; None: see `pretrained`
   weights: str | pathlib.Path | None = None  # file of the weights of the network that `features` names
   resize: str = "clean"  # how images are resized for Inception: "pytorch_fid", "legacy" or "clean"
   classifier: str | pathlib.Path | None = None  # workdir of a classifier of the data set

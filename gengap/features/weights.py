@@ -18,7 +18,7 @@ import numpy as np
 import safetensors.numpy
 
 from gengap import paths
-from gengap.data import pickles
+from gengap.data import array_files, pickles
 from gengap.errors import InputError
 
 MAGIC = 0x1950A86A20F9469CFC6C  # at the start of files by torch.save before version 1.6
@@ -164,8 +164,7 @@ def read_npz(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 def header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
   """Returns the shape and dtype at the head of an .npy file."""
-  readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-  shape, _, dtype = readers[np.lib.format.read_magic(file)](file)
+  shape, _, dtype = array_files.HEADERS[np.lib.format.read_magic(file)](file)
   return shape, dtype
 
 

@@ -64,7 +64,7 @@ def probe(
     encoder_steps: updates of the fitted encoder; 0 fits none.
     features: as for `gengap.evaluation.evaluate`; None takes Inception's of colour images and a classifier's
       of others, or pixels if these are not given.
-    inception: file of Inception's weights; None reads $GENGAP_INCEPTION.
+    inception: file of Inception's weights; None: see `gengap.features.pretrained`.
     weights: file of the weights of the network that `features` names.
     resize: how images are resized for Inception.
     classifier: workdir of a classifier of the run's data set, for features and classes.

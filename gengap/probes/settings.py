@@ -32,7 +32,7 @@ class Settings:
   encoder: str | None = None  # whose codes; None takes the run's own if there is one
   encoder_steps: int = 1000  # updates of the fitted encoder; 0 fits none
   features: Any = None  # a name, an extractor or a function; None: Inception's of colour images
-  inception: Path | None = None  # file of Inception's weights; None reads $GENGAP_INCEPTION
+  inception: Path | None = None  # file of Inception's weights; None: see `pretrained`
   weights: Path | None = None  # file of the weights of the network that `features` names
   resize: str = "clean"  # how images are resized for Inception
   classifier: Path | None = None  # workdir of a classifier of the run's data set
