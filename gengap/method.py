@@ -72,6 +72,7 @@ class Kind(enum.Flag):
   AUTOENCODER = enum.auto()  # it reconstructs images from a code without a prior
   CLASSIFIER = enum.auto()  # it predicts classes; represent has "features" and "logits"
   INVERSE = enum.auto()  # it fits an encoder to a frozen generator
+  DIFFUSION = enum.auto()  # it learns to remove noise, and generates by solving an ODE
 
 
 class Encoding(enum.Enum):
