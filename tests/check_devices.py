@@ -39,16 +39,16 @@ for name, args in CASES.items():
 m = tiny.method("wgan_gp", network="dense")
 for devices in (1, 8):
   mesh = jax.sharding.Mesh(np.array(jax.devices()[:devices]), AXIS)
-  many = step.steps_on_device(m, seed=0, batch_size=16, ema=0.9)
+  many = step.steps_on_device(m, batch_size=16, ema=0.9)
   each, whole = PartitionSpec(AXIS), PartitionSpec()
   mapped = jax.shard_map(
-    lambda slot, state, data, many=many: many(slot[0], state, data),
+    lambda slot, seed, state, data, many=many: many(slot[0], seed, state, data),
     mesh=mesh,
-    in_specs=(each, whole, whole),
+    in_specs=(each, whole, whole, whole),
     out_specs=whole,
     check_vma=False,
   )
-  by_mesh = jax.jit(mapped)(jnp.arange(devices), tiny.state(m, ema=0.9), tiny.data())
+  by_mesh = jax.jit(mapped)(jnp.arange(devices), jnp.uint32(0), tiny.state(m, ema=0.9), tiny.data())
   by_pmap, numbers = tiny.run(m, 1, devices=devices, batch_size=16, ema=0.9)
   tiny.assert_identical(by_mesh, (by_pmap, numbers[0]))
 
@@ -57,8 +57,8 @@ c = config("vae", batch_size=64)
 c.method_args.update(network="conv", width=16)
 data = program.load_data(c, "train")
 compiled = program.compile_program(c, data)
-single = step.dispatch(compiled.method, seed=0, batch_size=64)
-single = single.lower(np.arange(1), compiled.shapes, (data.image, data.label))
+single = step.dispatch(compiled.method, batch_size=64)
+single = single.lower(np.arange(1), compiled.seed, compiled.shapes, (data.image, data.label))
 of_one = flops.count_flops(single)
 assert compiled.flops
 assert of_one

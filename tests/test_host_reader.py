@@ -69,8 +69,9 @@ def test_several_steps_in_a_program_read_their_own_batches():
   host = Dataset(np.asarray(data[0]), np.asarray(data[1]), ("a", "b"), {})
   expected, _ = tiny.run(m, 4, per_dispatch=2)
   share = host_reader.Share(8, 1, range(1), 2 * step.batches_per_step(m))
-  program = step.dispatch(m, seed=0, batch_size=8, steps=2, by_host=True)
+  program = step.dispatch(m, batch_size=8, steps=2, by_host=True)
   state, slots = tiny.state(m), np.arange(1)
   for call_data in itertools.islice(host_reader.read_calls(host, 0, share, 0), 2):
-    state, _ = program(slots, state, call_data)
-  tiny.assert_identical(state.nets, expected.nets)
+    state, _ = program(slots, np.uint32(0), state, call_data)
+  worst = tiny.differences(expected.nets, state.nets)
+  assert max(worst.values()) < 1e-5, worst

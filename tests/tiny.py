@@ -59,12 +59,13 @@ def state(m, seed=0, ema=0.0):
 
 def run(m, steps, *, devices=1, per_dispatch=1, seed=0, batch_size=8, ema=0.0, start=None):
   """Trains; returns the last state and the metrics of every dispatch."""
-  program = step.dispatch(m, seed=seed, batch_size=batch_size, ema=ema, steps=per_dispatch)
+  program = step.dispatch(m, batch_size=batch_size, ema=ema, steps=per_dispatch)
   slots, now, images, seen = jnp.arange(devices), state(m, seed, ema) if start is None else start, data(), []
-  compiled = program.lower(slots, now, images).compile()  # once: results lie otherwise than a first state
+  # Compiled once: results lie otherwise than a first state.
+  compiled = program.lower(slots, np.uint32(seed), now, images).compile()
   places = compiled.input_shardings[0]
   for _ in range(steps // per_dispatch):
-    now, metrics = compiled(*jax.device_put((slots, now, images), places))
+    now, metrics = compiled(*jax.device_put((slots, np.uint32(seed), now, images), places))
     seen.append(jax.device_get(metrics))
   return now, seen
 

@@ -26,7 +26,7 @@ def _hash(*words: Any) -> Any:
   return x
 
 
-def indices(seed: int, position: Any, size: int) -> Any:
+def indices(seed: Any, position: Any, size: int) -> Any:
   """Returns the index in the data set of the image at each position of the run's stream.
 
   A swap-or-not shuffle (Hoang, Morris and Rogaway, CRYPTO 2012): every round pairs x with its reflection
@@ -34,7 +34,7 @@ def indices(seed: int, position: Any, size: int) -> Any:
   data set, for any size.
 
   Args:
-    seed: of the run.
+    seed: of the run, [] uint32.
     position: [...] uint32, images drawn before this one; position // size is its epoch. NumPy arrays
       are computed on the host.
     size: images in the data set.
@@ -55,7 +55,7 @@ def as_batch(images: Array, labels: Array) -> Batch:
   return Batch(to_float(images), labels)
 
 
-def batch(images: Array, labels: Array, seed: int, position: Array) -> Batch:
+def batch(images: Array, labels: Array, seed: Any, position: Array) -> Batch:
   """Returns the batch at positions [B] uint32 of the stream, of images [N, H, W, C] uint8 and labels [N]."""
   index = indices(seed, position, len(images))
   return as_batch(images[index], labels[index])

@@ -46,17 +46,16 @@ def count_on_cpu(
   """
   if not (device := cpu()):
     return None
-  slots = jax.ShapeDtypeStruct((1,), jnp.int32)
+  slots, seed = jax.ShapeDtypeStruct((1,), jnp.int32), jax.ShapeDtypeStruct((), jnp.uint32)
 
   def count(*turns: Turn) -> float:
     run = step.dispatch(
       method._replace(turns=turns),
-      seed=config.seed,
       batch_size=config.batch_size // devices,
       ema=config.ema,
       devices=[device],
     )
-    found = count_flops(run.lower(slots, shapes, arrays))
+    found = count_flops(run.lower(slots, seed, shapes, arrays))
     return math.nan if found is None else found
 
   rest = count()

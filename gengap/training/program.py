@@ -26,7 +26,8 @@ class Program(NamedTuple):
   method: Method
   spec: Spec
   slots: Array  # [devices]
-  compiled: jax.stages.Compiled  # (slots, state, data) -> (state, metrics [steps])
+  seed: np.uint32  # of the run
+  compiled: jax.stages.Compiled  # (slots, seed, state, data) -> (state, metrics [steps])
   steps: int  # in the compiled program
   calls: int  # calls of the compiled program in one dispatch
   place: jax.sharding.NamedSharding  # of state and data: a whole copy on every device
@@ -47,7 +48,7 @@ class Program(NamedTuple):
     """
     calls = []
     for _ in range(self.calls):
-      state, metrics = self.compiled(self.slots, state, next(source))
+      state, metrics = self.compiled(self.slots, self.seed, state, next(source))
       calls.append(metrics)
     return state, calls
 
@@ -109,10 +110,9 @@ def compile_method(
   # unrolled (see step.loop), which would multiply the time to compile.
   steps = 1 if jax.default_backend() == "cpu" else config.steps_per_dispatch
   share = host_share(config, dataset, len(slots), steps * step.batches_per_step(method))
-  run = step.dispatch(
-    method, seed=config.seed, batch_size=config.batch_size, ema=config.ema, steps=steps, by_host=bool(share)
-  )
-  lowered = run.lower(slots.aval, shapes, abstract_data(dataset, share, len(slots)))
+  run = step.dispatch(method, batch_size=config.batch_size, ema=config.ema, steps=steps, by_host=bool(share))
+  seed = np.uint32(config.seed)
+  lowered = run.lower(slots.aval, seed, shapes, abstract_data(dataset, share, len(slots)))
   if step.unrolled():
     count = flops.count_flops(lowered)
   else:
@@ -122,6 +122,7 @@ def compile_method(
     method,
     spec,
     slots,
+    seed,
     lowered.compile(convolution.compiler_options()),
     steps,
     config.steps_per_dispatch // steps,
@@ -194,11 +195,11 @@ def source(program: Program, config: Config, dataset: data.Dataset, at: int) -> 
 def start(program: Program, config: Config) -> State:
   """Returns the state before the first step, on every device."""
 
-  def init() -> State:
+  def init(seed: Array) -> State:
     example = Batch(jnp.zeros((1, *program.spec.shape)), jnp.zeros(1, jnp.int32))
-    return step.init(program.method, config.seed, example, ema=config.ema)
+    return step.init(program.method, seed, example, ema=config.ema)
 
-  return jax.jit(init, out_shardings=program.place)()
+  return jax.jit(init, out_shardings=program.place)(program.seed)
 
 
 def resume(program: Program, checkpoints: Checkpoints, say: Callable[[str], None]) -> State | None:

@@ -22,12 +22,12 @@ Reader = Callable[[Array, Array], Batch]  # number of a batch, positions of its 
 PURPOSES = ("init", "train", "valid", "sample", "sample labels")
 
 
-def stream(seed: int, purpose: str) -> Key:
+def stream(seed: int | Array, purpose: str) -> Key:
   """Returns the root key for one purpose, independent of those for other purposes."""
   return jax.random.fold_in(jax.random.key(seed), PURPOSES.index(purpose))
 
 
-def init(method: Method, seed: int, batch: Batch, ema: float) -> State:
+def init(method: Method, seed: int | Array, batch: Batch, ema: float) -> State:
   """Returns the state before the first step; `batch` gives the networks the shapes of their inputs."""
   nets = method.init(stream(seed, "init"), batch)
   opt = {turn.player: turn.tx.init(nets[turn.player]["params"]) for turn in method.turns}
@@ -71,7 +71,7 @@ def take_batch(read: Reader, key: Key, number: Array, position: Array) -> tuple[
   return read(number, position), jax.vmap(jax.random.fold_in, (None, 0))(key, position)
 
 
-def device_reader(data: Data, seed: int) -> Reader:
+def device_reader(data: Data, seed: int | Array) -> Reader:
   """Returns a reader of a data set that is on the device."""
   return lambda number, position: shuffle.batch(*data, seed, position)
 
@@ -81,7 +81,7 @@ def host_reader(data: Data, first: Array) -> Reader:
   return lambda number, position: shuffle.as_batch(*(x[number - first] for x in data))
 
 
-def step(method: Method, seed: int, batch_size: int, ema: float, slot: Array, state: State, read: Reader):
+def step(method: Method, batch_size: int, ema: float, seed: Array, slot: Array, state: State, read: Reader):
   """Takes all players' turns, the generator's last, on this device's slice of every batch."""
   nets, opt, metrics = state.nets, dict(state.opt), {}
   key = stream(seed, "train")
@@ -139,17 +139,17 @@ def loop(body, carry, xs: Array):
 
 
 def steps_on_device(
-  method: Method, *, seed: int, batch_size: int, ema: float = 0.0, steps: int = 1, by_host: bool = False
-) -> Callable[[Array, State, Data], tuple[State, Metrics]]:
-  """Returns what each device does in `steps` steps: (its slot [], state, data) -> (state, metrics [steps]).
+  method: Method, *, batch_size: int, ema: float = 0.0, steps: int = 1, by_host: bool = False
+) -> Callable[[Array, Array, State, Data], tuple[State, Metrics]]:
+  """Returns what each device does in `steps` steps: (its slot, seed, state, data) -> (state, metrics).
 
   It must run under a map over AXIS. See `dispatch` for the arguments.
   """
-  one = functools.partial(step, method, seed, batch_size, ema)
+  one = functools.partial(step, method, batch_size, ema)
 
-  def many(slot, state, data):
+  def many(slot, seed, state, data):
     read = host_reader(data, batches_before(method, state.step)) if by_host else device_reader(data, seed)
-    return loop(lambda s, _: one(slot, s, read), state, jnp.arange(steps))
+    return loop(lambda s, _: one(seed, slot, s, read), state, jnp.arange(steps))
 
   return many
 
@@ -157,18 +157,16 @@ def steps_on_device(
 def dispatch(
   method: Method,
   *,
-  seed: int,
   batch_size: int,
   ema: float = 0.0,
   steps: int = 1,
   by_host: bool = False,
   devices: Sequence[Any] | None = None,
 ) -> Any:
-  """Returns the training program, `steps` steps long: (slots, state, data) -> (state, metrics [steps]).
+  """Returns the training program of any seed: (slots, seed, state, data) -> (state, metrics [steps]).
 
   Args:
     method: what to train.
-    seed: of the run.
     batch_size: over all devices.
     ema: decay of the moving average of the weights; 0 keeps none.
     steps: in one call of the program.
@@ -176,20 +174,21 @@ def dispatch(
       and not the whole data set.
     devices: that run it; None for all of JAX's default backend.
 
-  The argument `slots` is arange(devices). The state is donated: use the returned one.
+  The arguments `slots` and `seed` are arange(devices) and the run's seed [] uint32. Runs that differ in their
+  seed alone share one compiled program. The state is donated: use the returned one.
   """
-  many = steps_on_device(method, seed=seed, batch_size=batch_size, ema=ema, steps=steps, by_host=by_host)
-  axes = (0, None, 0 if by_host else None)
-  return jax.pmap(many, AXIS, in_axes=axes, out_axes=None, donate_argnums=1, devices=devices)
+  many = steps_on_device(method, batch_size=batch_size, ema=ema, steps=steps, by_host=by_host)
+  axes = (0, None, None, 0 if by_host else None)
+  return jax.pmap(many, AXIS, in_axes=axes, out_axes=None, donate_argnums=2, devices=devices)
 
 
-def validate(method: Method, *, seed: int, batch_size: int) -> Any:
-  """Returns the validation program: (slots, state, data, batch number) -> metrics of a held-out batch.
+def validate(method: Method, *, batch_size: int) -> Any:
+  """Returns the validation program: (slots, seed, state, data, batch number) -> metrics of a held-out batch.
 
   They are every turn's loss and metrics, as in training but without an update, at `State.eval_nets`.
   """
 
-  def one(slot, state, data, number):
+  def one(slot, seed, state, data, number):
     position = positions(jnp.uint32(number), batch_size, slot)
     batch, keys = take_batch(device_reader(data, 0), stream(seed, "valid"), number, position)
     nets, metrics = state.eval_nets, {}
@@ -198,4 +197,4 @@ def validate(method: Method, *, seed: int, batch_size: int) -> Any:
       metrics |= {f"{turn.player}/{name}": x for name, x in ({"loss": value} | turn_metrics).items()}
     return mean_over_devices(metrics)
 
-  return jax.pmap(one, AXIS, in_axes=(0, None, None, None), out_axes=None)
+  return jax.pmap(one, AXIS, in_axes=(0, None, None, None, None), out_axes=None)

@@ -45,9 +45,9 @@ def check_best(config: Config, held_out: data.Dataset, method: Method, shapes: S
   Raises:
     InputError: it does not.
   """
-  validate = step.validate(method, seed=config.seed, batch_size=config.batch_size)
+  validate = step.validate(method, batch_size=config.batch_size)
   arrays = abstract((held_out.image, held_out.label))
-  numbers = validate.lower(devices()[0].aval, shapes, arrays, np.uint32(0)).out_info
+  numbers = validate.lower(devices()[0].aval, np.uint32(0), shapes, arrays, np.uint32(0)).out_info
   names = [f"{HELD_OUT}{name}" for name in numbers] + [ENERGY] * bool(method.generate)
   if config.best not in names:
     raise InputError(
@@ -69,10 +69,10 @@ class Validation:
     self.count = self.batches * config.batch_size
     self.images = to_float(held_out.image[: self.count])
     self.data = put(program, (held_out.image[: self.count], held_out.label[: self.count]))
-    self.slots = program.slots
-    validate = step.validate(method, seed=seed, batch_size=config.batch_size)
+    self.slots, self.seed = program.slots, program.seed
+    validate = step.validate(method, batch_size=config.batch_size)
     arrays = tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in self.data)
-    self.lowered = validate.lower(self.slots.aval, program.shapes, arrays, np.uint32(0))
+    self.lowered = validate.lower(self.slots.aval, self.seed, program.shapes, arrays, np.uint32(0))
     self.generate = jax.jit(method.generate) if method.generate else None
     self.z = jax.random.normal(
       step.stream(seed, "sample"), (-(-self.count // GRID) * GRID, method.latent_dim)
@@ -110,7 +110,9 @@ class Validation:
 
     All are at `State.eval_nets`: the moving average of the weights if there is one.
     """
-    batches = [self.validate(self.slots, state, self.data, np.uint32(i)) for i in range(self.batches)]
+    batches = [
+      self.validate(self.slots, self.seed, state, self.data, np.uint32(i)) for i in range(self.batches)
+    ]
     means = {f"{HELD_OUT}{k}": float(np.mean([float(b[k]) for b in batches])) for k in batches[0]}
     if not self.generate:
       return means

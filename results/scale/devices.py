@@ -40,12 +40,12 @@ def states(method, images, devices: int, dtype: str) -> list:
   example = Batch(jnp.zeros((1, *images[0].shape[1:])), jnp.zeros(1, jnp.int32))
   state, slots, found = step.init(method, 0, example, 0.0), jnp.arange(devices, dtype=jnp.int32), []
   assert {str(x.dtype) for x in jax.tree.leaves(state.nets)} == {dtype}
-  program = step.dispatch(method, seed=0, batch_size=BATCH).lower(slots, state, images).compile()
+  program = step.dispatch(method, batch_size=BATCH).lower(slots, np.uint32(0), state, images).compile()
   places = program.input_shardings[0]
   for number in range(STEPS + 1):
     if number in LOGGED:
       found.append(jax.device_get({player: net["params"] for player, net in state.nets.items()}))
-    state, _ = program(*jax.device_put((slots, state, images), places))
+    state, _ = program(*jax.device_put((slots, np.uint32(0), state, images), places))
   return found
 
 

@@ -106,11 +106,12 @@ def turn_work(method: Method, turn: Turn, batch: int) -> Work:
   shapes = jax.eval_shape(lambda: step.init(method, 0, example, 0.0))
   data = jax.ShapeDtypeStruct((50_000, *SPEC.shape), jnp.uint8), jax.ShapeDtypeStruct((50_000,), jnp.int32)
   slots = jax.ShapeDtypeStruct((jax.device_count(),), jnp.int32)
-  run = step.dispatch(one, seed=0, batch_size=batch * jax.device_count(), ema=0.0)
-  jaxpr = jax.make_jaxpr(run)(slots, shapes, data).jaxpr
+  seed = jax.ShapeDtypeStruct((), jnp.uint32)
+  run = step.dispatch(one, batch_size=batch * jax.device_count(), ema=0.0)
+  jaxpr = jax.make_jaxpr(run)(slots, seed, shapes, data).jaxpr
   ways, size = reductions(jaxpr, [0] * len(jaxpr.invars))
   weights = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(shapes.nets[turn.player]["params"]))
-  flops = count_flops(run.lower(slots, shapes, data))
+  flops = count_flops(run.lower(slots, seed, shapes, data))
   assert flops is not None, "XLA counts no operations here"
   return Work(flops / batch, size, max(ways), 7 * weights)
 

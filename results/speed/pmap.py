@@ -32,7 +32,7 @@ SPEC = Spec((32, 32, 3), 1)
 def as_jit(f, axis, in_axes, out_axes, donate_argnums):
   """Stands in for jax.pmap on one device."""
   del axis, in_axes, out_axes
-  return jax.jit(lambda slot, state, data: f(slot[0], state, data), donate_argnums=donate_argnums)
+  return jax.jit(lambda slot, seed, state, data: f(slot[0], seed, state, data), donate_argnums=donate_argnums)
 
 
 def compare(name: str, args: dict, batch_size: int, rounds: int) -> dict:
@@ -41,26 +41,26 @@ def compare(name: str, args: dict, batch_size: int, rounds: int) -> dict:
   example = Batch(jnp.zeros((1, *SPEC.shape)), jnp.zeros(1, jnp.int32))
   images = np.random.default_rng(0).integers(0, 256, (10_000, *SPEC.shape), np.uint8)
   data = jax.device_put((images, np.zeros(10_000, np.int32)))
-  slots = jnp.arange(1)
+  slots, seed = jnp.arange(1), jnp.uint32(0)
 
   def first(program):
-    state, _ = program(slots, step.init(method, 0, example, 0.0), data)
+    state, _ = program(slots, seed, step.init(method, 0, example, 0.0), data)
     return program, jax.block_until_ready(state)
 
-  programs = {"pmap": first(step.dispatch(method, seed=0, batch_size=batch_size))}
+  programs = {"pmap": first(step.dispatch(method, batch_size=batch_size))}
   with (
     mock.patch.object(jax, "pmap", as_jit),
     mock.patch.object(jax.lax, "pmean", lambda x, axis: x),
     mock.patch.object(jax.lax, "axis_size", lambda axis: 1),
     mock.patch.object(layers, "AXIS", None),
   ):
-    programs["jit"] = first(step.dispatch(method, seed=0, batch_size=batch_size))
+    programs["jit"] = first(step.dispatch(method, batch_size=batch_size))
 
   seconds = {"pmap": [], "jit": []}
   for _ in range(rounds):
     for kind, (program, state) in programs.items():
       start = time.perf_counter()
-      programs[kind] = (program, jax.block_until_ready(program(slots, state, data)[0]))
+      programs[kind] = (program, jax.block_until_ready(program(slots, seed, state, data)[0]))
       seconds[kind].append(time.perf_counter() - start)
   ratios = [a / b for a, b in zip(seconds["pmap"], seconds["jit"], strict=True)]
   medians = {f"{kind}_step_seconds": statistics.median(times) for kind, times in seconds.items()}
