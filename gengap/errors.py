@@ -17,5 +17,6 @@ class NonFiniteError(ArithmeticError):
 
 def suggest(name: str, allowed: Iterable[str]) -> str:
   """Returns "; did you mean 'x'?" for the allowed name nearest to `name`, or an empty string."""
-  near = difflib.get_close_matches(name, list(allowed), n=1)
-  return f"; did you mean {near[0]!r}?" if near else ""
+  lowered = {known.lower(): known for known in allowed}
+  near = difflib.get_close_matches(name.lower(), list(lowered), n=1)
+  return f"; did you mean {lowered[near[0]]!r}?" if near else ""

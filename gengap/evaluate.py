@@ -5,7 +5,7 @@
     [--sampling=prior|aggregate|mixture:K[,temperature=T][,truncation=T][,draw]] [--outside=DATASET]
   python -m gengap.evaluate --generated=FOLDER|FILE.npz|FILE.npy|FILE.zip --out=FILE.json
     --reference=DATASET[:SPLIT]|FOLDER|FILE [--training=DATASET[:SPLIT]|FOLDER|FILE] [--name=NAME]
-    [--family=VAE|GAN|other] [--image_size=N] [--channels=1|3] [--value_range=LOW,HIGH] [...]
+    [--family=VAE|GAN|diffusion|other] [--image_size=N] [--channels=1|3] [--value_range=LOW,HIGH] [...]
 
 Prints the results and writes them, each number with the protocol that it depends on: of a run to
 eval/STEP.json and to TensorBoard, of images to --out, which `gengap.report` reads. Other numbers in the file
@@ -58,7 +58,7 @@ from collections.abc import Callable
 
 from absl import flags
 
-from gengap import arguments, cli, log, paths, processes
+from gengap import arguments, cli, families, log, paths, processes
 from gengap.data.image_sets import ImageSet
 from gengap.errors import InputError
 from gengap.evaluation import Evaluation, Evaluator, Options, Sampling, curve, files, samples
@@ -104,7 +104,12 @@ OUT = cli.define_path("out", "JSON file for the results of images.", FLAGS)
 DATA_DIR = cli.define_path("data_dir", "Folder of data sets, for --generated; else $TFDS_DATA_DIR.", FLAGS)
 SAVE = cli.define_path("save_statistics", "New .npz file for statistics of the real images.", FLAGS)
 NAME = flags.DEFINE_string("name", "", "Name of the method that made the images.", flag_values=FLAGS)
-FAMILY = flags.DEFINE_string("family", "other", "Family of the method: VAE, GAN or other.", flag_values=FLAGS)
+FAMILY = flags.DEFINE_string(
+  "family",
+  families.OTHER.name,
+  f"Family of the method: one of {', '.join(families.OF_IMAGES)}.",
+  flag_values=FLAGS,
+)
 IMAGE_SIZE = flags.DEFINE_integer("image_size", 0, "Pixels a side of all images.", flag_values=FLAGS)
 CHANNELS = flags.DEFINE_integer("channels", 0, "1 or 3, of all images.", flag_values=FLAGS)
 VALUE_RANGE = flags.DEFINE_list(

@@ -154,12 +154,12 @@ def test_the_page_shows_the_claims_and_what_they_quote():
   assert all(row["measured"] in page and row["verdict"] in page for row in ROWS)
   for comparison in gap.comparisons().values():
     view = views.at_step(views.equal_updates(comparison.groups))
-    table = tables.differences(comparison, view)
-    section = re.sub(r"<[^>]*>", "\n", page[page.index(table.caption) :]) if table else ""
-    for row in table.rows if table else ():
-      said = [cell.text for cell in row if cell.text]
-      place = re.search(r"\s+(?:\d+\s+)?".join(map(re.escape, said)), section)
-      assert place, (comparison.title, said)
+    for table in tables.differences(comparison, view):
+      section = re.sub(r"<[^>]*>", "\n", page[page.index(table.caption) :])
+      for row in table.rows:
+        said = [cell.text for cell in row if cell.text]
+        place = re.search(r"\s+(?:\d+\s+)?".join(map(re.escape, said)), section)
+        assert place, (comparison.title, said)
 
 
 def test_what_is_below_a_trifle_is_not_decided_whatever_its_p():

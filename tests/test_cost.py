@@ -33,6 +33,7 @@ def test_sampling_parameters_are_those_that_reach_an_image(name):
     spoils = np.isnan(generate(jax.tree.unflatten(tree, spoilt), z, label)).any()
     reaching += leaf.size * bool(spoils and path[1].key == "params")
   assert cost.sampling_parameters(m, nets) == reaching
+  assert (cost.sampling(m, nets)["sampling_flops"] or 0) > reaching, "a sampler must be countable"
   assert 0 < reaching < cost.size([net["params"] for net in nets.values()])
 
 
@@ -48,6 +49,8 @@ def test_a_training_is_what_its_turns_say(name, updates, adversarial, variationa
   assert made["images_per_step"] == c.batch_size * sum(updates.values())
   assert (made["adversarial"], made["variational"]) == (adversarial, variational)
   assert (made["generates"], made["encodes"]) == (True, variational)
+  assert made["family"] == ("GAN" if adversarial else "VAE")
+  assert made["sampling_flops"] > 2 * made["sampling_parameters"] and "flops_reason" not in made
   assert made["flops_per_step"] == compiled.flops
   assert made["flops_per_step"] > 1e4
   assert made["parameters"] == {
@@ -150,4 +153,4 @@ def test_sampling_takes_as_many_operations_as_its_layers_need():
   run = Run(config("vae"), 0, tiny.SPEC, m, tiny.state(m).nets)
   found = speed.sampling(run)
   assert found["images_per_second"] > 0
-  assert found["flops_per_image"] > 2 * cost.sampling_parameters(m, run.nets)
+  assert found["flops_per_image"] == cost.sampling(m, run.nets)["sampling_flops"]

@@ -341,7 +341,7 @@ BAD = (
   (["--generated=fake.npz", "--reference=real.npy", "--out=o.json", "--num_samples=1"], "--num_samples is 1"),
   (
     ["--generated=fake.npz", "--reference=real.npy", "--out=o.json", "--family=gan"],
-    "none of VAE, GAN, other",
+    "none of VAE, GAN, diffusion, other; did you mean .GAN.",
   ),
   (["--generated=fake.npz", "--reference=real.npy", "--out=o.json", "--value_range=0,2"], "none of --value"),
   (["--generated=fake.npz", "--reference=real.npy", "--out=o.json", "--value_range=0"], "two numbers"),

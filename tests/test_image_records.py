@@ -39,7 +39,7 @@ def folder(tmp_path):
 
 def test_images_share_the_columns_of_runs_and_have_no_budget(folder):
   comparison = compared(folder, folder / "torch.json")
-  assert [(g.name, g.kind_name) for g in comparison.groups] == [
+  assert [(g.name, g.family.name) for g in comparison.groups] == [
     ("torch_vae", "VAE"),
     ("vae", "VAE"),
     ("gan", "GAN"),
@@ -48,11 +48,11 @@ def test_images_share_the_columns_of_runs_and_have_no_budget(folder):
     cell = columns.column(comparison, view, axis_of("precision"))
     assert cell["torch_vae"].values == {0: 0.5}
     assert cell["vae"].values == {0: 0.4}
-  within = columns.column(comparison, views.within_flops(1e9), axis_of("precision"))
+  within = columns.column(comparison, views.nearest_flops(1e9), axis_of("precision"))
   assert "budget is unknown" in within["torch_vae"].reason
   assert within["vae"].values == {0: 0.4}
   (row,) = (row for row in training_tables.budget_table(comparison).rows if row[0].text == "torch_vae")
-  assert {entry.text for entry in row[1:]} == {tables.DASH}
+  assert {entry.text for entry in row[2:]} == {tables.DASH}
   likelihood = columns.column(comparison, views.final, axis_of("sampling/images_per_second"))
   assert likelihood["torch_vae"].reason == "only its images are known"
 

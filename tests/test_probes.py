@@ -325,6 +325,31 @@ def test_products_of_latents_interact():
   assert sensitivity.score_effects(seen)["interaction"].value == pytest.approx(2, abs=0.25)
 
 
+def test_of_many_latents_some_are_measured_and_stand_for_the_rest():
+  """G(z) = A z with 600 columns of one length, of which those from 300 on do nothing."""
+  matrix = np.zeros((SIDE * SIDE, 600))
+  matrix[np.arange(300) % SIDE**2, np.arange(300)] = 0.01
+  who = linear_subject(matrix, blob_centre=lambda images: np.zeros((len(images), 2)))
+  found = taken("traversal", who, OPTIONS._replace(dims=(599, 301)))
+  assert len(found.detail["measured"]) == len(set(found.detail["measured"])) == sensitivity.MOST
+  assert set(found.detail["measured"]) >= {*range(sensitivity.FIRST), 301, 599}
+  assert found.numbers["interaction"].value == pytest.approx(1, abs=0.15)
+  assert found.numbers["effective_dims"].value == pytest.approx(300, rel=0.25)  # not all have the same draws
+  assert found.numbers["mean_dim"].value == pytest.approx(1 / 600, rel=0.15)
+  assert f"{sensitivity.MOST} of 600 latents were measured" in str(found.notes)
+  assert "at most 256 of them, and there are 600" in str(found.notes)
+  assert taken("traversal", linear_subject()).detail.get("measured") is None
+
+
+def test_a_generator_that_is_too_deep_to_be_searched_has_the_residual_of_its_own_latents():
+  who = linear_subject(refine=None)
+  found = taken("inversion", who)
+  assert found.numbers["test/guessed"].value == pytest.approx(0, abs=1e-9)
+  assert not any(name.endswith("/reached") for name in found.numbers)
+  assert any(name.startswith("class ") for name in found.numbers)
+  assert "no search" in found.notes[0]
+
+
 def test_the_jacobian_and_its_directions():
   jac = sensitivity.measure_jacobians(linear_subject(), RNG.standard_normal((4, DIM)), np.zeros(4, int))
   np.testing.assert_allclose(jac, np.broadcast_to(MATRIX, (4, *MATRIX.shape)), atol=1e-6)

@@ -154,8 +154,7 @@ def test_what_does_not_vary_is_not_tested(tmp_path):
       scores = {40: {"classes": classes, "precision": 0.5 + 1e-14 * seed}}
       written.run(tmp_path / f"{method}{seed}", method, seed, scores)
   found = one(tmp_path)
-  table = tables.differences(found, views.final)
-  assert table
+  (table,) = tables.differences(found, views.final)
   rows = {row[0].text: row for row in table.rows}
   notes = {name: {table.notes[cell.note - 1] for cell in row if cell.note} for name, row in rows.items()}
   assert any("equal in all 3 seeds" in note for note in notes["precision"])
@@ -274,7 +273,8 @@ def test_a_budget_is_what_its_steps_add_up_to(tmp_path):
   written.run(tmp_path / "a", "wgan_gp", 0)
   (row,) = training_tables.budget_table(one(tmp_path)).rows
   assert [cell.text for cell in row] == [
-    *("wgan_gp", "40", "critic 80", "640", "4e+07", "0.133", "1 x cpu", "10", "5"),
+    *("wgan_gp", "GAN", "40", "critic 80", "640", "4e+07", "0.133", "1 x cpu", "10", "5"),
+    *(tables.DASH, tables.DASH),
   ]
 
 
@@ -282,13 +282,13 @@ def test_a_budget_is_the_mean_over_seeds(tmp_path):
   for seed, last in ((0, 20), (1, 40)):
     written.run(tmp_path / str(seed), "vae", seed, steps=last)
   (row,) = training_tables.budget_table(one(tmp_path)).rows
-  assert [cell.text for cell in row[1:6]] == ["30", "vae 30", "240", "3e+07", "0.1"]
+  assert [cell.text for cell in row[2:7]] == ["30", "vae 30", "240", "3e+07", "0.1"]
 
 
 def test_a_step_that_was_only_probed_is_not_what_operations_pay_for(tmp_path):
   folder = written.run(tmp_path / "a", "vae", 0, {20: {"frechet": 9.0}, 40: {"frechet": 1.0}})
   written.write(folder / "probes/30/ood.json", {"protocol": {}, "numbers": {"x": {"value": 1.0}}})
-  assert frechet(one(tmp_path).groups[0], views.within_flops(3e7)).values == {0: 9.0}
+  assert frechet(one(tmp_path).groups[0], views.nearest_flops(3e7)).values == {0: 9.0}
 
 
 def test_stability_counts_runs_that_ended_early_and_those_that_collapsed(tmp_path):
@@ -321,7 +321,7 @@ def test_equal_operations_give_a_cheaper_method_more_updates(tmp_path):
   dear = {"flops_per_step": 4e6}
   written.run(tmp_path / "b", "wgan_gp", 0, {s: {"frechet": float(s)} for s in (10, 20, 40)}, made=dear)
   found = one(tmp_path)
-  view = views.within_flops(views.equal_flops(found.groups))
+  view = views.nearest_flops(views.equal_flops(found.groups))
   assert [frechet(g, view).values for g in found.groups] == [{0: 40.0}, {0: 10.0}]
 
 
@@ -573,8 +573,8 @@ def test_differences_within_noise_are_undecided(tmp_path):
   found = one(written.grid(tmp_path, spread=3.0))
   told = summary.sentences(found)
   assert "gives up nothing that was measured and decided" in told[1] + told[2]
-  table = tables.differences(found, views.final)
-  assert "undecided" in {row[1].text for row in table.rows}  # pyright: ignore[reportOptionalMemberAccess]
+  (table,) = tables.differences(found, views.final)
+  assert "undecided" in {row[1].text for row in table.rows}
 
 
 def test_the_page_needs_nothing_else(made):
@@ -686,7 +686,8 @@ def test_what_is_not_finite_is_never_the_best(tmp_path):
   assert selection.validation_energy(by_name["vae"], 30) == 3.0
   assert not stability.collapsed(by_name["gan"]).values  # its diversity is unknown
   assert views.without_flops(found.groups) == ["gan"]
-  assert math.isnan(views.equal_flops(found.groups))
+  assert views.equal_flops(found.groups) == 4e7  # of the other two
+  assert math.isnan(views.equal_flops((by_name["vae"], by_name["gan"])))
 
 
 def test_operations_of_a_method_are_known_if_those_of_a_run_are(tmp_path):
@@ -694,7 +695,7 @@ def test_operations_of_a_method_are_known_if_those_of_a_run_are(tmp_path):
     written.run(tmp_path / str(seed), "vae", seed, {40: {"frechet": 1.0}}, made={"flops_per_step": flops})
   found = one(tmp_path)
   assert views.equal_flops(found.groups) == 4e7
-  cell = frechet(found.groups[0], views.within_flops(4e7))
+  cell = frechet(found.groups[0], views.nearest_flops(4e7))
   assert cell.values == {1: 1.0}
   assert "were not counted" in cell.reason
 
@@ -709,7 +710,7 @@ def test_what_a_run_does_not_say_of_its_cost_is_a_dash_with_its_reason(tmp_path)
   table = training_tables.budget_table(found)
   row = next(row for row in table.rows if row[0].text == "vae")
   for cell, reason in zip(
-    row[2:],
+    row[3:],
     (
       "updates_per_step",
       "images_per_step",
@@ -718,17 +719,19 @@ def test_what_a_run_does_not_say_of_its_cost_is_a_dash_with_its_reason(tmp_path)
       "device",
       "parameters",
       "sampling_parameters",
+      "sampling_flops",
+      "not measured",
     ),
     strict=True,
   ):
     assert cell.text == "\u2013"
     assert reason in table.notes[cell.note - 1]
   html = make(tmp_path)
-  assert "There is no comparison at equal operations: the operations of vae were not counted" in html
+  assert "There is no comparison at equal operations: the operations of vae" in html
   assert "operations of training were not counted for vae" in summary.sentences(found)[3]
   for part in (
     tables.scores(found, views.final, AXES, ""),
-    tables.differences(found, views.final),
+    *tables.differences(found, views.final),
     table,
   ):
     assert part

@@ -27,7 +27,7 @@ FLOORS = (
   {"metrics"},
   {"features"},
   {"networks", "data"},
-  {"processes"},
+  {"processes", "families"},
   {"method", "paths", "cluster"},
   {"errors"},
 )

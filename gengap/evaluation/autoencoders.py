@@ -123,7 +123,8 @@ def elbo_terms(run: Run, key: Key, x: Array, draws: int) -> tuple[Any, Any, Any]
 def posterior(run: Run, key: Key, images: Images, draws: int = 8) -> Numbers:
   """Returns rate, distortion, ELBO, active units, KL of each latent, and moments of the aggregate posterior.
 
-  The KL of each latent is that of a Gaussian q(z | x); for other posteriors it is left out.
+  The KL of each latent is that of a Gaussian q(z | x); for other posteriors it is left out. So are the active
+  units of a method whose codes have no mean.
   """
   bits, noise = jax.random.split(key)
   x = observe(run, bits, images)
@@ -133,13 +134,14 @@ def posterior(run: Run, key: Key, images: Images, draws: int = 8) -> Numbers:
   for name, values in terms.items():
     found |= mean_and_error(name, values)
   found["bits_per_dimension"] = float(run.density().bits(found["elbo"]))
-  mean = run.represent("mean", images)
+  mean = run.represent("mean", images) if "mean" in run.method.represent else None
   if of_x := run.density().posterior:
     mean, log_std = chunked(functools.partial(jax.jit(of_x), run.nets), x)
     units = np.asarray(kl.to_prior(mean, log_std).mean(0), np.float64)
     found["kl_per_unit"] = np.sort(units)[::-1].round(4).tolist()
-  active = kl.active_units(mean)
-  found |= {"active_units": int(active), "latents": z.shape[1]}
+  found["latents"] = z.shape[1]
+  if mean is not None:
+    found["active_units"] = int(kl.active_units(mean))
   if len(z) > z.shape[1]:
     found["aggregate"] = aggregate(z)
   return found

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from gengap import families
 from gengap.data.stored_arrays import RANGES, SCALES
 from gengap.errors import InputError, suggest
 from gengap.evaluation import curve, extractors
@@ -24,7 +25,6 @@ BOUNDS = {  # option -> the least and the largest number
   "image_size": (0, LARGEST_SIZE),
   "channels": (0, 3),
 }
-FAMILIES = ("VAE", "GAN", "other")  # how the report groups methods
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Options:
   save_statistics: str | pathlib.Path | None = None  # .npz file for mean and covariance of the real features
   # of images without a run:
   name: str = ""  # of the method that made them, for the report; "" is the name of their file or folder
-  family: str = "other"  # of the method: one of FAMILIES
+  family: str = families.OTHER.name  # of the method: one of families.OF_IMAGES
   image_size: int = 0  # pixels a side of all images, also the reference; 0: that of the images
   channels: int = 0  # 1 or 3, of all images; 0: as stored
   value_range: tuple[float, float] | None = None  # of float pixels; None: (-1, 1), of which some are negative
@@ -70,7 +70,8 @@ class Options:
         bound = f"at least {least}" if value < least else f"at most {most}"
         raise InputError(f"--{name} is {value}; it must be {bound}")
       object.__setattr__(self, name, int(value))  # of NumPy's, which JSON does not hold
-    for name, value, known in (("family", self.family, FAMILIES), ("channels", self.channels, (0, 1, 3))):
+    chosen = (("family", self.family, families.OF_IMAGES), ("channels", self.channels, (0, 1, 3)))
+    for name, value, known in chosen:
       if value not in known:
         names = [str(allowed) for allowed in known if allowed]
         raise InputError(f"--{name}={value} is none of {', '.join(names)}{suggest(str(value), names)}")

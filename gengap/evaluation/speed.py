@@ -11,11 +11,10 @@ import numpy as np
 from gengap.evaluation.quantities import Better, Block, Quantity
 from gengap.method import draw_labels
 from gengap.run import Run
+from gengap.training import sampling_cost
 from gengap.training.cost import counted, device
-from gengap.training.flops import count_flops, cpu, reason_not_counted
-from gengap.training.program import abstract
+from gengap.training.sampling_cost import BATCH
 
-BATCH = 256  # images generated at once
 REPEATS = 5
 
 BLOCKS = {  # of eval/STEP.json
@@ -45,20 +44,17 @@ def sampling(run: Run) -> dict[str, Any]:
   """Measures how fast a run generates images, from latents on the device to images on the device.
 
   Returns:
-    images_per_second, the median over batches of 256; flops_per_image, as XLA counts them before its
-    optimisations, or None with flops_reason; batch and device.
+    images_per_second, the median over batches of 256; flops_per_image, the sampling_flops of run.json, or
+    None with flops_reason; batch and device.
   """
   z = jax.random.normal(jax.random.key(0), (BATCH, run.method.latent_dim))
   label = jnp.asarray(draw_labels(np.arange(BATCH) / BATCH, run.class_counts))
   compiled = jax.jit(run.generator()).lower(run.nets, z, label).compile()
   times = seconds(lambda: compiled(run.nets, z, label), REPEATS)
-  flops = None
-  if on := cpu():  # see flops.count_on_cpu
-    with jax.default_device(on):
-      flops = count_flops(jax.jit(run.generator()).lower(*abstract((run.nets, z, label))))
+  flops, reason = sampling_cost.per_image(run.method, run.nets)
   return {
     "images_per_second": BATCH / float(np.median(times)),
-    **counted("flops_per_image", flops and flops / BATCH, reason_not_counted()),
+    **counted("flops_per_image", flops, reason),
     "batch": BATCH,
     "device": device(),
   }

@@ -76,11 +76,6 @@ def build(
   generator: Any = Generator(decoder(shape=spec.shape, **shared), **conditioning)
   critic: Any = Critic(encoder(outputs=outputs, **shared), **conditioning)
   normalised = common.choose("spectral_norm", spectral_norm, SPECTRAL_NORM)
-  if normalised and common.family(network).zero_kernels:
-    raise InputError(
-      f"config.method_args.spectral_norm is {spectral_norm!r}, but kernels of network {network!r} "
-      "start at 0 and cannot be divided by their norms; use spectral_norm='none'"
-    )
   losses = AdversarialLosses(objective, generator, critic, latent_dim)
 
   def init(key: Key, batch: Batch) -> Nets:

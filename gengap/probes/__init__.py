@@ -1,4 +1,4 @@
-"""Probes of a latent space, the same for VAEs and GANs; `probe` takes them of a run.
+"""Probes of a latent space, the same for all families of methods; `probe` takes them of a run.
 
 A probe measures a `Subject`, scores the measured arrays by a pure function, and draws them. It knows nothing
 of runs and files, so any generator can be probed, also a matrix.

@@ -13,6 +13,7 @@ from gengap.metrics.estimate import Estimate
 
 BINS = 20  # of a latent, and of a factor
 LEAST = 100  # images with known factors
+MOST = 256  # latents; there are at most a few thousand images to tell them apart by
 QUANTITIES = (
   Quantity("valid", "share of images with one blob", high=1),
   Quantity("linear_r2", "R2 of a linear function of the latents", better=Better.HIGH, low=-math.inf, high=1),
@@ -34,6 +35,11 @@ def score(z: np.ndarray, factors: np.ndarray, seed: int) -> tuple[dict[str, Esti
   if known.sum() < LEAST:
     return numbers, (
       f"no disentanglement: {known.sum()} of {len(z)} images show one blob, {LEAST} are needed",
+    )
+  if z.shape[1] > MOST:
+    return numbers, (
+      f"no disentanglement: it compares each latent with each factor, at most {MOST} of them, and there are "
+      f"{z.shape[1]}",
     )
   z, factors = z[known], factors[known]
   half = len(z) // 2

@@ -21,6 +21,8 @@ from gengap.metrics import estimate, sharpness
 from gengap.metrics.coverage import confidence
 from gengap.probes.types import Array, Subject
 
+MOST = 256  # latents that are measured; of more, these many are chosen
+FIRST = 64  # latents that are always among them: those of the top levels of a hierarchy
 STEP = 0.01  # half the difference of the difference quotient
 ACTIVE = 0.01  # effect above which a latent counts as active
 
@@ -33,6 +35,23 @@ class Effects(NamedTuple):
   changed: Array | None  # [N, D] bool: whether the class changed
   image_variance: float
   sharpness_variance: float
+  dims: Array  # [N of latents measured], which they are; D below is their number
+  weight: Array  # the same shape: how many of all latents each stands for
+
+
+def chosen_dims(dim: int, asked: tuple[int, ...], rng: np.random.Generator) -> tuple[Array, Array]:
+  """Chooses the latents to measure: all, or 256 of more, and how many each stands for.
+
+  The first 64 and those that are asked for stand for themselves. The rest are drawn at random, each with the
+  same probability, and stand for those that are not drawn (Horvitz and Thompson 1952).
+  """
+  if dim <= MOST:
+    return np.arange(dim), np.ones(dim)
+  certain = np.union1d(np.arange(FIRST), np.array(asked, int))
+  others = np.setdiff1d(np.arange(dim), certain)
+  drawn = rng.permutation(others)[: max(1, MOST - len(certain))]
+  dims = np.concatenate([certain, np.sort(drawn)])
+  return dims, np.repeat([1.0, len(others) / len(drawn)], [len(certain), len(drawn)])
 
 
 def variance(values: Array) -> float:
@@ -46,20 +65,38 @@ def half_square(before: Array, after: Array) -> Array:
   return 0.5 * np.sum(gap**2, 1)
 
 
-def effective_number(weights: Array) -> float:
-  """Participation ratio of weights [D]: (sum w)^2 / sum w^2, from 1 (one of them) to D (equal); NaN: none."""
-  square = np.sum(weights**2)
-  return float(np.sum(weights) ** 2 / square) if square > 0 else float("nan")
+def effective_number(shares: Array, weight: Array | float = 1.0) -> float:
+  """Participation ratio of shares [D]: (sum s)^2 / sum s^2, from 1 (one of them) to D (equal); NaN: none.
+
+  Each share counts as often as its weight says.
+  """
+  square = np.sum(weight * shares**2)
+  return float(np.sum(weight * shares) ** 2 / square) if square > 0 else float("nan")
 
 
-def measure_effects(subject: Subject, z: Array, again: Array, label: Array) -> Effects:
-  """Measures how images of z [N, D] change when one latent at a time becomes that of `again` [N, D]."""
+def measure_effects(
+  subject: Subject,
+  z: Array,
+  again: Array,
+  label: Array,
+  measured: tuple[Array, Array] | None = None,
+) -> Effects:
+  """Measures how images of z [N, D] change when one latent at a time becomes that of `again` [N, D].
+
+  Args:
+    subject: the model.
+    z: latents.
+    again: the values that they get.
+    label: of the images.
+    measured: the latents to measure and their weights, see `chosen_dims`; None: all.
+  """
+  dims, weight = measured or (np.arange(z.shape[1]), np.ones(z.shape[1]))
   before, other = subject.generate(z, label), subject.generate(again, label)
   both = np.concatenate([before, other])
   sharp = sharpness(before)
   classes = confidence(subject.classify(before))[0] if subject.classify else None
   image, edges, changed = [], [], []
-  for d in range(z.shape[1]):
+  for d in dims:
     moved = z.copy()
     moved[:, d] = again[:, d]
     after = subject.generate(moved, label)
@@ -73,13 +110,16 @@ def measure_effects(subject: Subject, z: Array, again: Array, label: Array) -> E
     np.stack(changed, 1) if changed else None,
     variance(both),
     variance(sharpness(both)),
+    dims,
+    weight,
   )
 
 
-def measure_jacobians(subject: Subject, z: Array, label: Array) -> Array:
-  """Jacobians of images at z [M, D], by central differences: [M, pixels, D] float64."""
-  m, d = z.shape
-  moves = STEP * np.concatenate([np.eye(d), -np.eye(d)])
+def measure_jacobians(subject: Subject, z: Array, label: Array, dims: Array | None = None) -> Array:
+  """Jacobians at z [M, D] by K of the latents (None: all), by central differences: [M, pixels, K] float64."""
+  m, d = len(z), z.shape[1] if dims is None else len(dims)
+  unit = np.eye(z.shape[1])[slice(None) if dims is None else dims]
+  moves = STEP * np.concatenate([unit, -unit])
   found = []
   for point, c in zip(z, label, strict=True):
     images = subject.generate(point + moves, np.repeat(c, 2 * d)).reshape(2, d, -1).astype(np.float64)
@@ -103,20 +143,21 @@ def mean_effects(effects: Effects) -> dict[str, Array]:
 
 
 def score_effects(effects: Effects) -> dict[str, estimate.Estimate]:
-  """Returns the numbers of all latents; see `traversal.score`."""
+  """Returns the numbers of all latents, estimated from those that were measured; see `traversal.score`."""
   terms, means = shares_of_variance(effects), mean_effects(effects)
   image, top = terms["image"], int(np.argmax(means["image"]))
-  effective = estimate.jackknife(lambda x: effective_number(x.mean(0)), image)
+  weight, number = effects.weight, float(effects.weight.sum())
+  effective = estimate.jackknife(lambda x: effective_number(x.mean(0), weight), image)
   numbers = {
-    "effective_dims": effective.within(1, image.shape[1]),
-    "active_dims": estimate.bootstrap(lambda x: (x.mean(0) > ACTIVE).sum(), image),
-    "interaction": estimate.mean(image.sum(1)),
+    "effective_dims": effective.within(1, number),
+    "active_dims": estimate.bootstrap(lambda x: (x.mean(0) > ACTIVE) @ weight, image),
+    "interaction": estimate.mean(image @ weight),
     "top_dim": estimate.mean(image[:, top]),
-    "mean_dim": estimate.mean(image.mean(1)),
+    "mean_dim": estimate.mean(image @ weight / number),
   }
   for name, term in list(terms.items())[1:]:
     numbers[f"top_dim_{name}"] = estimate.mean(term[:, top])
-    numbers[f"mean_dim_{name}"] = estimate.mean(term.mean(1))
+    numbers[f"mean_dim_{name}"] = estimate.mean(term @ weight / number)
   return numbers
 
 

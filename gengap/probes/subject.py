@@ -18,7 +18,7 @@ from gengap.evaluation import autoencoders
 from gengap.evaluation.extractors import Extractors
 from gengap.features import FeatureExtractor, pixels
 from gengap.log import say
-from gengap.method import Encoding
+from gengap.method import Encoding, Kind
 from gengap.methods import inverse, kl
 from gengap.metrics import blobs
 from gengap.probes.types import Array, Examples, Generate, Subject
@@ -119,9 +119,14 @@ def of_run(
     workdir: of the run, for its other checkpoints; None leaves them out.
 
   Raises:
-    InputError: the run has no generator.
+    InputError: the run has no generator, or an encoder cannot be fitted to it.
   """
   run.generator()  # raises if there is none
+  if fitted and Kind.DIFFUSION in run.method.kind:
+    raise InputError(
+      f"--encoder=fitted: {run.config.method!r} generates by solving an ODE, and the gradient through all of "
+      "its steps would cost too much; use its own encoder"
+    )
   own = bool(run.method.encodes) and not fitted
 
   @functools.cache
@@ -146,7 +151,7 @@ def of_run(
     own_encoder=own,
     fit_steps=0 if own else encoder_steps,
     encode=encode if own or encoder_steps else None,
-    refine=functools.partial(refine, run),
+    refine=None if Kind.DIFFUSION in run.method.kind else functools.partial(refine, run),
     outside=outside,
     blob_centre=(lambda images: blobs.describe(images)["centre"]) if single else None,
     history=functools.partial(history, run, workdir),

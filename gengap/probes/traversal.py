@@ -64,18 +64,20 @@ def requirements(subject: Subject) -> str:
 def measure(subject: Subject, options: Options) -> Measurements:
   """Measures effects, Jacobians and, of a single blob, its centres; generates the images of the figure."""
   dim, rng = subject.latent_dim, options.rng(0)
-  n = int(np.clip(10 * options.number // dim, 8, options.number))
+  measured = sensitivity.chosen_dims(dim, (*options.dims, *options.grid), options.rng(3))
+  few = len(measured[0])
+  n = int(np.clip(10 * options.number // few, 8, options.number))
   z, again = rng.standard_normal((2, n, dim))
-  effects = sensitivity.measure_effects(subject, z, again, subject.labels(rng, n))
-  places = int(np.clip(2 * options.number // dim, 4, 64))
+  effects = sensitivity.measure_effects(subject, z, again, subject.labels(rng, n), measured)
+  places = int(np.clip(2 * options.number // few, 4, 64))
   at, label = rng.standard_normal((places, dim)), subject.labels(rng, places)
-  jacobians = sensitivity.measure_jacobians(subject, at, label)
+  jacobians = sensitivity.measure_jacobians(subject, at, label, effects.dims)
   metric = jacobians.swapaxes(1, 2) @ jacobians
   z, centres = None, None
   if subject.blob_centre:
     z = options.rng(1).standard_normal((2 * options.number, dim))
     centres = subject.blob_centre(subject.generate(z, np.zeros(len(z), int)))
-  order = np.argsort(-sensitivity.mean_effects(effects)["image"])
+  order = effects.dims[np.argsort(-sensitivity.mean_effects(effects)["image"])]
   base = options.rng(2).standard_normal(dim)
   rows = traversals(subject, options, base, effects, sensitivity.principal_directions(metric.mean(0))[1])
   return Measurements(effects, metric, z, centres, rows, maps(subject, options, base, order))
@@ -85,13 +87,15 @@ def traversals(
   subject: Subject, options: Options, base: Array, effects: Effects, axes: Array
 ) -> dict[str, Array]:
   """Generates images along single latents and along directions, the columns of axes, through base [D]."""
-  effect = sensitivity.mean_effects(effects)["image"]
+  effect = dict(zip(effects.dims, sensitivity.mean_effects(effects)["image"], strict=True))
   t = np.linspace(-REACH, REACH, COLUMNS)
   rows = {}
-  for d in options.dims or np.argsort(-effect)[:SHOWN]:
+  for d in options.dims or sorted(effect, key=lambda d: -effect[d])[:SHOWN]:
     rows[f"latent {d} ({100 * effect[d]:.1f} %)"] = np.where(np.arange(len(base)) == d, t[:, None], base)
   for i, v in enumerate(axes.T[: SHOWN // 2]):
-    rows[f"direction {i}"] = base + (t - base @ v)[:, None] * v
+    whole = np.zeros_like(base)
+    whole[effects.dims] = v
+    rows[f"direction {i}"] = base + (t - base @ whole)[:, None] * whole
   return {name: images_of_class(subject, options, z) for name, z in rows.items()}
 
 
@@ -153,7 +157,15 @@ def score(measurements: Measurements, options: Options) -> Scores:
   detail = {
     "base_latents": len(effects.image),
     "jacobians": len(metric),
-    "dims": np.argsort(-means["image"]).tolist(),
+    "dims": effects.dims[np.argsort(-means["image"])].tolist(),
     **{name: values.round(6).tolist() for name, values in means.items()},
   }
+  if len(effects.dims) < (number := round(effects.weight.sum())):
+    detail["measured"] = effects.dims.tolist()
+    notes = (
+      *notes,
+      f"{len(effects.dims)} of {number} latents were measured: the first {sensitivity.FIRST}, those asked "
+      "for, and others at random; numbers of all latents are estimated from them, and directions are "
+      "among them",
+    )
   return Scores(numbers, detail, notes)

@@ -43,7 +43,8 @@ class Subject(NamedTuple):
   train: Examples
   own_encoder: bool  # whether `encode` is part of the model, or was fitted to it
   encode: Callable[[Array, Array], Array] | None  # images, label -> z
-  refine: Callable[[Array, Array, Array], Array]  # images, label, z -> z whose images are closer to them
+  # images, label, z -> z whose images are closer to them; None if its gradient would cost too much
+  refine: Callable[[Array, Array, Array], Array] | None
   history: Callable[[], Iterable[tuple[int, Generate]]]  # steps of training, and the generator at each
   sample_codes: Callable[[Array], Array] | None = None  # images -> z ~ q(z | x)
   posterior: Callable[[Array], tuple[Array, Array]] | None = None  # images -> means and KLs [N, D]

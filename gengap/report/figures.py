@@ -1,15 +1,17 @@
 """Figures of scores: fidelity against coverage, and every axis."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from gengap.evaluation import curve_figure
-from gengap.probes.figures.names import COLOURS, readable
+from gengap.probes.figures.names import readable
 from gengap.report import columns
 from gengap.report.axes import AXES, axis_of
 from gengap.report.groups import Comparison
@@ -19,6 +21,7 @@ from gengap.report.wording import joined
 
 PLANES = (("recall", "precision"), ("coverage", "density"))
 MARKERS = "osD^vPX<"
+SHADES = (0.0, 0.45, -0.4, 0.65)  # of the methods of a family: shares of white, or of black if negative
 NAME = 28  # characters of a method's name in a figure
 
 
@@ -49,12 +52,23 @@ def label(name: str) -> str:
 
 
 def styles(comparison: Comparison) -> dict[str, dict[str, Any]]:
-  """Returns a colour and a marker for each method, so that colour alone distinguishes none."""
+  """Returns a colour and a marker for each method, so that colour alone distinguishes none.
+
+  The colour is that of the method's family, in a shade for each of several methods.
+  """
   default_first = sorted(comparison.groups, key=lambda group: not group.sampling.default)
-  return {
-    group.name: {"color": COLOURS(i % 10), "marker": MARKERS[i % len(MARKERS)]}
-    for i, group in enumerate(default_first)  # so that figures of training have the same colours
-  }
+  seen, found = Counter(), {}
+  for i, group in enumerate(default_first):  # so that figures of training have the same colours
+    colour = shaded(group.family.colour, SHADES[seen[group.family] % len(SHADES)])
+    found[group.name] = {"color": colour, "marker": MARKERS[i % len(MARKERS)]}
+    seen[group.family] += 1
+  return found
+
+
+def shaded(colour: str, shade: float) -> tuple[float, ...]:
+  """Returns a colour mixed with a share of white, or of black if the share is negative."""
+  other = 1.0 if shade > 0 else 0.0
+  return tuple(float(x + abs(shade) * (other - x)) for x in to_rgb(colour))
 
 
 def legend(plot: Axes) -> None:

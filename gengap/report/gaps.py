@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from gengap.evaluation.quantities import Better
 from gengap.metrics.estimate import Estimate
-from gengap.report import columns, statistics
-from gengap.report.axes import AXES, Axis
+from gengap.report import columns, selection, statistics, views
+from gengap.report.axes import AXES, COST, DISTANCE, Axis
 from gengap.report.groups import Comparison, Group
 from gengap.report.statistics import Cell, Welch
 from gengap.report.views import View
@@ -25,7 +25,7 @@ class Gap(NamedTuple):
   distances: tuple[float, float]  # mean distance of a and of b from the best value
   single_runs: bool  # whether each method has but one run
   test: Welch  # of those distances, a's less b's
-  p: float  # corrected by Holm over all ranked axes of the two methods; NaN: not tested
+  p: float  # corrected by Holm for all tests that are made together; NaN: not tested
 
   @property
   def share(self) -> float:
@@ -46,7 +46,56 @@ class Gap(NamedTuple):
     return bool(self.winner) and (self.single_runs or self.p < ALPHA)
 
 
+class Contest(NamedTuple):
+  """Two methods that are compared after equally many updates."""
+
+  a: Group
+  b: Group
+  step: int  # generator updates of each
+  gaps: list[Gap]  # see `uncorrected`; p is corrected for the tests of all pairs of the data set
+
+  @property
+  def single_runs(self) -> bool:
+    """Whether each method has but one run."""
+    return len(self.a.records) == len(self.b.records) == 1
+
+  def lost(self, sign: int) -> list[tuple[Gap, Cell, Cell]]:
+    """Returns what one of them gives up: the decided gaps, its own values and those of the other.
+
+    Distances between distributions, which sum up what the other axes show, and costs are not among them.
+
+    Args:
+      sign: -1 for a, 1 for b.
+    """
+    decided = [gap for gap in self.gaps if gap.decided and gap.axis.theme not in (DISTANCE, COST)]
+    return [(gap, *((gap.a, gap.b) if sign < 0 else (gap.b, gap.a))) for gap in decided if gap.winner == sign]
+
+
+def contests(comparison: Comparison, view: View | None = None) -> list[Contest]:
+  """Compares every two of the methods that the page is about, in the order of `selection.pairs`.
+
+  Args:
+    comparison: of a data set.
+    view: at which every run is looked at; None: after the most updates that both of a pair have made.
+  """
+  found = []
+  for a, b in selection.pairs(comparison):
+    step = views.equal_updates((a, b))
+    found.append(Contest(a, b, step, uncorrected(comparison, a, b, view or views.at_step(step))))
+  adjusted = iter(statistics.holm([gap.test.p for contest in found for gap in contest.gaps]))
+  return [
+    contest._replace(gaps=[gap._replace(p=next(adjusted)) for gap in contest.gaps]) for contest in found
+  ]
+
+
 def gaps(comparison: Comparison, a: Group, b: Group, view: View) -> list[Gap]:
+  """Returns the gap between two methods on every ranked axis; p is corrected for the tests of these two."""
+  found = uncorrected(comparison, a, b, view)
+  adjusted = statistics.holm([each.test.p for each in found])
+  return [each._replace(p=p) for each, p in zip(found, adjusted, strict=True)]
+
+
+def uncorrected(comparison: Comparison, a: Group, b: Group, view: View) -> list[Gap]:
   """Returns the gap between two methods on every ranked axis that both have values on."""
   found = []
   for axis in AXES:
@@ -57,8 +106,7 @@ def gaps(comparison: Comparison, a: Group, b: Group, view: View) -> list[Gap]:
     if one.values and two.values:
       real = columns.real_value(comparison, view, axis)
       found.append(gap(axis, one, two, real, len(a.records) == len(b.records) == 1))
-  adjusted = statistics.holm([each.test.p for each in found])
-  return [each._replace(p=p) for each, p in zip(found, adjusted, strict=True)]
+  return found
 
 
 def gap(axis: Axis, a: Cell, b: Cell, real: float, single_runs: bool = False) -> Gap:

@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from gengap import families
 from gengap.config import flatten
 from gengap.errors import InputError
 from gengap.evaluation.quantities import Capability, Drawn
 from gengap.evaluation.sampling import Sampling
+from gengap.families import FAMILIES, Family
 from gengap.method import Kind
 from gengap.report.record import Record
 
@@ -28,15 +30,6 @@ BOOKKEEPING = (  # fields that may differ between runs of one method
   "best",
 )
 LONGEST = 60  # characters of a name
-
-
-KIND_NAMES = {  # in the order of the page
-  Kind.VARIATIONAL: "VAE",
-  Kind.AUTOENCODER: "autoencoder",
-  Kind.VARIATIONAL | Kind.ADVERSARIAL: "VAE and GAN",
-  Kind.ADVERSARIAL: "GAN",
-  Kind(0): "other",
-}
 
 
 class Group(NamedTuple):
@@ -62,19 +55,14 @@ class Group(NamedTuple):
     return self.first.trained
 
   @property
-  def kind(self) -> Kind:
-    """What the method is trained by, as run.json or the record of images says."""
+  def family(self) -> Family:
+    """The family of the method, as run.json or the record of images says."""
     run_json = self.first.run_json
-    if not self.trained:
-      return next((kind for kind, name in KIND_NAMES.items() if name == run_json["family"]), Kind(0))
-    adversarial = Kind.ADVERSARIAL if run_json.get("adversarial") else Kind(0)
+    if "family" in run_json:
+      return families.of_name(str(run_json["family"]))
+    adversarial = Kind.ADVERSARIAL if run_json.get("adversarial") else Kind(0)  # as gengap 0.1 wrote it
     variational = Kind.VARIATIONAL if run_json.get("variational") else Kind(0)
-    return (adversarial | variational) or Kind.AUTOENCODER
-
-  @property
-  def kind_name(self) -> str:
-    """The kind in words: VAE, GAN, both, or autoencoder."""
-    return KIND_NAMES[self.kind]
+    return families.of_kind((adversarial | variational) or Kind.AUTOENCODER)
 
   @property
   def drawn(self) -> list[Drawn]:
@@ -155,7 +143,7 @@ def comparisons(records: Iterable[Record]) -> list[Comparison]:
     name += f", validation share {runs[0].config.get('validation_share')}" * (titles.count(name) > 1)
     groups = groups_of_runs([run for run in runs if run.trained])
     groups += groups_of_images([run for run in runs if not run.trained], [group.name for group in groups])
-    groups.sort(key=lambda group: (list(KIND_NAMES).index(group.kind), group.name))
+    groups.sort(key=lambda group: (FAMILIES.index(group.family), group.name))
     found.append(Comparison(name, tuple(groups)))
   return found
 

@@ -78,7 +78,7 @@ def check_run_json(found: Json) -> Json:
   """
   for counts in (found["updates_per_step"], found["parameters"]):
     sum(int(value) for value in counts.values())
-  for name in ("flops_per_step", "images_per_step", "sampling_parameters"):
+  for name in ("flops_per_step", "images_per_step", "sampling_parameters", "sampling_flops"):
     if found.get(name) is not None and math.isnan(number(found[name])):
       raise ValueError(f"its {name} is {found[name]!r}")
   return found

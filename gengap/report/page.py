@@ -11,6 +11,7 @@ import jinja2
 
 import gengap
 from gengap.arguments import one_line
+from gengap.families import RIVALS
 from gengap.report import (
   curves,
   figures,
@@ -47,13 +48,14 @@ class Section(NamedTuple):
 
   anchor: str
   title: str
-  answer: list[str]
+  answer: list[list[str]]  # paragraphs of sentences
   planes: list[Picture]
   tradeoffs: list[Picture]  # curves over temperature
   panels: list[Picture]
   tables: list[Table]
   scores: list[tuple[str, list[Table]]]  # title of a view and its tables
   without_flops: str  # methods whose operations are unknown
+  equal_flops: bool  # whether others are compared at equal operations
   samples: list[Picture]
   missing: list[str]  # why samples are missing
   curves: list[Picture]
@@ -130,8 +132,8 @@ def titled_views(comparison: Comparison) -> list[tuple[str, View]]:
     ),
   ]
   if math.isfinite(flops):
-    spent = f"after {flops:.3g} operations of training each, or the last evaluation before"
-    named.insert(1, (spent, views.within_flops(flops)))
+    spent = f"at the evaluation nearest to {flops:.3g} operations of training each"
+    named.insert(1, (spent, views.nearest_flops(flops)))
   merged: dict[Any, tuple[list[str], View]] = {}
   for name, view in named:
     key = tuple(view(record) for group in comparison.groups for record in group.records.values())
@@ -146,11 +148,16 @@ def given_images(images: Sequence[Record], view: View) -> list[str]:
   return ["images of other programs at an unknown budget"] if shown else []
 
 
+def third_families(comparisons: Sequence[Comparison]) -> list[str]:
+  """Returns the names of the compared families that the page's question does not name."""
+  compared = {group.family for comparison in comparisons for group in selection.rivals(comparison)}
+  return [family.name for family in RIVALS[2:] if family in compared]
+
+
 def section(comparison: Comparison, index: int) -> Section:
   """Returns the page's section on one data set."""
   view = views.at_step(views.equal_updates(comparison.groups))
   trainings = comparison.by_default
-  of_pair = views.at_step(views.equal_updates(selection.best_pair(comparison) or comparison.groups))
   scores = []
   for name, seen in titled_views(comparison):
     found = (tables.scores(comparison, seen, axes, theme) for theme, axes in THEMES.items())
@@ -159,17 +166,18 @@ def section(comparison: Comparison, index: int) -> Section:
   return Section(
     anchor=f"data-{index}",
     title=comparison.title,
-    answer=summary.sentences(comparison),
+    answer=summary.paragraphs(comparison),
     planes=pictures(figures.planes(comparison, view)),
     tradeoffs=pictures(figures.tradeoffs(comparison, view)),
     panels=pictures(figures.panels(comparison, view)),
     tables=[
-      table
-      for table in (tables.differences(comparison, of_pair), training_tables.stability_table(trainings))
-      if table
+      *tables.differences(comparison),
+      *training_tables.equal_flops_table(trainings),
+      training_tables.stability_table(trainings),
     ],
     scores=scores,
     without_flops=joined(views.without_flops(trainings.groups)),
+    equal_flops=math.isfinite(views.equal_flops(trainings.groups)),
     samples=samples,
     missing=missing,
     curves=pictures(curves.curves(trainings)),
@@ -202,6 +210,7 @@ def render(
   html = environment.get_template("page.html.jinja").render(
     sections=[section(comparison, i) for i, comparison in enumerate(comparisons)],
     claims=claims,
+    thirds=joined(third_families(comparisons)),
     made_by=made_by,
     faults=faults,
     negligible=f"{gaps.NEGLIGIBLE:.0%}",

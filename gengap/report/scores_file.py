@@ -110,13 +110,13 @@ def store(comparisons: Iterable[Comparison]) -> str:
 
   Returns:
     An object with "protocols", a list, and "runs". A run has the names of its data set and method on the
-    page, kind, seed, folder, sampling (if it is not the default), config, run.json, seconds of training,
-    commands, thinned curves (name -> steps, values) and scores: step -> axis -> [value, value of real images,
-    index of the protocol, reason of a missing value, spread over draws].
+    page, kind (its family's name), seed, folder, sampling (if it is not the default), config, run.json,
+    seconds of training, commands, thinned curves (name -> steps, values) and scores: step -> axis -> [value,
+    value of real images, index of the protocol, reason of a missing value, spread over draws].
   """
   protocols: dict[str, int] = {}
   runs = [
-    {"data": comparison.title, "method": group.name, "kind": group.kind_name}
+    {"data": comparison.title, "method": group.name, "kind": group.family.name}
     | run_entry(record, grids.folder(comparison, group), protocols)
     for comparison in comparisons
     for group in comparison.groups

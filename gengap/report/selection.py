@@ -1,10 +1,10 @@
-"""The methods that a report is about: the best of each kind by held-out images."""
+"""The methods that a report is about: the best of each family by held-out images."""
 
 import math
 
 import numpy as np
 
-from gengap.method import Kind
+from gengap.families import RIVALS
 from gengap.report.groups import Comparison, Group
 from gengap.report.views import equal_updates
 from gengap.training.validation import ENERGY
@@ -28,20 +28,35 @@ def validation_energy(group: Group, step: int) -> float:
   return mean if math.isfinite(mean) else math.inf
 
 
-def best_pair(comparison: Comparison) -> tuple[Group, Group] | None:
-  """Returns the two methods that the summary compares; None where there is but one.
+def rivals(comparison: Comparison) -> tuple[Group, ...]:
+  """Returns the methods that the summary compares: at least two, or none where there is but one method.
 
-  They are the best VAE and the best GAN by held-out images; where one kind is missing, the best two methods.
-  Samples are those that are drawn by default. Methods of which there are images alone come after those that
-  gengap trained.
+  They are the best of each family by held-out images, in the order of the families; where there is only one
+  family, the best two methods. Samples are those that are drawn by default. Methods of which there are images
+  alone come after those that gengap trained.
   """
   groups, step = comparison.by_default.groups, equal_updates(comparison.groups)
   ranked = sorted(groups, key=lambda group: (not group.trained, validation_energy(group, step)))
   trained = [group for group in ranked if group.trained]
   candidates = trained if len(trained) > 1 else ranked
-  vaes, gans = (
-    [group for group in candidates if group.kind is kind] for kind in (Kind.VARIATIONAL, Kind.ADVERSARIAL)
-  )
-  if vaes and gans:
-    return vaes[0], gans[0]
-  return (ranked[0], ranked[1]) if len(ranked) > 1 else None
+  best = [next((group for group in candidates if group.family is family), None) for family in RIVALS]
+  found = tuple(group for group in best if group)
+  return found if len(found) > 1 else tuple(ranked[:2] if len(ranked) > 1 else ())
+
+
+def best_pair(comparison: Comparison) -> tuple[Group, Group] | None:
+  """Returns the two methods that the page asks about first; None where there is but one.
+
+  They are the best VAE and the best GAN; where one of them is missing, the first two of `rivals`.
+  """
+  found = rivals(comparison)
+  return (found[0], found[1]) if found else None
+
+
+def pairs(comparison: Comparison) -> list[tuple[Group, Group]]:
+  """Returns every two of the methods that are compared, those that the page asks about first in front.
+
+  The pairs of a third family follow: each with the best of every family before it.
+  """
+  found = rivals(comparison)
+  return [(a, b) for i, b in enumerate(found) for a in found[:i]]

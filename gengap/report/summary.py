@@ -1,11 +1,12 @@
 """The answer for one data set in a few sentences: the setup, what each method gives up, and how surely."""
 
 import math
+from collections.abc import Sequence
 
 from gengap.evaluation.quantities import Better, Drawn
-from gengap.report import columns, selection, statistics, views
-from gengap.report.axes import COST, DISTANCE, axis_of
-from gengap.report.gaps import ALPHA, NEGLIGIBLE, Gap, gaps
+from gengap.report import columns, gaps, selection, statistics, views
+from gengap.report.axes import COST, axis_of
+from gengap.report.gaps import ALPHA, NEGLIGIBLE, Contest, Gap
 from gengap.report.groups import Comparison, Group
 from gengap.report.statistics import Cell
 from gengap.report.views import View
@@ -23,34 +24,60 @@ SAMPLES_ARE = {
 
 def sentences(comparison: Comparison) -> list[str]:
   """Returns the answer for one data set, one string for each sentence."""
-  if not (pair := selection.best_pair(comparison)):
+  return [text for paragraph in paragraphs(comparison) for text in paragraph]
+
+
+def paragraphs(comparison: Comparison) -> list[list[str]]:
+  """Returns the answer for one data set: sentences about the first pair, then about each further family."""
+  if not (found := gaps.contests(comparison)):
     only = comparison.by_default.groups[0]
-    return [f"On {comparison.title} there is one method, {described(only)}: there is no gap to measure."]
-  a, b = pair
-  step = views.equal_updates(pair)
-  view = views.at_step(step)
-  found = gaps(comparison, a, b, view)
-  if not found:
+    return [[f"On {comparison.title} there is one method, {described(only)}: there is no gap to measure."]]
+  first = found[0]
+  answer = [[setup(comparison, (first.a, first.b), first.step)]]
+  if first.gaps:
+    answer[0] += no_candidates(comparison, selection.rivals(comparison))
+  answer[0] += outcome(comparison, first, (first.a, first.b))
+  for third in selection.rivals(comparison)[2:]:
+    contests = [contest for contest in found if contest.b is third]
+    answer.append([introduction(contests)])
+    for contest in contests:
+      answer[-1] += outcome(comparison, contest, (third,) if contest is contests[0] else ())
+  if tested := [gap for contest in found for gap in contest.gaps if gap.axis.theme != COST]:
+    answer[-1].append(certainty(tested, sum(bool(contest.gaps) for contest in found)))
+  return answer
+
+
+def outcome(comparison: Comparison, contest: Contest, warned: Sequence[Group]) -> list[str]:
+  """Returns what both methods of a pair give up, how far they are from the data, and warnings of some."""
+  a, b, view = contest.a, contest.b, views.at_step(contest.step)
+  if not contest.gaps:
+    both = "both" if warned else f"both {a.name} and {b.name}"
     return [
-      setup(comparison, pair, step),
-      f"No number was measured for both by one protocol at step {step:,}; evaluate with --step=all.",
+      f"No number was measured for {both} by one protocol at step {contest.step:,}; evaluate with --step=all."
     ]
-  decided = [gap for gap in found if gap.decided and gap.axis.theme not in (DISTANCE, COST)]
-  several = max(len(group.records) for group in pair) > 1
   return [
-    setup(comparison, pair, step),
-    *no_candidates(comparison, pair),
-    gives_up(a.name, b.name, [(gap, gap.a, gap.b) for gap in decided if gap.winner < 0], several),
-    gives_up(b.name, a.name, [(gap, gap.b, gap.a) for gap in decided if gap.winner > 0], several),
+    gives_up(a.name, b.name, contest.lost(-1), not contest.single_runs),
+    gives_up(b.name, a.name, contest.lost(1), not contest.single_runs),
     distance_sentence(comparison, a, b, view),
-    *proximity_warnings(comparison, pair, view),
-    certainty([gap for gap in found if gap.axis.theme != COST]),
+    *proximity_warnings(comparison, warned, view),
   ]
 
 
+def introduction(contests: Sequence[Contest]) -> str:
+  """Returns the first sentence about a third family: what its method is compared with, at which budget."""
+  third = contests[0].b
+  rivals = [contest.a.name for contest in contests]
+  if not (third.trained and all(contest.a.trained for contest in contests)):
+    given = [group.name for group in (third, *(contest.a for contest in contests)) if not group.trained]
+    return f"{described(third)} is compared with {joined(rivals)}. The budget of {joined(given)} is unknown."
+  budgets = [f"{contest.a.name} after {contest.step:,} generator updates each" for contest in contests]
+  seeds = counted(len(third.records), "training seed")
+  return f"{described(third)}, of {seeds}, is compared with {joined(budgets)}."
+
+
 def described(group: Group) -> str:
-  """Returns a method's name, its kind and how its samples are drawn."""
-  return f"{group.name} ({group.kind_name}; {samples_are(group)})"
+  """Returns a method's name, its family and how its samples are drawn."""
+  return f"{group.name} ({group.family.name}; {samples_are(group)})"
 
 
 def samples_are(group: Group) -> str:
@@ -80,9 +107,9 @@ def setup(comparison: Comparison, pair: tuple[Group, Group], step: int) -> str:
   )
 
 
-def no_candidates(comparison: Comparison, pair: tuple[Group, Group]) -> list[str]:
+def no_candidates(comparison: Comparison, compared: Sequence[Group]) -> list[str]:
   """Returns a sentence about the methods that cannot be chosen: those of which there are only images."""
-  left = [group.name for group in comparison.by_default.groups if not group.trained and group not in pair]
+  left = [group.name for group in comparison.by_default.groups if not group.trained and group not in compared]
   verb = "is not a candidate" if len(left) == 1 else "are not candidates"
   text = f"{joined(left)} {verb} for this comparison: there are only images, at an unknown budget."
   return [text] if left else []
@@ -107,7 +134,7 @@ def distance_sentence(comparison: Comparison, a: Group, b: Group, view: View) ->
   by_updates = frechet_ratio(comparison, a, b, view)
   if not (a.trained and b.trained):
     return f"{by_updates[0].upper()}{by_updates[1:]}." if by_updates else NO_FRECHET
-  by_flops = frechet_ratio(comparison, a, b, views.within_flops(views.equal_flops((a, b))))
+  by_flops = frechet_ratio(comparison, a, b, views.nearest_flops(views.equal_flops((a, b))))
   text = f"At equal updates, {by_updates}" if by_updates else NO_FRECHET[:-1]
   if by_flops and by_flops != by_updates:
     text += f"; at equal operations of training, {by_flops}"
@@ -136,13 +163,13 @@ def frechet_ratio(comparison: Comparison, a: Group, b: Group, view: View) -> str
   )
 
 
-def proximity_warnings(comparison: Comparison, pair: tuple[Group, Group], view: View) -> list[str]:
-  """Returns the warnings of both methods, see `proximity_warning`."""
+def proximity_warnings(comparison: Comparison, methods: Sequence[Group], view: View) -> list[str]:
+  """Returns the warnings of some methods, see `proximity_warning`."""
   axis = axis_of("nearer_train")
   column = columns.column(comparison, view, axis)
   real = columns.real_value(comparison, view, axis)
   spread = columns.largest_spread(comparison, view, axis)
-  found = (proximity_warning(group.name, column[group.name], real, spread) for group in pair)
+  found = (proximity_warning(group.name, column[group.name], real, spread) for group in methods)
   return [text for text in found if text]
 
 
@@ -164,17 +191,18 @@ def proximity_warning(name: str, cell: Cell, real: float, spread: float) -> str:
   )
 
 
-def certainty(found: list[Gap]) -> str:
-  """Returns the last sentence: how many differences the tests decide."""
+def certainty(found: list[Gap], pairs: int) -> str:
+  """Returns the last sentence: how many differences between the methods of some pairs the tests decide."""
   tested = [gap for gap in found if math.isfinite(gap.p)]
   if not tested:
     return "With one seed each, a gap between methods cannot be told from a gap between two runs."
   untested = sum(not math.isfinite(gap.p) and bool(gap.winner) for gap in found)
   decided = sum(gap.decided for gap in tested)
   differ = f"{spelled(decided) if decided else 'none'} differ{'s' if decided < 2 else ''}"
+  between = f" of {counted(pairs, 'pair')} of methods" if pairs > 1 else ""
   more = f" {spelled(untested).capitalize()} more cannot be tested: no seed differs from another."
   return (
-    f"Of {counted(len(tested), 'number')} that can be tested, {differ} by more than the variation between "
-    f"seeds and by more than {NEGLIGIBLE:.0%} of the distance from the best value (Welch's t-test, p below "
-    f"{ALPHA:g} after Holm's correction for all tests of this data set).{more * bool(untested)}"
+    f"Of {counted(len(tested), 'number')}{between} that can be tested, {differ} by more than the variation "
+    f"between seeds and by more than {NEGLIGIBLE:.0%} of the distance from the best value (Welch's t-test, p "
+    f"below {ALPHA:g} after Holm's correction for all tests of this data set).{more * bool(untested)}"
   )

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gengap.evaluation.quantities import Better
-from gengap.report import columns, gaps, selection
+from gengap.report import columns, gaps
 from gengap.report.axes import Axis
-from gengap.report.gaps import ALPHA, NEGLIGIBLE, Gap
+from gengap.report.gaps import ALPHA, NEGLIGIBLE, Contest, Gap
 from gengap.report.groups import Comparison, Group
 from gengap.report.statistics import Cell
 from gengap.report.views import View
@@ -122,13 +122,18 @@ def gap_row(gap: Gap, a: Group, b: Group, notes: list[str]) -> list[Entry]:
   ]
 
 
-def differences(comparison: Comparison, view: View) -> Table | None:
-  """Returns a table of the gap between the best pair, one row for each axis; None: there is no pair."""
-  if not (pair := selection.best_pair(comparison)):
-    return None
-  a, b = pair
+def differences(comparison: Comparison, view: View | None = None) -> list[Table]:
+  """Returns a table for every two of the compared methods, one row for each axis; see `gaps.contests`."""
+  found = [contest for contest in gaps.contests(comparison, view) if contest.gaps]
+  corrected = "Holm, over all rows" + " of all pairs" * (len(found) > 1)
+  return [difference(contest, corrected) for contest in found]
+
+
+def difference(contest: Contest, corrected: str) -> Table:
+  """Returns a table of the gap between two methods; `corrected` says how p values are corrected."""
+  a, b = contest.a, contest.b
   notes: list[str] = []
-  body = [gap_row(gap, a, b, notes) for gap in gaps.gaps(comparison, a, b, view)]
+  body = [gap_row(gap, a, b, notes) for gap in contest.gaps]
   headings = (
     ("number", ""),
     ("better", f"where p (Holm) is below {ALPHA:g}"),
@@ -140,7 +145,6 @@ def differences(comparison: Comparison, view: View) -> Table | None:
     ("share", "of the larger distance from the best value"),
     ("Hedges' g", ""),
     ("p", "Welch"),
-    ("p", "Holm, over all rows"),
+    ("p", corrected),
   )
-  caption = f"The gap between {a.name} and {b.name}"
-  return Table(caption, headings, body, notes) if body else None
+  return Table(f"The gap between {a.name} and {b.name}", headings, body, notes)

@@ -4,8 +4,6 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from gengap.report.groups import Group
 from gengap.report.record import ONLY_STEP, Record
 
@@ -38,21 +36,22 @@ def equal_updates(groups: Sequence[Group]) -> int:
 
 def without_flops(groups: Sequence[Group]) -> list[str]:
   """Returns the names of the completed methods whose operations of training are unknown."""
-  return [
-    group.name
-    for group in completed(groups)
-    if group.trained and all(math.isnan(record.flops(record.last)) for record in group.records.values())
-  ]
+  return [group.name for group in completed(groups) if group.trained and math.isnan(most_flops(group))]
+
+
+def most_flops(group: Group) -> float:
+  """Returns the most operations of training that a run of a method has spent; NaN: unknown."""
+  spent = [record.flops(record.last) for record in group.records.values()]
+  return max((x for x in spent if math.isfinite(x)), default=math.nan)
 
 
 def equal_flops(groups: Sequence[Group]) -> float:
-  """Returns the most operations that every completed method has spent in some run; NaN: unknown."""
-  if without_flops(groups) or not any(group.trained for group in groups):
-    return math.nan
-  return min(
-    float(np.nanmax([record.flops(record.last) for record in group.records.values()]))
-    for group in completed(groups)
-  )
+  """Returns the most operations that every completed method has spent in some run.
+
+  Methods whose operations are unknown are left out. NaN where that leaves fewer than two of several.
+  """
+  known = [spent for group in completed(groups) if math.isfinite(spent := most_flops(group))]
+  return min(known) if len(known) > 1 or len(known) == len(groups) == 1 else math.nan
 
 
 def at_step(step: int) -> View:
@@ -60,8 +59,8 @@ def at_step(step: int) -> View:
   return lambda record: step if record.trained else ONLY_STEP
 
 
-def within_flops(flops: float) -> View:
-  """Looks at every run at its last evaluation within a number of operations of training."""
+def nearest_flops(flops: float) -> View:
+  """Looks at every run at its evaluation nearest to a number of operations of training, below or above."""
 
   def view(record: Record) -> int | Missing:
     if not record.trained:
@@ -69,8 +68,8 @@ def within_flops(flops: float) -> View:
     if math.isnan(record.flops(1)):
       return Missing(NOT_COUNTED)
     evaluated = record.commands or record.scores  # a step that was only probed has no scores of samples
-    paid = [step for step in evaluated if record.flops(step) <= flops * (1 + 1e-9)]
-    return max(paid) if paid else Missing(f"no evaluation within {flops:.3g} operations")
+    off = {step: abs(record.flops(step) - flops) for step in evaluated}
+    return min(off, key=lambda step: (off[step], step)) if off else Missing("not evaluated")
 
   return view
 
@@ -78,6 +77,14 @@ def within_flops(flops: float) -> View:
 def final(record: Record) -> int:
   """Looks at every run at its last step."""
   return record.last
+
+
+def last_evaluated(record: Record) -> int | Missing:
+  """Looks at every run at its last evaluation."""
+  if not record.trained:
+    return ONLY_STEP
+  evaluated = record.commands or record.scores
+  return max(evaluated) if evaluated else Missing("not evaluated")
 
 
 def best(record: Record) -> int | Missing:

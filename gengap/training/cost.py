@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import gengap
-from gengap import cli, paths
+from gengap import cli, families, paths
 from gengap.errors import InputError
 from gengap.method import Config, Kind, Method, Nets
-from gengap.training import step
+from gengap.training import sampling_cost, step
 from gengap.training.program import Program
 
 
@@ -50,19 +50,21 @@ def sampling_parameters(method: Method, nets: Nets) -> int:
   )
 
 
-def counted(name: str, flops: float | None, reason: str) -> dict[str, Any]:
-  """Returns {name: flops}, or None instead and the reason under flops_reason."""
-  return {name: flops} if flops is not None else {name: None, "flops_reason": reason}
+def counted(name: str, flops: float | None, reason: str, under: str = "flops_reason") -> dict[str, Any]:
+  """Returns {name: flops}, or None instead and the reason under the name `under`."""
+  return {name: flops} if flops is not None else {name: None, under: reason}
 
 
 def training(program: Program, config: Config) -> dict[str, Any]:
   """Returns the contents of run.json.
 
   Returns:
-    command, device, version; adversarial, variational, generates and encodes, as the method declares;
+    command, device, version; family, adversarial, variational, generates and encodes, as the method declares
+    (see `gengap.families`);
     flops_per_step (as XLA counts them before it optimises; None if it does not, with the flops_reason);
     images_per_step (real images drawn); updates_per_step and parameters of every player;
-    sampling_parameters (None if it generates no images).
+    sampling_parameters, and sampling_flops of one image (see `gengap.training.sampling_cost`; None if it
+    generates no images, or if they cannot be counted, with the sampling_flops_reason).
   """
   method, nets = program.method, program.shapes.nets
   updates: dict[str, int] = {}
@@ -72,6 +74,7 @@ def training(program: Program, config: Config) -> dict[str, Any]:
     "command": cli.command(),
     "device": device(),
     "version": gengap.__version__,
+    "family": families.of_kind(method.kind).name,
     "adversarial": Kind.ADVERSARIAL in method.kind,
     "variational": Kind.VARIATIONAL in method.kind,
     "generates": method.generate is not None,
@@ -80,7 +83,18 @@ def training(program: Program, config: Config) -> dict[str, Any]:
     "images_per_step": step.batches_per_step(method) * config.batch_size,
     "updates_per_step": updates,
     "parameters": {player: size(net["params"]) for player, net in nets.items()},
-    "sampling_parameters": sampling_parameters(method, nets) if method.generate else None,
+    **sampling(method, nets),
+  }
+
+
+def sampling(method: Method, nets: Nets) -> dict[str, Any]:
+  """Returns what run.json says of the cost of sampling: parameters, and operations of one image."""
+  if not method.generate:
+    return {"sampling_parameters": None, "sampling_flops": None}
+  flops, reason = sampling_cost.per_image(method, nets)
+  return {
+    "sampling_parameters": sampling_parameters(method, nets),
+    **counted("sampling_flops", flops, reason, "sampling_flops_reason"),
   }
 
 

@@ -12,6 +12,7 @@ from gengap.probes.types import Options, Scores
 
 SHOWN = 12  # images
 BARS = 20  # classes
+TITLE = "test images and the nearest that were found"
 
 
 def figure(measurements: Measurements, scores: Scores, options: Options) -> Figure:
@@ -20,11 +21,12 @@ def figure(measurements: Measurements, scores: Scores, options: Options) -> Figu
   test = measurements.splits["test"]
   chosen = balanced(test.label, SHOWN)
   chosen = chosen[np.unique(np.linspace(0, len(chosen) - 1, SHOWN).round().astype(int))]
-  sheet, places, (panel,) = layout.sheet(4, len(chosen), 1, "test images and the nearest that were found")
+  sheet, places, (panel,) = layout.sheet(1 + len(test.found), len(chosen), 1, TITLE)
   for place, (name, row) in zip(places, ({"real": test.image} | test.found).items(), strict=True):
     layout.strip(sheet, place, row[chosen], name)
   classes = measurements.classes
-  residuals = {c: scores.numbers[f"class {classes[c]}/reached"] for c in np.unique(test.label)}
+  best = "reached" if "reached" in test.found else "guessed"
+  residuals = {c: scores.numbers[f"class {classes[c]}/{best}"] for c in np.unique(test.label)}
   draw_residuals(panel, residuals, text.distinct(classes, 20))
   return sheet
 
