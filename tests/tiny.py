@@ -13,7 +13,10 @@ from gengap.methods import METHODS, defaults
 from gengap.training import step
 
 SPEC = Spec((8, 8, 1), 2)
-SIZES = dict(width=4, latent_dim=4, n_critic=1, latents=(4, 2), layer=0)  # of whatever method takes them
+# Of whatever method takes them.
+SIZES = dict(
+  width=4, latent_dim=4, n_critic=1, latents=(4, 2), layer=0, multipliers=(1, 2), network_evaluations=3
+)
 
 
 def small(name):

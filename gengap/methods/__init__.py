@@ -11,7 +11,18 @@ from typing import Any
 
 from gengap.errors import InputError, suggest
 from gengap.method import Config, Method, Spec
-from gengap.methods import adversarial, classifier, gan, hierarchical, mmd_vae, r1, relativistic, vae, vae_gan
+from gengap.methods import (
+  adversarial,
+  classifier,
+  diffusion,
+  gan,
+  hierarchical,
+  mmd_vae,
+  r1,
+  relativistic,
+  vae,
+  vae_gan,
+)
 from gengap.methods.builders import compose
 
 METHODS: Mapping[str, Callable[..., Method]] = {
@@ -29,6 +40,7 @@ METHODS: Mapping[str, Callable[..., Method]] = {
   "mmd_vae": compose(vae.regularised, mmd_vae.mmd_vae),
   "hierarchical_vae": hierarchical.build,
   "vae_gan": vae_gan.build,
+  "diffusion": diffusion.build,
 }
 
 
