@@ -28,6 +28,7 @@ def cut(config):
   """Two small steps of it, on 60 images of whatever data: so the second data set need not compile anew."""
   small = dict(width=4, latent_dim=4, n_critic=1, learning_rate=1e-3, critic_learning_rate=1e-3)
   small |= dict(latents=(4, 2), layer=0, multipliers=(1, 2), network_evaluations=3)
+  small |= dict(codes=8, code_dim=3, prior_width=8, prior_layers=1)
   config.method_args.update({name: value for name, value in small.items() if name in config.method_args})
   if config.method_args.get("skips"):
     config.method_args.skips = (2,)

@@ -17,6 +17,7 @@ SPEC = Spec((8, 8, 1), 2)
 SIZES = dict(
   width=4, latent_dim=4, n_critic=1, latents=(4, 2), layer=0, multipliers=(1, 2), network_evaluations=3
 )
+SIZES |= dict(codes=8, code_dim=3, prior_width=8, prior_layers=1)
 
 
 def small(name):

@@ -22,6 +22,7 @@ from gengap.methods import (
   relativistic,
   vae,
   vae_gan,
+  vq_vae,
 )
 from gengap.methods.builders import compose
 
@@ -41,6 +42,7 @@ METHODS: Mapping[str, Callable[..., Method]] = {
   "hierarchical_vae": hierarchical.build,
   "vae_gan": vae_gan.build,
   "diffusion": diffusion.build,
+  "vq_vae": vq_vae.build,
 }
 
 
