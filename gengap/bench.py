@@ -62,10 +62,11 @@ def bench(config: Config, repeats: int) -> dict[str, Any]:
   """Times one config.
 
   Returns:
-    step_seconds (median of one generator step), images_per_second (real images drawn), input_share (of the
-    time, spent waiting for images), flops_per_step (as XLA counts them before it optimises) and peak_share
-    (None both where they are not counted, and flops_reason says why), first_step_seconds (since the start of
-    this command, data and compilation included) and device.
+    step_seconds (median of one generator step; the mean over whole intervals if a turn has one),
+    images_per_second (real images drawn), input_share (of the time, spent waiting for images), flops_per_step
+    (as XLA counts them before it optimises) and peak_share (None both where they are not counted, and
+    flops_reason says why), first_step_seconds (since the start of this command, data and compilation
+    included) and device.
   """
   settings.check(config)
   dataset = program.load_data(config, "train")
@@ -74,24 +75,26 @@ def bench(config: Config, repeats: int) -> dict[str, Any]:
   processes.barrier()
   waits: list[float] = []
 
-  def timed(images: Iterator[step.Data]) -> Iterator[step.Data]:
+  def timed(calls: Iterator[program.Call]) -> Iterator[program.Call]:
     while True:
       before = time.perf_counter()
-      found = next(images)
+      found = next(calls)
       waits.append(time.perf_counter() - before)
       yield found
 
-  images = timed(program.source(compiled, config, dataset, 0))
+  calls = timed(program.source(compiled, config, dataset, 0))
 
   def dispatch():
     nonlocal state
-    state, _ = compiled.dispatch(state, images)
+    state, _ = compiled.dispatch(state, calls)
     return state
 
   jax.block_until_ready(dispatch())
   first = time.perf_counter() - gengap.STARTED
+  repeats = -(-repeats // step.period(compiled.method)) * step.period(compiled.method)
   times = seconds(dispatch, repeats)
-  step_seconds = float(np.median(times)) / config.steps_per_dispatch
+  typical = np.median if step.period(compiled.method) == 1 else np.mean
+  step_seconds = float(typical(times)) / config.steps_per_dispatch
   flops = compiled.flops
   drawn = config.batch_size * step.batches_per_step(compiled.method)
   return {

@@ -45,6 +45,7 @@ def base(method: str, dataset: str = "", **method_args: Any) -> Config:
       image_size=32,
       channels=0,  # 1 is grayscale, 3 is colour, 0 keeps those of the data set
       validation_share=0.1,  # of the training images, if there is no validation split; 0 uses the test split
+      horizontal_flip=False,  # mirror each training image, left to right, with probability 1/2
       batch_size=64,  # over all devices
       steps=10_000,  # generator (decoder) updates
       seed=0,
@@ -136,6 +137,19 @@ def plain(config: Config) -> dict[str, Any]:
   return json.loads(json.dumps(config.to_dict(), default=str))
 
 
+def complete(fields: dict[str, Any]) -> dict[str, Any]:
+  """Returns the fields of a run's config.json with the defaults of those that are newer than the run."""
+  if not isinstance(method := fields.get("method"), str) or method not in methods.METHODS:
+    return fields
+  defaults = plain(base(method))
+  nested = {
+    name: default | fields[name]
+    for name, default in defaults.items()
+    if isinstance(default, dict) and isinstance(fields.get(name), dict)
+  }
+  return defaults | fields | nested
+
+
 def flatten(tree: dict[str, Any], prefix: str = "config") -> dict[str, Any]:
   """Returns a nested config as one level, such as {"config.method_args.width": 32}."""
   flat = {}
@@ -151,7 +165,7 @@ def check(config: Config) -> None:
   Raises:
     InputError: names the field, its value and what is allowed.
   """
-  methods.check_names(config)
+  methods.check_arguments(config)
   if config.data_dir:
     paths.local(config.data_dir, "config.data_dir")
   for name in AT_LEAST_ONE:

@@ -56,12 +56,20 @@ def whole_batch(tree: Tree) -> Tree:
 
 
 class Turn(NamedTuple):
-  """The updates of one player in a step."""
+  """The updates of one player in a step.
+
+  An expensive term of a loss need not be computed in every step: `loss` is that of every interval-th step,
+  from step 0, and `between` that of the others. Both return the same variables and the same names of numbers.
+  What `loss` has and `between` lacks should be `interval` times as large, in the loss and in the numbers, so
+  that means over steps are those of a loss without an interval.
+  """
 
   player: str  # whose weights are updated
   loss: Loss
   tx: optax.GradientTransformation
   repeats: int = 1  # updates per step, such as n_critic, each on a batch of its own
+  interval: int = 1
+  between: Loss | None = None  # None: `loss` in every step
 
 
 class Kind(enum.Flag):

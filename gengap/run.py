@@ -14,6 +14,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from gengap import methods, paths, processes
+from gengap.config import complete
 from gengap.errors import InputError
 from gengap.log import say
 from gengap.method import Array, Batch, Config, Density, Encoding, Key, Method, Nets, Spec, draw_prior
@@ -271,7 +272,7 @@ def load(workdir: str | pathlib.Path, step: int | str = "last") -> Run:
     InputError: no run there, no such checkpoint, or a damaged one.
   """
   workdir = folder(workdir)
-  config: Config = ConfigDict(workdirs.read(workdir))
+  config: Config = ConfigDict(complete(workdirs.read(workdir)))
   with contextlib.closing(Checkpoints(workdir, best=config.best)) as checkpoints:
     before = str(step) == "0"
     number = checkpoints.find("last" if before else step)

@@ -16,17 +16,18 @@ from gengap.method import AXIS
 from gengap.training import flops, program, step
 
 assert jax.device_count() == 8
-# BatchNorm, spectral normalisation and dropout: their statistics and noise are those of the global batch. The
-# losses of every config are compared in test_methods, with a map in place of the devices.
+# BatchNorm, spectral normalisation, dropout, augmentation and mirrored images: their statistics and noise are
+# those of the global batch. The losses of every config are compared in test_methods, with a map in place of
+# the devices.
 CASES = {
-  "wgan_gp": {},
+  "wgan_gp": {"penalty_interval": 3, "diff_augment": ("color", "translation", "cutout")},
   "mmd_vae": {"network": "dense"},
   "cgan": {"network": "dcgan", "dropout": 0.3, "spectral_norm": "both", "condition": "projection"},
 }
 for name, args in CASES.items():
   m = tiny.method(name, **args)
-  one, numbers = tiny.run(m, 20, devices=1, batch_size=16, ema=0.9)
-  eight, numbers_of_eight = tiny.run(m, 20, devices=8, batch_size=16, ema=0.9)
+  one, numbers = tiny.run(m, 20, devices=1, batch_size=16, ema=0.9, flip=True)
+  eight, numbers_of_eight = tiny.run(m, 20, devices=8, batch_size=16, ema=0.9, flip=True)
   for key, value in numbers[0].items():
     np.testing.assert_allclose(
       numbers_of_eight[0][key], value, rtol=1e-5, atol=1e-6, err_msg=f"{name}: {key}"

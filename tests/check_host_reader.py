@@ -8,7 +8,8 @@ from gengap.training import program
 
 ends = []
 for room in (2**31, 0):
-  c = config("wgan_gp", data_device_bytes=room, ema=0.9)  # several turns, one of them repeated
+  # Several turns, one of them repeated, of mirrored images.
+  c = config("wgan_gp", data_device_bytes=room, ema=0.9, horizontal_flip=True)
   c.method_args.network = "dense"  # compiles in a fraction of the time of convolutions
   data = program.load_data(c, "train")
   compiled = program.compile_program(c, data)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gengap.data import shuffle
+from gengap.training import step
 
 
 def order(seed, first, count, size):
@@ -62,3 +63,19 @@ def test_the_host_finds_the_order_of_the_device(size):
   for seed in (0, 5, 2**32 - 1):
     on_device = shuffle.indices(seed, jnp.asarray(position), size)
     np.testing.assert_array_equal(shuffle.indices(seed, position, size), on_device)
+
+
+def test_half_of_the_images_are_mirrored_each_by_its_own_key():
+  """Left to right, once or not at all, anew in every epoch, whatever the batch."""
+  images = jnp.asarray(np.random.default_rng(0).integers(0, 256, (20, 2, 3, 1), np.uint8))
+  plain = step.device_reader((images, jnp.zeros(20, jnp.int32)), 0)
+  read = step.mirrored(plain, step.stream(0, "flip"))
+  position = jnp.arange(400, dtype=jnp.uint32)
+  found, before = (np.asarray(r(jnp.uint32(0), position).image) for r in (read, plain))
+  same = (found == before).all((1, 2, 3))
+  assert ((found == before[:, :, ::-1]).all((1, 2, 3)) != same).all()
+  assert 160 < same.sum() < 240
+  index = np.asarray(shuffle.indices(0, position, 20))
+  assert {len(set(same[index == i].tolist())) for i in range(20)} == {2}  # no image always, none never
+  parts = [read(jnp.uint32(0), position[i : i + 25]).image for i in range(0, 400, 25)]
+  np.testing.assert_array_equal(np.concatenate(parts), found)

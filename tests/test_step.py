@@ -164,3 +164,24 @@ def test_validation_leaves_the_state_alone_and_sees_the_weights_that_are_shown()
   tiny.assert_identical(a, b)
   assert {"critic/loss", "critic/penalty", "generator/loss"} <= set(a)
   assert a["critic/loss"] != c["critic/loss"]
+
+
+def test_images_are_mirrored_in_training_and_not_in_validation():
+  """Images whose left half is white: a method sees the share of them that is not mirrored."""
+
+  def loss(params, nets, batch, keys, step):
+    del nets, keys, step
+    return jnp.sum(params["w"]), ({}, {"left": jnp.mean(batch.image[:, :, :4])})
+
+  m = recorder(1)
+  m = m._replace(turns=(Turn("critic", loss, optax.sgd(1.0)),))
+  white = jnp.zeros((64, *tiny.SPEC.shape), jnp.uint8).at[:, :, :4].set(255)
+  data, slots, seed = (white, jnp.zeros(64, jnp.int32)), jnp.arange(1), np.uint32(0)
+  left = {}
+  for flip in (False, True):
+    run = step.dispatch(m, batch_size=64, steps=2, horizontal_flip=flip)
+    left[flip] = run(slots, seed, tiny.state(m), data)[1]["critic/left"]
+  assert (left[False] == 1).all()
+  assert (np.abs(left[True]) < 0.5).all()
+  assert left[True][0] != left[True][1]
+  assert step.validate(m, batch_size=64)(slots, seed, tiny.state(m), data, np.uint32(0))["critic/left"] == 1

@@ -26,7 +26,7 @@ from gengap.errors import InputError, NonFiniteError
 from gengap.log import Log
 from gengap.method import State
 from gengap.networks import convolution
-from gengap.training import checkpoint, loop, program
+from gengap.training import checkpoint, loop, program, workdirs
 from results.scale import faults
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -187,6 +187,18 @@ def test_a_finished_run_is_left_alone(whole, capsys):
   before = lines(workdir)
   tiny.assert_identical(loop.train(config("vae"), workdir), expected)
   assert lines(workdir) == before
+
+
+def test_fields_that_are_newer_than_a_run_count_as_their_defaults(tmp_path):
+  c = config("wgan_gp")
+  fields = settings.plain(c)
+  del fields["horizontal_flip"], fields["method_args"]["penalty_interval"], fields["method_args"]["gamma"]
+  (tmp_path / "config.json").write_text(json.dumps(fields))
+  workdirs.check_same(tmp_path, c)
+  assert settings.complete(fields) == settings.plain(c)
+  c.horizontal_flip, c.method_args.penalty_interval = True, 4
+  with pytest.raises(InputError, match=r"horizontal_flip \(False there, True here\), config.method_args.pen"):
+    workdirs.check_same(tmp_path, c)
 
 
 def test_another_config_is_refused_and_its_fields_named(whole):

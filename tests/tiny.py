@@ -31,7 +31,6 @@ def small(name):
 
 ARGS = {name: small(name) for name in METHODS}
 ARGS["wgan_gp"] |= {"n_critic": 2, "learning_rate": 1e-3}
-ARGS["deep_hierarchical_vae"] |= {"latents": (4, (2, 1))}
 KINDS = ("wgan_gp", "vae")  # players against each other, and one alone: what whole runs are tested on
 
 
@@ -62,9 +61,9 @@ def state(m, seed=0, ema=0.0):
   return jax.jit(functools.partial(step.init, m, seed, ema=ema))(example)
 
 
-def run(m, steps, *, devices=1, per_dispatch=1, seed=0, batch_size=8, ema=0.0, start=None):
+def run(m, steps, *, devices=1, per_dispatch=1, seed=0, batch_size=8, ema=0.0, start=None, flip=False):
   """Trains; returns the last state and the metrics of every dispatch."""
-  program = step.dispatch(m, batch_size=batch_size, ema=ema, steps=per_dispatch)
+  program = step.dispatch(m, batch_size=batch_size, ema=ema, steps=per_dispatch, horizontal_flip=flip)
   slots, now, images, seen = jnp.arange(devices), state(m, seed, ema) if start is None else start, data(), []
   # Compiled once: results lie otherwise than a first state.
   compiled = program.lower(slots, np.uint32(seed), now, images).compile()

@@ -1,8 +1,8 @@
 """The methods by name. A builder takes a Spec and config.method_args, and returns a Method.
 
 To add a GAN, write its `gan.Objective` in a file of its own and compose it with `adversarial.build`. To add
-a VAE, write its `elbo.Regulariser` and compose it with `vae.regularised`. `r1`, `relativistic` and `mmd_vae`
-are examples. Any other method is a function that returns a `gengap.method.Method`.
+a VAE, write its `elbo.Regulariser` and compose it with `vae.regularised`. `relativistic` and `mmd_vae` are
+examples. Any other method is a function that returns a `gengap.method.Method`.
 """
 
 import inspect
@@ -18,7 +18,7 @@ from gengap.methods import (
   gan,
   hierarchical,
   mmd_vae,
-  r1,
+  penalties,
   relativistic,
   vae,
   vae_gan,
@@ -32,15 +32,14 @@ METHODS: Mapping[str, Callable[..., Method]] = {
   "lsgan": compose(adversarial.build, gan.lsgan),
   "hinge": compose(adversarial.build, gan.hinge),
   "wgan": compose(adversarial.build, gan.wgan, n_critic=5),
-  "wgan_gp": compose(adversarial.build, gan.wgan_gp, n_critic=5),
-  "r1_gan": compose(adversarial.build, r1.r1_gan),
-  "relativistic_gan": compose(adversarial.build, relativistic.relativistic_gan),
+  "wgan_gp": compose(adversarial.build, gan.wgan_gp, n_critic=5, penalty="two_sided"),
+  "r1_gan": compose(adversarial.build, gan.gan, penalty="r1"),
+  "relativistic_gan": compose(adversarial.build, relativistic.relativistic_gan, penalty="r1r2", gamma=1.0),
   "classifier": classifier.build,
   "ae": vae.autoencoder,
   "vae": vae.build,
   "mmd_vae": compose(vae.regularised, mmd_vae.mmd_vae),
   "hierarchical_vae": hierarchical.build,
-  "deep_hierarchical_vae": hierarchical.deep,
   "vae_gan": vae_gan.build,
   "diffusion": diffusion.build,
   "vq_vae": vq_vae.build,
@@ -73,6 +72,17 @@ def check_names(config: Config) -> None:
         f"config.method_args.{name} is not an argument of {config.method!r}, "
         f"which takes {', '.join(allowed)}{suggest(name, allowed)} (another method needs another --config)"
       )
+
+
+def check_arguments(config: Config) -> None:
+  """Checks the names of a config's method and arguments, and that arguments without effect are not set.
+
+  Raises:
+    InputError: unknown method or method argument, or the weight of a penalty that is not chosen.
+  """
+  check_names(config)
+  if "penalty" in (allowed := defaults(config.method)):
+    penalties.check_weights(allowed | config.method_args.to_dict(), allowed)
 
 
 def build(config: Config, spec: Spec) -> Method:

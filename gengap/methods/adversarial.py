@@ -8,7 +8,8 @@ import optax
 
 from gengap.errors import InputError
 from gengap.method import Array, Batch, Key, Kind, Method, Nets, Spec, Turn
-from gengap.methods import common, gan_metrics
+from gengap.methods import common, gan_metrics, penalties
+from gengap.methods import diff_augment as augmentation
 from gengap.methods.adversarial_losses import AdversarialLosses
 from gengap.methods.gan import Objective
 from gengap.networks import spectral
@@ -16,6 +17,16 @@ from gengap.networks.players import Critic, Generator
 
 CONDITIONS = ("none", "one_hot", "projection")
 SPECTRAL_NORM = {"none": (), "critic": ("critic",), "both": ("critic", "generator")}
+
+
+def check_interval(interval: int, chosen: tuple[penalties.Penalty, ...]) -> None:
+  """Raises InputError unless an interval of penalties is a whole number above 0, and 1 without penalties."""
+  common.counts("penalty_interval", [interval], 1)
+  if interval > 1 and not chosen:
+    raise InputError(
+      f"config.method_args.penalty_interval is {interval}, but there is no penalty; "
+      "leave it at 1, or set config.method_args.penalty"
+    )
 
 
 def build(
@@ -35,6 +46,11 @@ def build(
   spectral_norm: str = "none",
   attention: bool = False,
   dropout: float = 0.0,
+  penalty: str = "none",
+  penalty_weight: float = 10.0,
+  gamma: float = 10.0,
+  penalty_interval: int = 1,
+  diff_augment: tuple[str, ...] = (),
 ) -> Method:
   """Builds a GAN.
 
@@ -56,6 +72,12 @@ def build(
     spectral_norm: whose kernels are normalised: "none", "critic" or "both" players.
     attention: whether both networks have self-attention on the maps of half the image's side.
     dropout: rate in the critic, in both players' turns; 0 disables it.
+    penalty: on the gradient of the critic, one of `penalties.PENALTIES`; an objective's own one is added.
+    penalty_weight: lambda, of the penalties of WGAN-GP.
+    gamma: of R1 and R2.
+    penalty_interval: k; the penalties are computed in every k-th step only, times k (lazy regularisation,
+      Karras et al. 2020, arXiv:1912.04958, appendix B).
+    diff_augment: which of `diff_augment.OPERATIONS` change the images that the critic gets.
 
   Raises:
     InputError: a value outside its range, or an option that the network or the data lack.
@@ -76,7 +98,11 @@ def build(
   generator: Any = Generator(decoder(shape=spec.shape, **shared), **conditioning)
   critic: Any = Critic(encoder(outputs=outputs, **shared), **conditioning)
   normalised = common.choose("spectral_norm", spectral_norm, SPECTRAL_NORM)
-  losses = AdversarialLosses(objective, generator, critic, latent_dim)
+  named = penalties.build(penalty, penalty_weight=penalty_weight, gamma=gamma)
+  chosen = tuple(p for p in (named, objective.penalty) if p)
+  check_interval(penalty_interval, chosen)
+  augment = augmentation.build(diff_augment)
+  losses = AdversarialLosses(objective, generator, critic, latent_dim, chosen, penalty_interval, augment)
 
   def init(key: Key, batch: Batch) -> Nets:
     g, d, u = jax.random.split(key, 3)
@@ -103,7 +129,14 @@ def build(
     latent_dim=latent_dim,
     init=init,
     turns=(
-      Turn("critic", losses.critic_loss, critic_tx, n_critic),
+      Turn(
+        "critic",
+        losses.critic_loss,
+        critic_tx,
+        n_critic,
+        penalty_interval,
+        losses.critic_loss_between if penalty_interval > 1 else None,
+      ),
       Turn("generator", losses.generator_loss, common.adam(learning_rate, b1, b2, decay_steps)),
     ),
     generate=generate,

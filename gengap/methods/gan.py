@@ -19,7 +19,7 @@ log_sigmoid = jax.nn.log_sigmoid  # log s(D); log(1 - s(D)) is log_sigmoid(-D)
 
 
 class Objective(NamedTuple):
-  """The losses of both players, and what regularises the critic.
+  """The losses of both players, and what of the loss's own regularises the critic.
 
   Both losses get the scores of real and of generated images, paired by example. The real scores cost a
   generator nothing that does not use them: JAX drops unused computations before it compiles.
@@ -28,7 +28,7 @@ class Objective(NamedTuple):
   critic: Callable[[Array, Array], Array]  # D(x) [B], D(G(z)) [B] -> loss
   generator: Callable[[Array, Array], Array]  # D(x) [B], D(G(z)) [B] -> loss
   boundary: float | None = None  # scores above it mean real; None if only differences of scores mean anything
-  penalty: penalties.Penalty | None = None
+  penalty: penalties.Penalty | None = None  # of its own, added to the one that the method argument names
   clip: float = 0.0  # bound of the critic's weights; 0 sets none
 
 
@@ -124,18 +124,10 @@ def wgan(clip: float = 0.01) -> Objective:
   return Objective(wasserstein, raise_scores, clip=clip)
 
 
-def wgan_gp(penalty: str = "two_sided", penalty_weight: float = 10.0) -> Objective:
-  """Gulrajani et al. (2017, arXiv:1704.00028), equation 3.
+def wgan_gp() -> Objective:
+  """Gulrajani et al. (2017, arXiv:1704.00028), equation 3 without its penalty, which is one of `penalties`.
 
-    min_D  E D(G(z)) - E D(x) + lambda E penalty(|grad D(m)|),    m = e x + (1 - e) G(z),    e ~ U[0, 1]
-    max_G  E D(G(z))
-
-  with one e per image.
-
-  Args:
-    penalty: "two_sided", (|grad| - 1)^2; "one_sided", max(0, |grad| - 1)^2; or "zero_centred", |grad|.
-    penalty_weight: lambda.
+  max_D  E D(x) - E D(G(z))
+  max_G  E D(G(z))
   """
-  common.positive(penalty_weight=penalty_weight)
-  cost = common.choose("penalty", penalty, penalties.COSTS)
-  return Objective(wasserstein, raise_scores, penalty=penalties.wgan_gp_penalty(cost, penalty_weight))
+  return Objective(wasserstein, raise_scores)

@@ -1,7 +1,7 @@
 """The relativistic pairing GAN (Jolicoeur-Martineau 2018, arXiv:1807.00734) and R3GAN's loss.
 
-R3GAN (Huang et al. 2024, arXiv:2501.05441) adds R1 and R2 of `r1` to it. With f(t) = softplus(t), a real
-image x and a generated image G(z) of the same class:
+R3GAN (Huang et al. 2024, arXiv:2501.05441) adds R1 and R2 (see `penalties`). With f(t) = softplus(t), a
+real image x and a generated image G(z) of the same class:
 
   min_D  E f(D(G(z)) - D(x))
   min_G  E f(D(x) - D(G(z)))
@@ -12,7 +12,6 @@ import jax.numpy as jnp
 
 from gengap.method import Array
 from gengap.methods.gan import Objective
-from gengap.methods.r1 import squared_norm_penalty
 
 
 def critic(real: Array, fake: Array) -> Array:
@@ -25,13 +24,6 @@ def generator(real: Array, fake: Array) -> Array:
   return jnp.mean(jax.nn.softplus(real - fake))
 
 
-def relativistic_gan(penalty: str = "r1r2", gamma: float = 1.0) -> Objective:
-  """The relativistic pairing losses, regularised as in R3GAN.
-
-  Args:
-    penalty: "r1r2" as in R3GAN, "r1", "r2", or "none".
-    gamma: weight of the penalty.
-  """
-  return Objective(
-    critic, generator, penalty=None if penalty == "none" else squared_norm_penalty(penalty, gamma)
-  )
+def relativistic_gan() -> Objective:
+  """The relativistic pairing losses."""
+  return Objective(critic, generator)

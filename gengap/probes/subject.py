@@ -45,13 +45,14 @@ def fit(run: Run, data: Dataset, updates: int, seed: int) -> Run:
   method = inverse.build(run.spec, run.method, run.nets)
   config = ConfigDict(run.config)
   config.update(steps=updates, seed=seed, batch_size=FIT_BATCH, ema=0.0, steps_per_dispatch=1)
+  config.horizontal_flip = False
   program = compile_method(method, config, data)
   state = start(program, config)
-  images = source(program, config, data, 0)
+  calls = source(program, config, data, 0)
   with progress("fitting an encoder on", updates * FIT_BATCH) as bar:
     numbers = []
     for _ in range(updates):
-      state, numbers = program.dispatch(state, images)
+      state, numbers = program.dispatch(state, calls)
       bar.update(FIT_BATCH)
   if not np.isfinite(loss := float(numbers[-1][f"{inverse.PLAYER}/loss"][-1])):
     raise NonFiniteError(

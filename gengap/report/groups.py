@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gengap import families
-from gengap.config import flatten
+from gengap.config import complete, flatten
 from gengap.errors import InputError
 from gengap.evaluation.quantities import Capability, Drawn
 from gengap.evaluation.sampling import Sampling
@@ -85,7 +85,7 @@ class Comparison(NamedTuple):
 
 def settings(record: Record, leave_out: Iterable[str]) -> dict[str, Any]:
   """Returns a config's fields on one level, without some."""
-  plain = {name: value for name, value in record.config.items() if name not in leave_out}
+  plain = {name: value for name, value in complete(record.config).items() if name not in leave_out}
   return {name.removeprefix("config."): value for name, value in flatten(plain).items()}
 
 

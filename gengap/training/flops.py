@@ -1,6 +1,7 @@
 """Counts the floating-point operations of a training step."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -17,6 +18,12 @@ def count_flops(program: jax.stages.Lowered | jax.stages.Compiled) -> float | No
   """
   flops = (program.cost_analysis() or {}).get("flops", math.nan)
   return float(flops) if math.isfinite(flops) else None
+
+
+def weighted_sum(counts: Sequence[tuple[float | None, float]]) -> float | None:
+  """Returns the sum of the operations of programs, each times its weight; None if one is not counted."""
+  values = [math.nan if count is None else weight * count for count, weight in counts]
+  return sum(values) if math.isfinite(sum(values)) else None
 
 
 def cpu() -> Any | None:
@@ -42,22 +49,25 @@ def count_on_cpu(
   JAX counts a program before it is compiled only on its CPU backend. A program that was compiled for a GPU
   lacks its convolutions and products, which are calls of cuDNN and cuBLAS. XLA counts the body of a loop
   once. So this lowers the step without turns, and with one repeat of each turn alone, for the CPU. That takes
-  a second each and compiles nothing.
+  a second each and compiles nothing. A turn with an interval counts with its mean over the interval.
   """
   if not (device := cpu()):
     return None
   slots, seed = jax.ShapeDtypeStruct((1,), jnp.int32), jax.ShapeDtypeStruct((), jnp.uint32)
 
-  def count(*turns: Turn) -> float:
+  def count(*turns: Turn) -> float | None:
     run = step.dispatch(
       method._replace(turns=turns),
       batch_size=config.batch_size // devices,
       ema=config.ema,
+      horizontal_flip=config.horizontal_flip,
       devices=[device],
     )
-    found = count_flops(run.lower(slots, seed, shapes, arrays))
-    return math.nan if found is None else found
+    return count_flops(run.lower(slots, seed, shapes, arrays))
 
-  rest = count()
-  flops = rest + sum(turn.repeats * (count(turn._replace(repeats=1)) - rest) for turn in method.turns)
-  return flops if math.isfinite(flops) else None
+  def of_turn(turn: Turn) -> float | None:
+    alone = method._replace(turns=(turn._replace(repeats=1),))
+    return weighted_sum([(count(*variant.turns), share) for variant, share in step.variants(alone).values()])
+
+  updates = sum(turn.repeats for turn in method.turns)
+  return weighted_sum([(count(), 1 - updates), *((of_turn(turn), turn.repeats) for turn in method.turns)])

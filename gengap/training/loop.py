@@ -29,6 +29,7 @@ from gengap.training.program import Program, compile_program, load_data, resume,
 from gengap.training.validation import GRID, Validation, check_best, whole_batches
 
 COMPILING = "compiling the training program (takes minutes if it is large and not yet in the cache)"
+DIRECTED = ("mnist", "emnist", "kmnist", "svhn_cropped")  # of characters, whose mirror images are none
 SLOW = 10  # seconds of compiling above which their number is printed
 MUST_BE_FINITE = ("loss", "gradient_norm")  # of every turn
 
@@ -178,6 +179,8 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
   workdir = paths.local(workdir)
   settings.check(config)
   workdirs.check_workdir(workdir, config)
+  if config.horizontal_flip and config.dataset.partition("/")[0] in DIRECTED:
+    say(f"config.horizontal_flip is True: half of the {config.dataset} images are mirrored characters")
   dataset, held_out = load_data(config, "train"), load_data(config, "validation")
   whole_batches(config, held_out)
   with on_sigterm() as should_stop:
@@ -232,12 +235,12 @@ def loop(config, program, state, dataset, validation, checkpoints, log, should_s
   meta = {"config": settings.plain(config), "spec": program.spec._asdict()}
   window = Window(log, config.log_every, config.batch_size, program.method.alarms)
   step = saved = int(state.step)
-  data_of_calls = source(program, config, dataset, step)
+  calls = source(program, config, dataset, step)
   if step == 0:
     log.picture("real", validation.images[:GRID])
   last = step == config.steps or done_early(log, config)
   while not last and not should_stop(step // config.steps_per_dispatch):
-    state, numbers = program.dispatch(state, data_of_calls)
+    state, numbers = program.dispatch(state, calls)
     step += config.steps_per_dispatch
     window.push(step, numbers)
     last = step == config.steps

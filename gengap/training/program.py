@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
@@ -20,6 +20,13 @@ from gengap.training.checkpoint import Checkpoints
 Ready: TypeAlias = Callable[[Method, State], None]
 
 
+class Call(NamedTuple):
+  """A call of a compiled program."""
+
+  program: jax.stages.Compiled
+  data: step.Data
+
+
 class Program(NamedTuple):
   """A method, compiled for a data set and the devices."""
 
@@ -27,16 +34,18 @@ class Program(NamedTuple):
   spec: Spec
   slots: Array  # [devices]
   seed: np.uint32  # of the run
-  compiled: jax.stages.Compiled  # (slots, seed, state, data) -> (state, metrics [steps])
+  # what is due in a step -> (slots, seed, state, data) -> (state, metrics [steps]); only on the CPU are these
+  # different programs (see step.variants)
+  compiled: Mapping[step.Due, jax.stages.Compiled]
   steps: int  # in the compiled program
   calls: int  # calls of the compiled program in one dispatch
   place: jax.sharding.NamedSharding  # of state and data: a whole copy on every device
   shapes: State  # abstract
-  flops: float | None  # floating-point operations of one step on all devices; None if not counted
+  flops: float | None  # floating-point operations of a step on all devices, a mean; None if not counted
   flops_reason: str  # why they were not counted; "" if they were
   by_host: host_reader.Share | None  # what this process reads if the data are too large for the devices
 
-  def dispatch(self, state: State, source: Iterator[step.Data]) -> tuple[State, list[Metrics]]:
+  def dispatch(self, state: State, source: Iterator[Call]) -> tuple[State, list[Metrics]]:
     """Sends config.steps_per_dispatch steps to the devices, without waiting for them.
 
     Args:
@@ -48,7 +57,8 @@ class Program(NamedTuple):
     """
     calls = []
     for _ in range(self.calls):
-      state, metrics = self.compiled(self.slots, self.seed, state, next(source))
+      call = next(source)
+      state, metrics = call.program(self.slots, self.seed, state, call.data)
       calls.append(metrics)
     return state, calls
 
@@ -110,20 +120,35 @@ def compile_method(
   # unrolled (see step.loop), which would multiply the time to compile.
   steps = 1 if jax.default_backend() == "cpu" else config.steps_per_dispatch
   share = host_share(config, dataset, len(slots), steps * step.batches_per_step(method))
-  run = step.dispatch(method, batch_size=config.batch_size, ema=config.ema, steps=steps, by_host=bool(share))
   seed = np.uint32(config.seed)
-  lowered = run.lower(slots.aval, seed, shapes, abstract_data(dataset, share, len(slots)))
+
+  def lower(method: Method) -> jax.stages.Lowered:
+    run = step.dispatch(
+      method,
+      batch_size=config.batch_size,
+      ema=config.ema,
+      steps=steps,
+      by_host=bool(share),
+      horizontal_flip=config.horizontal_flip,
+    )
+    return run.lower(slots.aval, seed, shapes, abstract_data(dataset, share, len(slots)))
+
+  variants = step.variants(method)
   if step.unrolled():
-    count = flops.count_flops(lowered)
+    lowered = {due: lower(variant) for due, (variant, _) in variants.items()}
+    counts = [(flops.count_flops(lowered[due]), part) for due, (_, part) in variants.items()]
+    count = flops.weighted_sum(counts)
   else:
+    lowered = dict.fromkeys(variants, lower(method))
     whole = abstract((dataset.image, dataset.label))
     count = flops.count_on_cpu(method, config, shapes, whole, len(slots))
+  programs = {id(each): each.compile(convolution.compiler_options()) for each in lowered.values()}
   return Program(
     method,
     spec,
     slots,
     seed,
-    lowered.compile(convolution.compiler_options()),
+    {due: programs[id(each)] for due, each in lowered.items()},
     steps,
     config.steps_per_dispatch // steps,
     place,
@@ -180,8 +205,15 @@ def put(program: Program, tree: Any) -> Any:
   )
 
 
-def source(program: Program, config: Config, dataset: data.Dataset, at: int) -> Iterator[step.Data]:
-  """Returns the data for each call of the compiled program from a step on: the data set, or its batches."""
+def source(program: Program, config: Config, dataset: data.Dataset, at: int) -> Iterator[Call]:
+  """Returns the calls of compiled programs from a step on, with their data: the data set, or its batches."""
+  steps = itertools.count(at, program.steps)
+  programs = (program.compiled[step.due(program.method, first)] for first in steps)
+  return map(Call, programs, data_of_calls(program, config, dataset, at))
+
+
+def data_of_calls(program: Program, config: Config, dataset: data.Dataset, at: int) -> Iterator[step.Data]:
+  """Returns the data of each call from a step on."""
   if not (share := program.by_host):
     return itertools.repeat(put(program, (dataset.image, dataset.label)))
 

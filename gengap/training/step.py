@@ -5,6 +5,7 @@ and seed: resuming is exact, and one device gives what eight give, up to the ord
 """
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,12 +15,13 @@ import optax
 from jax import lax
 
 from gengap.data import shuffle
-from gengap.method import AXIS, Array, Batch, Key, Keys, Method, Metrics, Nets, State, Turn
+from gengap.method import AXIS, Array, Batch, Key, Keys, Loss, Method, Metrics, Nets, State, Turn
 
 Data = tuple[Array, Array]  # images [N, H, W, C] uint8, labels [N] int32: the whole data set on every device;
 # or, read by the host, each device's share of each batch of a call, [devices, batches, B, ...]
+Due = tuple[bool, ...]  # for each turn whether a step has its `loss`, and not the one `between`
 Reader = Callable[[Array, Array], Batch]  # number of a batch, positions of its images in the stream -> images
-PURPOSES = ("init", "train", "valid", "sample", "sample labels")
+PURPOSES = ("init", "train", "valid", "sample", "sample labels", "flip")
 
 
 def stream(seed: int | Array, purpose: str) -> Key:
@@ -48,16 +50,66 @@ def update_player(turn: Turn, nets: Nets, opt: optax.OptState, batch: Batch, key
   """Updates one player once; returns (nets, opt, metrics), the same on every device."""
   params = nets[turn.player]["params"]
 
-  def loss(params):
-    value, (changed, metrics) = turn.loss(params, nets, batch, keys, step)
-    return value, (changed, {"loss": value} | metrics)
+  def gradient(of: Loss):
+    def loss(params):
+      value, (changed, metrics) = of(params, nets, batch, keys, step)
+      return value, (changed, {"loss": value} | metrics)
 
-  grads, aux = jax.grad(loss, has_aux=True)(params)
+    return jax.grad(loss, has_aux=True)
+
+  if turn.between:
+    due = step % turn.interval == 0
+    grads, aux = lax.cond(due, gradient(turn.loss), gradient(turn.between), params)
+  else:
+    grads, aux = gradient(turn.loss)(params)
   grads, (changed, metrics) = mean_over_devices((grads, aux))
   metrics |= {"gradient_norm": optax.tree.norm(grads)}
   updates, opt = turn.tx.update(grads, opt, params)
   params = optax.apply_updates(params, updates)
   return merge(merge(nets, changed), {turn.player: {"params": params}}), opt, metrics
+
+
+def due(method: Method, at: int) -> Due:
+  """Returns for each turn whether a step has its `loss`, and not the one `between`."""
+  return tuple(at % turn.interval == 0 for turn in method.turns)
+
+
+def period(method: Method) -> int:
+  """Returns after how many steps what is due repeats."""
+  return math.lcm(*(turn.interval for turn in method.turns))
+
+
+def variants(method: Method) -> dict[Due, tuple[Method, float]]:
+  """Returns the methods of steps that differ in what is due, with the share of steps of each.
+
+  Every turn of theirs has one loss. A host that chooses among their programs, by `due`, spares the device the
+  choice: XLA's CPU backend runs convolutions inside conditionals some 25 times slower than outside.
+  """
+  steps = [due(method, at) for at in range(period(method))]
+
+  def only(turn: Turn, here: bool) -> Turn:
+    loss = turn.loss if here else turn.between or turn.loss
+    return turn._replace(loss=loss, interval=1, between=None)
+
+  def of(now: Due) -> Method:
+    return method._replace(turns=tuple(map(only, method.turns, now)))
+
+  return {now: (of(now), steps.count(now) / len(steps)) for now in dict.fromkeys(steps)}
+
+
+def mean_loss(turn: Turn) -> Loss:
+  """Returns the mean of a turn's losses, and of their numbers, over its interval."""
+  if not (between := turn.between):
+    return turn.loss
+
+  def loss(*args):
+    (value, (changed, metrics)), (other, (_, others)) = turn.loss(*args), between(*args)
+    value, metrics = jax.tree.map(
+      lambda x, y: (x + (turn.interval - 1) * y) / turn.interval, (value, metrics), (other, others)
+    )
+    return value, (changed, metrics)
+
+  return loss
 
 
 def average(ema: Nets, nets: Nets, decay: float, step: Array) -> Nets:
@@ -79,6 +131,17 @@ def device_reader(data: Data, seed: int | Array) -> Reader:
 def host_reader(data: Data, first: Array) -> Reader:
   """Returns a reader of the batches that the host sent for a call; `first` is the number of the first one."""
   return lambda number, position: shuffle.as_batch(*(x[number - first] for x in data))
+
+
+def mirrored(read: Reader, key: Key) -> Reader:
+  """Returns a reader that mirrors images left to right with probability 1/2, each by a key of its own."""
+
+  def reader(number: Array, position: Array) -> Batch:
+    batch = read(number, position)
+    coins = jax.vmap(lambda p: jax.random.bernoulli(jax.random.fold_in(key, p)))(position)
+    return batch._replace(image=jnp.where(coins[:, None, None, None], batch.image[:, :, ::-1], batch.image))
+
+  return reader
 
 
 def step(method: Method, batch_size: int, ema: float, seed: Array, slot: Array, state: State, read: Reader):
@@ -139,7 +202,13 @@ def loop(body, carry, xs: Array):
 
 
 def steps_on_device(
-  method: Method, *, batch_size: int, ema: float = 0.0, steps: int = 1, by_host: bool = False
+  method: Method,
+  *,
+  batch_size: int,
+  ema: float = 0.0,
+  steps: int = 1,
+  by_host: bool = False,
+  horizontal_flip: bool = False,
 ) -> Callable[[Array, Array, State, Data], tuple[State, Metrics]]:
   """Returns what each device does in `steps` steps: (its slot, seed, state, data) -> (state, metrics).
 
@@ -149,6 +218,7 @@ def steps_on_device(
 
   def many(slot, seed, state, data):
     read = host_reader(data, batches_before(method, state.step)) if by_host else device_reader(data, seed)
+    read = mirrored(read, stream(seed, "flip")) if horizontal_flip else read
     return loop(lambda s, _: one(seed, slot, s, read), state, jnp.arange(steps))
 
   return many
@@ -161,6 +231,7 @@ def dispatch(
   ema: float = 0.0,
   steps: int = 1,
   by_host: bool = False,
+  horizontal_flip: bool = False,
   devices: Sequence[Any] | None = None,
 ) -> Any:
   """Returns the training program of any seed: (slots, seed, state, data) -> (state, metrics [steps]).
@@ -172,12 +243,15 @@ def dispatch(
     steps: in one call of the program.
     by_host: whether `data` holds each device's share of these steps' batches, [devices, batches, B, ...],
       and not the whole data set.
+    horizontal_flip: whether each image is mirrored with probability 1/2.
     devices: that run it; None for all of JAX's default backend.
 
   The arguments `slots` and `seed` are arange(devices) and the run's seed [] uint32. Runs that differ in their
   seed alone share one compiled program. The state is donated: use the returned one.
   """
-  many = steps_on_device(method, batch_size=batch_size, ema=ema, steps=steps, by_host=by_host)
+  many = steps_on_device(
+    method, batch_size=batch_size, ema=ema, steps=steps, by_host=by_host, horizontal_flip=horizontal_flip
+  )
   axes = (0, None, None, 0 if by_host else None)
   return jax.pmap(many, AXIS, in_axes=axes, out_axes=None, donate_argnums=2, devices=devices)
 
@@ -185,7 +259,8 @@ def dispatch(
 def validate(method: Method, *, batch_size: int) -> Any:
   """Returns the validation program: (slots, seed, state, data, batch number) -> metrics of a held-out batch.
 
-  They are every turn's loss and metrics, as in training but without an update, at `State.eval_nets`.
+  They are every turn's loss and metrics, as in training but without an update, at `State.eval_nets`. A turn
+  with an interval has their means over it.
   """
 
   def one(slot, seed, state, data, number):
@@ -193,7 +268,7 @@ def validate(method: Method, *, batch_size: int) -> Any:
     batch, keys = take_batch(device_reader(data, 0), stream(seed, "valid"), number, position)
     nets, metrics = state.eval_nets, {}
     for turn in method.turns:
-      value, (_, turn_metrics) = turn.loss(nets[turn.player]["params"], nets, batch, keys, state.step)
+      value, (_, turn_metrics) = mean_loss(turn)(nets[turn.player]["params"], nets, batch, keys, state.step)
       metrics |= {f"{turn.player}/{name}": x for name, x in ({"loss": value} | turn_metrics).items()}
     return mean_over_devices(metrics)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from gengap import paths, processes
-from gengap.config import flatten, plain
+from gengap.config import complete, flatten, plain
 from gengap.errors import InputError
 from gengap.log import say
 from gengap.method import Config
@@ -60,10 +60,12 @@ def check_workdir(workdir: pathlib.Path, config: Config) -> None:
 def check_same(workdir: pathlib.Path, config: Config) -> None:
   """Checks that a workdir holds a run of this config, whatever the place of its data.
 
+  Fields that are newer than the run count as their defaults.
+
   Raises:
     InputError: names the fields that differ.
   """
-  there, here = flatten(read(workdir)), flatten(plain(config))
+  there, here = flatten(complete(read(workdir))), flatten(plain(config))
   differing = [
     f"{name} ({there.get(name, 'absent')!r} there, {here.get(name, 'absent')!r} here)"
     for name in sorted(there.keys() | here.keys())
