@@ -34,6 +34,8 @@ def cut(config):
     config.method_args.skips = (2,)
   if config.method_args.get("network") == "small_map":
     config.method_args.latent_dim = 2 * 2 * 8
+  if config.method == "deep_hierarchical_vae":
+    config.method_args.update(latents=(4, (2, 1)), spectral_weight=0.1)
   if config.dataset.startswith("blobs"):
     config.dataset_args.num_train = 60_000
   config.update(image_size=8, batch_size=8, steps=2, validation_share=0.999, eval_images=8, ema=0.5)

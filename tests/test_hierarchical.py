@@ -19,9 +19,8 @@ LATENTS = (3, 2)
 D = 3 + 4 * 4 * 2  # a vector of 3, and two maps of 4x4
 
 
-def loud(model, *inputs):
+def loud(variables):
   """Weights that are nowhere near nothing."""
-  variables = model.init(jax.random.key(0), *inputs)
   leaves, tree = jax.tree.flatten(variables)
   keys = jax.random.split(jax.random.key(1), len(leaves))
   noisy = [x + 0.3 * jax.random.normal(key, x.shape) for x, key in zip(leaves, keys, strict=True)]
@@ -32,7 +31,7 @@ def loud(model, *inputs):
 def climbed():
   model = ladder.Ladder(SHAPE, LATENTS, width=4)
   x, noise = jax.random.normal(jax.random.key(2), (2, *SHAPE)), jax.random.normal(jax.random.key(3), (2, D))
-  return model, loud(model, noise, x), x, noise
+  return model, loud(model.init(jax.random.key(0), noise, x)), x, noise
 
 
 def test_levels_are_a_vector_and_maps_of_twice_the_side():
@@ -127,7 +126,10 @@ def test_it_trains_and_has_a_run_of_its_own(tmp_path):
 @pytest.mark.parametrize(
   ("args", "word"),
   [
-    ({"latents": (4, 2, 1)}, "latents names 3 levels, and 8x8 images have 2: a vector and 1 maps"),
+    (
+      {"latents": (4, 2, 1)},
+      "latents has 3 entries, and 8x8 images have 2 sizes of levels: a vector and maps of 1",
+    ),
     ({"latents": (4, 0)}, "latents has 0"),
     ({"latents": ()}, "latents is empty"),
     ({"free_bits": -1.0}, "free_bits is -1.0"),

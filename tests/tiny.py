@@ -31,6 +31,7 @@ def small(name):
 
 ARGS = {name: small(name) for name in METHODS}
 ARGS["wgan_gp"] |= {"n_critic": 2, "learning_rate": 1e-3}
+ARGS["deep_hierarchical_vae"] |= {"latents": (4, (2, 1))}
 KINDS = ("wgan_gp", "vae")  # players against each other, and one alone: what whole runs are tested on
 
 

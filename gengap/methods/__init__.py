@@ -40,6 +40,7 @@ METHODS: Mapping[str, Callable[..., Method]] = {
   "vae": vae.build,
   "mmd_vae": compose(vae.regularised, mmd_vae.mmd_vae),
   "hierarchical_vae": hierarchical.build,
+  "deep_hierarchical_vae": hierarchical.deep,
   "vae_gan": vae_gan.build,
   "diffusion": diffusion.build,
   "vq_vae": vq_vae.build,

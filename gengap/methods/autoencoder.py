@@ -6,12 +6,18 @@ it logs
   reconstruction    E -log p(x | z) in nats, as the loss has it
   elbo              nats per image, all constants, beta = 1
   bits              -elbo in bits per dimension, of 8-bit images, or of bits if p(x | z) is of bits
+
+and, if the variance of p(x | z) is the best one for the batch,
+
+  scale             the square root of this variance, which the loss uses. `elbo` and `bits` use the moving
+                    average of the batches before, as evaluation does
 """
 
 import functools
 import math
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax.numpy as jnp
 import optax
 
@@ -33,6 +39,25 @@ from gengap.method import (
 from gengap.methods import common, kl
 from gengap.methods.elbo import Regulariser
 from gengap.methods.likelihoods import Likelihood
+
+DECAY = 0.99  # of the moving average of the best variance, once enough steps are behind
+
+
+def log_scale_of(module: nn.Module, likelihood: Likelihood) -> Array:
+  """Declares the log scale [] of all pixels in a module: a weight, half the log of a kept variance, or 0."""
+  if likelihood.learned_scale:
+    return module.param("log_scale", nn.initializers.zeros, ())
+  if likelihood.best_variance:
+    return 0.5 * jnp.log(module.variable("batch_stats", "variance", jnp.ones, ()).value)
+  return jnp.zeros(())
+
+
+def keep_variance(changed: dict[str, Any], variance: Array, step: Array) -> dict[str, Any]:
+  """Moves the kept variance towards a batch's, with decay min(DECAY, (1 + t) / (10 + t)) at step t."""
+  decay = jnp.minimum(DECAY, (1.0 + step) / (10.0 + step))
+  statistics = changed["batch_stats"]
+  moved = decay * statistics["variance"] + (1 - decay) * variance
+  return {**changed, "batch_stats": {**statistics, "variance": moved}}
 
 
 class LatentModel(NamedTuple):
@@ -75,12 +100,18 @@ class LatentModel(NamedTuple):
     (q, sample, (outputs, log_scale)), changed = self.model.apply(
       variables, x, noise, train=True, mutable=["batch_stats"]
     )
-    reconstruction = -jnp.mean(self.likelihood.log_prob(outputs, log_scale, x))
-    loss, metrics = reconstruction, {"reconstruction": reconstruction}
+    reconstruction = distortion = -jnp.mean(self.likelihood.log_prob(outputs, log_scale, x))
+    metrics = {}
+    if self.likelihood.best_variance:
+      variance = self.likelihood.best_variance(outputs, x)
+      reconstruction = -jnp.mean(self.likelihood.log_prob(outputs, 0.5 * jnp.log(variance), x))
+      metrics["scale"] = jnp.sqrt(variance)
+      changed = keep_variance(changed, variance, step)
+    loss, metrics = reconstruction, metrics | {"reconstruction": reconstruction}
     if self.regulariser:
       cost, numbers = self.regulariser(q, sample, common.fold(keys, 2), step)
       if self.sample:
-        elbo = -(reconstruction + self.constant + numbers["kl"])
+        elbo = -(distortion + self.constant + numbers["kl"])
         metrics |= {"elbo": elbo, "bits": self.bits(elbo)}
       else:
         del numbers["kl_sample"]  # there is no sample

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from gengap.method import Array, Keys, Observation
+from gengap.method import Array, Keys, Observation, whole_batch
 from gengap.methods import common
 
 LEVEL = 1 / 127.5  # between two grey levels
@@ -21,13 +21,16 @@ FLOOR = math.log(LEVEL)  # of learned log scales; without it the density of 8-bi
 class Likelihood(NamedTuple):
   """A distribution of an image, or of its bits, given the decoder's outputs."""
 
-  # decoder's outputs [B, H, W, each * C], learned log scale [], x [B, H, W, C] -> log p [B]
+  # decoder's outputs [B, H, W, each * C], log scale of all pixels [], x [B, H, W, C] -> log p [B]
   log_prob: Callable[[Array, Array, Array], Array]
   mean: Callable[[Array], Array]  # decoder's outputs -> expected image
-  # decoder's outputs, learned log scale [], one key per image -> a draw of p, not clipped to [-1, 1]
+  # decoder's outputs, log scale of all pixels [], one key per image -> a draw of p, not clipped to [-1, 1]
   draw: Callable[[Array, Array, Keys], Array]
   each: int = 1  # outputs of the decoder for each channel of a pixel
   learned_scale: bool = False  # one log scale for all pixels, a weight of the model
+  # decoder's outputs, x -> the variance [] of all pixels of the whole batch that maximises log p, without a
+  # gradient. Training uses it; its moving average gives the log scale everywhere else
+  best_variance: Callable[[Array, Array], Array] | None = None
   constant: float = 0.0  # nats per dimension of -log p that log_prob leaves out
   density: bool = False  # whether p is a density of continuous images, not a probability of levels or bits
   observes: Observation = Observation.IMAGES  # what x is
@@ -98,6 +101,29 @@ def gaussian_global() -> Likelihood:
     lambda outputs: outputs,
     lambda outputs, log_scale, keys: normal_draw(keys, outputs, floored(log_scale)),
     learned_scale=True,
+    density=True,
+  )
+
+
+def gaussian_optimal() -> Likelihood:
+  """N(decoder, s^2) with the s^2 that maximises the batch's likelihood: its mean squared error.
+
+  Rybkin et al. (2021, arXiv:2006.13202, section 3.2). With D pixels and channels the loss is
+
+    D / 2 (log s^2 + 1 + log(2 pi)),
+
+  whose gradient is that at a constant s^2 (the derivative by s^2 is zero). s is at least a grey level.
+  """
+
+  def best_variance(outputs: Array, x: Array) -> Array:
+    errors = whole_batch(jnp.mean((x - outputs) ** 2, axis=(1, 2, 3)))
+    return jax.lax.stop_gradient(jnp.maximum(jnp.mean(errors), LEVEL**2))
+
+  return Likelihood(
+    lambda outputs, log_scale, x: total(normal(x, outputs, log_scale)),
+    lambda outputs: outputs,
+    lambda outputs, log_scale, keys: normal_draw(keys, outputs, log_scale),
+    best_variance=best_variance,
     density=True,
   )
 
@@ -184,7 +210,15 @@ def bernoulli(binarisation: str = "dynamic") -> Likelihood:
 
 LIKELIHOODS = {
   f.__name__: f
-  for f in (squared_error, gaussian, gaussian_global, gaussian_pixel, discretised_logistic, bernoulli)
+  for f in (
+    squared_error,
+    gaussian,
+    gaussian_global,
+    gaussian_optimal,
+    gaussian_pixel,
+    discretised_logistic,
+    bernoulli,
+  )
 }
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from gengap.errors import InputError
 from gengap.method import Array, Encoding, Method, Spec
 from gengap.methods import common, elbo, kl, likelihoods, posteriors
-from gengap.methods.autoencoder import assemble
+from gengap.methods.autoencoder import assemble, log_scale_of
 from gengap.methods.elbo import Regulariser
 from gengap.methods.likelihoods import Likelihood
 from gengap.methods.posteriors import Gaussian, Sample
@@ -22,13 +22,13 @@ COLLAPSE = elbo.collapse_alarm(PLAYER)
 
 
 class Autoencoder(nn.Module):
-  """An encoder and a decoder as one player, and the scale of p(x | z) if it is learned."""
+  """An encoder and a decoder as one player, and the scale of p(x | z) if all pixels share one."""
 
   encoder: nn.Module
   decoder: nn.Module
   latent_dim: int
+  likelihood: Likelihood
   variational: bool = True
-  learned_scale: bool = False
   flow: nn.Module | None = None
 
   def encode(self, x: Array, train: bool) -> Gaussian:
@@ -52,9 +52,7 @@ class Autoencoder(nn.Module):
   @nn.compact
   def decode(self, z: Array, train: bool) -> tuple[Array, Array]:
     """Returns the decoder's outputs [B, H, W, each * C] for latents [B, D], and the log scale."""
-    start = nn.initializers.zeros
-    log_scale = self.param("log_scale", start, ()) if self.learned_scale else jnp.zeros(())
-    return self.decoder(z, train=train), log_scale
+    return self.decoder(z, train=train), log_scale_of(self, self.likelihood)
 
   def __call__(self, x: Array, noise: Array, train: bool) -> tuple[Gaussian, Sample, tuple[Array, Array]]:
     """Returns q(z | x), its sample for noise [B, D], and `decode` of that sample."""
@@ -88,7 +86,7 @@ def network_pair(
     encoder=encoder(outputs=outputs, width=width, dtype=spec.dtype),
     decoder=decoder(shape=(height, columns, colours * p.each), width=width, dtype=spec.dtype),
     latent_dim=latent_dim,
-    learned_scale=p.learned_scale,
+    likelihood=p,
     **rest,
   )
 

@@ -39,8 +39,12 @@ def sample(noise: Array, parameters: Array | None = None) -> Sampled:
   return Sampled(mean, 0.5 * log_variance, mean + jnp.exp(0.5 * log_variance) * noise)
 
 
-def shapes(image: Shape, latents: Sequence[int]) -> list[tuple[int, ...]]:
+def shapes(image: Shape, latents: Sequence[int | Sequence[int]]) -> list[tuple[int, ...]]:
   """Returns the shapes of the levels' latents: a vector, then maps, each twice as wide as the last.
+
+  Args:
+    image: shape of an image.
+    latents: the size of the vector, then the channels of the level of each size of maps, or of its levels.
 
   Raises:
     InputError: The image size suits no convolutional network, or is too small for so many levels.
@@ -48,11 +52,24 @@ def shapes(image: Shape, latents: Sequence[int]) -> list[tuple[int, ...]]:
   base, doublings = grid(image)
   if len(latents) > doublings + 1:
     raise InputError(
-      f"config.method_args.latents names {len(latents)} levels, and {image[0]}x{image[1]} images have "
-      f"{doublings + 1}: a vector and {doublings} maps"
+      f"config.method_args.latents has {len(latents)} entries, and {image[0]}x{image[1]} images have "
+      f"{doublings + 1} sizes of levels: a vector and maps of {doublings}"
     )
-  sides = [base * 2**i for i in range(len(latents) - 1)]
-  return [(latents[0],), *((side, side, n) for side, n in zip(sides, latents[1:], strict=True))]
+  groups = [(n,) if isinstance(n, int) else tuple(n) for n in latents]
+  sides = [base * 2**i for i in range(len(groups) - 1)]
+  maps = [(side, side, n) for side, group in zip(sides, groups[1:], strict=True) for n in group]
+  return [groups[0], *maps]
+
+
+def divide(noise: Array, forms: Sequence[tuple[int, ...]]) -> list[Array]:
+  """Divides latents of all levels, [B, D], into those of each: [B, ...] each, of the shapes `forms`."""
+  ends = [sum(map(math.prod, forms[: i + 1])) for i in range(len(forms) - 1)]
+  return [v.reshape(-1, *form) for v, form in zip(jnp.split(noise, ends, -1), forms, strict=True)]
+
+
+def join(drawn: Sequence[Sampled]) -> Sampled:
+  """Joins the latents of all levels, [B, ...] each, to [B, D]; undoes `divide`."""
+  return jax.tree.map(lambda *v: jnp.concatenate([x.reshape(len(x), -1) for x in v], -1), *drawn)
 
 
 class Gather(nn.Module):
@@ -114,8 +131,7 @@ class Ladder(nn.Module):
     base, doublings = grid(self.shape)
     width, dtype = self.width, self.dtype
     forms = shapes(self.shape, self.latents)
-    ends = [sum(map(math.prod, forms[: i + 1])) for i in range(len(forms) - 1)]
-    noises = [v.reshape(-1, *form) for v, form in zip(jnp.split(noise, ends, -1), forms, strict=True)]
+    noises = divide(noise, forms)
     features, parameters = [None] * doublings, None
     if x is not None:
       features = Gather(width, dtype=dtype, name="gather")(x)
@@ -132,4 +148,4 @@ class Ladder(nn.Module):
         drawn.append(more)
       h = ConvTranspose(width, dtype=dtype, name=f"up_{i + 1}")(nn.relu(h))
     numbers = Conv(self.shape[-1], dtype=dtype, name="out")(nn.relu(h)).astype(jnp.float32)
-    return numbers, jax.tree.map(lambda *v: jnp.concatenate([x.reshape(len(x), -1) for x in v], -1), *drawn)
+    return numbers, join(drawn)

@@ -47,12 +47,20 @@ def advance(variables: Variables) -> Variables:
   return {**variables, "spectral": ahead}
 
 
+def norms(variables: Variables) -> dict[str, Array]:
+  """Returns sigma = v^T W u [] of every kernel; gradients flow through W, not through u and v."""
+  found = {}
+  for path, w in kernels(variables["params"]).items():
+    wu = w @ unit(variables["spectral"][path])  # a moving average of unit vectors is shorter than 1
+    found[path] = jnp.dot(jax.lax.stop_gradient(unit(wu)), wu)
+  return found
+
+
 def normalised(variables: Variables) -> Variables:
-  """Divides kernels that have a u by sigma = v^T W u; gradients flow through W, not through u and v."""
+  """Divides kernels that have a u by their `norms`."""
   if "spectral" not in variables:
     return variables
   flat: Any = traverse_util.flatten_dict(variables["params"], sep="/")
-  for path, w in kernels(variables["params"]).items():
-    wu = w @ unit(variables["spectral"][path])  # a moving average of unit vectors is shorter than 1
-    flat[path] = flat[path] / jnp.dot(jax.lax.stop_gradient(unit(wu)), wu)
+  for path, norm in norms(variables).items():
+    flat[path] = flat[path] / norm
   return {**variables, "params": traverse_util.unflatten_dict(flat, sep="/")}
