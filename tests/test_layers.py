@@ -45,6 +45,17 @@ def stock_up(x, kernel):
   return stock_conv(1)(x.repeat(2, 1).repeat(2, 2), kernel)
 
 
+def halved(f):
+  """A convolution in two groups, of the first half of a kernel's inputs."""
+  return lambda x, kernel: f(x, kernel[:, :, : kernel.shape[2] // 2])
+
+
+def stock_grouped(x, kernel):
+  return lax.conv_general_dilated(
+    x, kernel, (1, 1), [(1, 1)] * 2, dimension_numbers=DIMENSIONS, feature_group_count=2
+  )
+
+
 # name: (ours, stock, kernel size, [(height, width, in, out)])
 CASES = {
   "wide": (convolution.conv, stock_conv(1), 3, [(5, 4, 8, 9)]),
@@ -55,6 +66,7 @@ CASES = {
   "stride_one": (lambda x, k: convolution.conv(x, k, 2), stock_conv(2), 1, [(6, 5, 3, 2)]),
   "halve": (lambda x, k: convolution.conv(x, k, 2), stock_conv(2), 4, [(6, 8, 5, 7), (4, 4, 1, 9)]),
   "transpose": (convolution.conv_transpose, stock_transpose, 4, [(3, 4, 5, 3), (8, 9, 2, 7), (8, 9, 2, 9)]),
+  "grouped": (halved(convolution.grouped_conv), halved(stock_grouped), 3, [(5, 4, 16, 18), (4, 5, 6, 4)]),
   "up": (convolution.up_conv, stock_up, 3, [(3, 4, 5, 3), (8, 9, 2, 9)]),
 }
 FLAT = [(name, shape) for name, case in CASES.items() for shape in case[3]]
@@ -149,6 +161,19 @@ def test_bfloat16_is_the_rounded_float32(name):
   want = stock(x.astype(jnp.float32), kernel.astype(jnp.float32))
   assert got.dtype == jnp.bfloat16
   np.testing.assert_allclose(got.astype(jnp.float32), want, atol=0.02 * float(jnp.abs(want).max()))
+
+
+@pytest.mark.usefixtures("formulation")
+@pytest.mark.parametrize("formulation", ["products", "stock"], indirect=True)
+def test_a_grouped_convolution_is_a_block_diagonal_one(formulation):
+  x, kernel = normal(0, (2, 4, 5, 6)), normal(1, (3, 3, 2, 12))
+  dense = np.zeros((3, 3, 6, 12))
+  for group in range(3):
+    inputs, outputs = slice(2 * group, 2 * group + 2), slice(4 * group, 4 * group + 4)
+    dense[:, :, inputs, outputs] = kernel[:, :, :, outputs]
+  padded = np.pad(np.asarray(x, np.float64), ((0, 0), (1, 1), (1, 1), (0, 0)))
+  want = sum(padded[:, i : i + 4, j : j + 5] @ dense[i, j] for i in range(3) for j in range(3))
+  np.testing.assert_allclose(compiled(convolution.grouped_conv)(x, kernel), want, atol=1e-4)
 
 
 def test_fold_is_the_transpose_of_patches():

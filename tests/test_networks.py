@@ -96,7 +96,7 @@ def test_parameters_of_the_dcgan_pair_by_hand():
   assert g["params"]["Dense_0"]["kernel"].shape == (100, 16 * 512)  # one more stage
 
 
-@pytest.mark.parametrize("family", ["dense", "conv", "dcgan", "resnet", "small"])
+@pytest.mark.parametrize("family", ["dense", "conv", "dcgan", "r3gan", "resnet", "small"])
 def test_a_decoder_can_draw_a_shape_at_the_origin_of_its_latents(family):
   """Its biases differ from place to place: else all images at z = 0 were one repeated patch."""
   module: Any = NETWORKS[family].decoder(shape=(32, 32, 1), width=8)
@@ -299,7 +299,7 @@ def test_grid(size, want):
 
 
 @pytest.mark.parametrize("shape", [(30, 30, 3), (3, 3, 1), (9, 9, 1), (32, 28, 3)])
-@pytest.mark.parametrize("family", ["conv", "dcgan", "resnet"])
+@pytest.mark.parametrize("family", ["conv", "dcgan", "r3gan", "resnet"])
 def test_impossible_sizes_are_named(family, shape):
   with pytest.raises(InputError, match="image_size"):
     shapes(NETWORKS[family].decoder(shape=shape), jnp.zeros((1, LATENT)))
@@ -308,7 +308,7 @@ def test_impossible_sizes_are_named(family, shape):
 
 
 def test_registry():
-  assert set(NETWORKS) == {"dense", "conv", "dcgan", "resnet", "small", "small_map"}
+  assert set(NETWORKS) == {"dense", "conv", "dcgan", "r3gan", "resnet", "small", "small_map"}
   assert all(isinstance(family, Family) for family in NETWORKS.values())
 
 

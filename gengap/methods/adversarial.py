@@ -98,6 +98,11 @@ def build(
   generator: Any = Generator(decoder(shape=spec.shape, **shared), **conditioning)
   critic: Any = Critic(encoder(outputs=outputs, **shared), **conditioning)
   normalised = common.choose("spectral_norm", spectral_norm, SPECTRAL_NORM)
+  if normalised and common.family(network).zero_kernels:
+    raise InputError(
+      f"config.method_args.spectral_norm is {spectral_norm!r}, but kernels of network {network!r} "
+      "start at 0 and cannot be divided by their norms; use spectral_norm='none'"
+    )
   named = penalties.build(penalty, penalty_weight=penalty_weight, gamma=gamma)
   chosen = tuple(p for p in (named, objective.penalty) if p)
   check_interval(penalty_interval, chosen)

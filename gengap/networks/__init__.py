@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import flax.linen as nn
 
-from gengap.networks import conv, dcgan, dense, resnet, small
+from gengap.networks import conv, dcgan, dense, r3gan, resnet, small
 
 
 class Family(NamedTuple):
@@ -23,6 +23,7 @@ class Family(NamedTuple):
 
   decoder: Callable[..., nn.Module]
   encoder: Callable[..., nn.Module]
+  zero_kernels: bool = False  # whether some start at 0, so that they have no spectral norm to divide by
 
 
 NETWORKS: Mapping[str, Family] = {
@@ -30,6 +31,7 @@ NETWORKS: Mapping[str, Family] = {
   "conv": Family(conv.Decoder, conv.Encoder),
   "dcgan": Family(dcgan.Decoder, dcgan.Encoder),
   "resnet": Family(resnet.Decoder, resnet.Encoder),
+  "r3gan": Family(r3gan.Decoder, r3gan.Encoder, zero_kernels=True),
   "small": Family(small.Decoder, small.Encoder),
   "small_map": Family(small.MapDecoder, small.MapEncoder),
 }

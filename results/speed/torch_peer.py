@@ -253,16 +253,11 @@ def build(which: str, layout: torch.memory_format) -> Callable[[], None]:
   return wgan_gp(generator, critic, draw, 128, n_critic=1 if network == "dense" else 5)
 
 
-def main() -> None:
-  parser = argparse.ArgumentParser()
-  parser.add_argument("--which", required=True)
-  parser.add_argument("--steps", type=int, default=20)
-  parser.add_argument("--threads", type=int, default=2)
-  parser.add_argument("--layout", choices=["channels_last", "contiguous_format"], default="channels_last")
-  args = parser.parse_args()
+def measure(build: Callable[[], Callable[[], None]], args: argparse.Namespace) -> None:
+  """Times the steps that `build` returns, and prints the JSON object."""
   torch.manual_seed(0)
   torch.set_num_threads(args.threads)
-  step = build(args.which, getattr(torch, args.layout))
+  step = build()
   seconds = []
   for _ in range(args.steps + 3):
     start = time.perf_counter()
@@ -278,6 +273,16 @@ def main() -> None:
       }
     )
   )
+
+
+def main() -> None:
+  parser = argparse.ArgumentParser()
+  parser.add_argument("--which", required=True)
+  parser.add_argument("--steps", type=int, default=20)
+  parser.add_argument("--threads", type=int, default=2)
+  parser.add_argument("--layout", choices=["channels_last", "contiguous_format"], default="channels_last")
+  args = parser.parse_args()
+  measure(lambda: build(args.which, getattr(torch, args.layout)), args)
 
 
 if __name__ == "__main__":
