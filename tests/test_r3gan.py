@@ -14,8 +14,8 @@ from test_networks import count, linear, shapes
 
 from gengap.errors import InputError
 from gengap.methods import METHODS
-from gengap.networks import NETWORKS, bilinear, r3gan
-from gengap.training import step
+from gengap.networks import NETWORKS, bilinear, convolution, r3gan
+from gengap.training import flops, step
 
 FAMILY = NETWORKS["r3gan"]
 LATENT = 6
@@ -160,3 +160,20 @@ def test_kernels_that_start_at_0_have_no_spectral_norm():
 def test_options_that_it_lacks_are_named():
   with pytest.raises(InputError, match="attention is True, which network 'r3gan' does not have"):
     METHODS["gan"](tiny.SPEC, network="r3gan", width=4, attention=True)
+
+
+def test_as_many_operations_are_counted_with_either_formulation(monkeypatch):
+  """So a budget in FLOPs does not depend on the backend."""
+  module: Any = FAMILY.encoder(outputs=1, width=16)
+  x = jnp.zeros((2, 8, 8, 1))
+  variables = jax.eval_shape(lambda: module.init(jax.random.key(0), x, train=False))
+
+  def penalty(variables, x):
+    return jnp.sum(jax.grad(lambda x: module.apply(variables, x, train=False).sum())(x) ** 2)
+
+  found = []
+  for stock in (True, False):
+    monkeypatch.setattr(convolution, "stock", lambda stock=stock: stock)
+    found.append(flops.count_flops(jax.jit(lambda *args: jax.grad(penalty)(*args)).lower(variables, x)))
+  assert found[0] == pytest.approx(found[1], rel=1e-3)
+  assert found[0] > 1e6

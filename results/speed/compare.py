@@ -31,18 +31,23 @@ AUTOENCODERS = (
   "hierarchical_vae",
   "vae_gan",
 )  # by config
-PEERED = [
-  "vae",
-  *(f"{network}_{loss}" for loss in ("gan", "wgan_gp") for network in SIZES),
-]  # by torch_peer.py
-CASES = [f"{network}_{loss}" for loss in LOSSES for network in SIZES] + [*AUTOENCODERS]
-PEERS = (["--threads=2"], ["--threads=2", "--layout=contiguous_format"], ["--threads=1"])
+CASES = [f"{network}_{loss}" for loss in LOSSES for network in SIZES] + [*AUTOENCODERS, "r3gan"]
+PEERS = {  # of the cases that PyTorch runs too
+  "vae": "torch_peer.py",
+  **{f"{network}_{loss}": "torch_peer.py" for loss in ("gan", "wgan_gp") for network in SIZES},
+  "r3gan": "torch_r3gan.py",
+}
+HOW = (["--threads=2"], ["--threads=2", "--layout=contiguous_format"], ["--threads=1"])
 
 
 def fields(case: str) -> list[str]:
-  """Returns the config and its overrides: a network and a loss on blobs, or a config of an autoencoder."""
+  """Returns the config and its overrides: a network and a loss, or a config, on blobs."""
   if case in AUTOENCODERS:
     return [f"--config=configs/{case}.py", "--config.channels=3", "--config.image_size=32"]
+  if case == "r3gan":
+    args = ["--config.method_args.width=32", "--config.method_args.latent_dim=64"]
+    data = ["--config.image_size=28", "--config.channels=1", "--config.batch_size=64"]
+    return ["--config=configs/r3gan.py", *args, *data, "--config.ema=0.0"]
   network, _, loss = case.partition("_")
   size, n_critic = SIZES[network], 5 if loss.startswith("wgan") and network != "dense" else 1
   args = {"network": network, "width": size["width"], "latent_dim": 128, "n_critic": n_critic}
@@ -69,10 +74,10 @@ def compare(which: str, rounds: int, steps: int, torch_python: str) -> dict:
   PyTorch gets the layout and number of threads that were fastest in the first round.
   """
   bench = [sys.executable, "-m", "gengap.bench", *fields(which), f"--steps={steps}"]
-  if which not in PEERED:
+  if which not in PEERS:
     return {"gengap": last_line(bench)}
-  peer = [torch_python, str(HERE / "torch_peer.py"), f"--which={which}", f"--steps={steps}"]
-  tried = {tuple(how): last_line([*peer, *how])["step_seconds"] for how in PEERS}
+  peer = [torch_python, str(HERE / PEERS[which]), f"--which={which}", f"--steps={steps}"]
+  tried = {tuple(how): last_line([*peer, *how])["step_seconds"] for how in HOW}
   best = min(tried, key=lambda how: tried[how])
   runs = [(last_line(bench), last_line([*peer, *best])) for _ in range(rounds)]
   pairs = [(a["step_seconds"], b["step_seconds"]) for a, b in runs]
