@@ -40,7 +40,7 @@ def test_a_codebook_follows_moving_averages_and_restarts_dead_codes(restart):
       assert bool(update.dead[k]) == dead
       if dead and restart:
         died = True
-        counts[k], sums[k] = 40, 40 * batch[np.argsort(numbers)[k]]
+        counts[k], sums[k] = 1.6, 1.6 * batch[np.argsort(numbers)[k]]
     book = update.book
     np.testing.assert_allclose(book.counts, counts, rtol=1e-5)
     np.testing.assert_allclose(book.vectors, sums / counts[:, None], rtol=1e-4, atol=1e-5)

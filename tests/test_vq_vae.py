@@ -85,7 +85,7 @@ def test_the_losses_are_those_of_the_paper(made):
   assert len(set(codes.flat)) > 1
   outputs, _ = whole.decode(nets, jnp.float32(book[codes]))
   squares = ((np.asarray(outputs, np.float64) - np.asarray(x)) ** 2).sum((1, 2, 3)).mean()
-  commitment = distance.min(-1).mean()
+  commitment = distance.min(-1).sum(1).mean()
   log_p = log_softmax(np.asarray(whole.logits(nets, codes), np.float64), -1)
   cross_entropy = -np.take_along_axis(log_p, codes[..., None], -1).sum((1, 2)).mean()
 
@@ -105,7 +105,7 @@ def test_the_losses_are_those_of_the_paper(made):
 
 
 def test_the_gradient_passes_through_the_codes_and_never_reaches_the_codebook(made):
-  """That by the encoder's outputs is the decoder's gradient at the codes, and 2 beta (z - e) / codes."""
+  """That by the encoder's outputs is the decoder's gradient at the codes, and 2 beta (z - e)."""
   m, nets, whole = made
   x = images(3)
   _, gradient = run_loss(m.turns[1], nets, x)
@@ -115,7 +115,7 @@ def test_the_gradient_passes_through_the_codes_and_never_reaches_the_codebook(ma
   def reconstruction(e):
     return jnp.sum((whole.decode(nets, e)[0] - x) ** 2) / len(x)
 
-  upstream = jax.grad(reconstruction)(e) + 0.25 * 2 * (vectors - e) / vectors[..., 0].size
+  upstream = jax.grad(reconstruction)(e) + 0.25 * 2 * (vectors - e) / len(x)
   params = nets["vq_vae"]["params"]
   _, back = jax.vjp(lambda p: whole.encode(nets | {"vq_vae": nets["vq_vae"] | {"params": p}}, x)[0], params)
   expected = back(upstream)[0]["encoder"]

@@ -16,6 +16,7 @@ from gengap.method import Array, Key
 
 LEAST = 1e-6  # of N, since both moving averages of an unused code decay to 0
 DEAD = 0.02  # a code with a smaller N than this times that of equally frequent codes is dead
+RESTARTED = 2 * DEAD  # N of a restarted code, in the same unit: at decay 0.99, it is dead again in 69 batches
 HIGHEST = lax.Precision.HIGHEST
 
 
@@ -69,8 +70,8 @@ def update(book: Codebook, x: Array, codes: Array, noise: Array, decay: float, r
     codes: [N], the code of each.
     noise: [N], a random number for each, from which restarted codes are chosen.
     decay: of both moving averages.
-    restart: whether a dead code becomes a random one of the vectors, and as frequent as codes are in the mean
-      (Dhariwal et al. 2020, arXiv:2005.00341, section 3.1).
+    restart: whether a dead code becomes a random one of the vectors (Dhariwal et al. 2020, arXiv:2005.00341,
+      section 3.1).
   """
   number, mean = len(book.counts), len(x) / len(book.counts)
   one_hot = jax.nn.one_hot(codes, number)
@@ -80,7 +81,9 @@ def update(book: Codebook, x: Array, codes: Array, noise: Array, decay: float, r
   dead = counts < DEAD * mean
   if restart:
     chosen = x[jnp.argsort(noise)[jnp.arange(number) % len(x)]]
-    counts, sums = jnp.where(dead, mean, counts), jnp.where(dead[:, None], mean * chosen, sums)
+    count = RESTARTED * mean
+    counts = jnp.where(dead, count, counts)
+    sums = jnp.where(dead[:, None], count * chosen, sums)
   unused = counts < LEAST  # would underflow
   kept = Codebook(jnp.where(unused, book.counts, counts), jnp.where(unused[:, None], book.sums, sums))
   return Update(kept, hits, dead)

@@ -81,3 +81,26 @@ class Decoder(nn.Module):
     for channels in [*widths(self.width, self.halvings)[-2::-1], self.channels]:
       x = ConvTranspose(channels, dtype=self.dtype)(nn.relu(x))
     return x.astype(jnp.float32)
+
+
+class Autoencoder(nn.Module):
+  """The encoder, the decoder, and the scale of p(x | codes) if it is learned."""
+
+  encoder: nn.Module
+  decoder: nn.Module
+  learned_scale: bool
+
+  def encode(self, x: Array) -> Array:
+    """Returns a vector for each code of images [B, H, W, C]: [B, h, w, D]."""
+    return self.encoder(x)
+
+  @nn.compact
+  def decode(self, vectors: Array) -> tuple[Array, Array]:
+    """Returns the decoder's outputs [B, H, W, each * C] for vectors [B, h, w, D], and the log scale."""
+    start = nn.initializers.zeros
+    log_scale = self.param("log_scale", start, ()) if self.learned_scale else jnp.zeros(())
+    return self.decoder(vectors), log_scale
+
+  def __call__(self, x: Array) -> tuple[Array, Array]:
+    """Returns `decode` of `encode`, without a codebook."""
+    return self.decode(self.encode(x))
