@@ -1,5 +1,7 @@
 """DiffAugment against NumPy written from its paper, given the same uniform numbers; and who sees it."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -67,7 +69,8 @@ def test_gradients_go_through_to_second_order():
 
     return jax.grad(lambda x: jnp.sum(jax.grad(critic)(x) ** 2))(x)
 
-  np.testing.assert_allclose(penalty(diff_augment.move), penalty(diff_augment.move.fun), atol=1e-5)
+  by_jax = diff_augment.move.fun  # pyright: ignore[reportAttributeAccessIssue]
+  np.testing.assert_allclose(penalty(diff_augment.move), penalty(by_jax), atol=1e-5)
   augment = diff_augment.build(tuple(diff_augment.OPERATIONS))
   keys = jax.random.split(jax.random.key(1), 6)
   slope = jax.grad(lambda x: jnp.sum(augment(x, keys) * y))(x)
@@ -85,7 +88,7 @@ def test_an_operation_draws_the_same_whether_the_others_are_on():
   np.testing.assert_array_equal(diff_augment.build(())(x, KEYS), x)
 
 
-ARGS = dict(network="dense", width=4, latent_dim=4)
+ARGS: dict[str, Any] = dict(network="dense", width=4, latent_dim=4)
 
 
 def test_both_players_see_it_and_nobody_else(monkeypatch):

@@ -1,6 +1,7 @@
 """Penalties on the critic's gradient: against their papers, with every loss, and in every k-th step."""
 
 import itertools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,7 @@ from gengap.method import AXIS
 from gengap.methods import METHODS, adversarial, common, defaults, gan, penalties
 from gengap.training import flops, program, step
 
-ARGS = dict(network="dense", width=4, latent_dim=4)
+ARGS: dict[str, Any] = dict(network="dense", width=4, latent_dim=4)
 # name -> cost before its weight, and numbers, of the squared norms of gradients at real, generated and mixed
 PAPERS = {
   "two_sided": lambda real, fake, mixed: (
@@ -54,11 +55,13 @@ def test_penalties_are_the_papers(name):
   assert squares[2].min() < 1 < squares[2].max()  # both sides of the one-sided penalty
   cost, numbers = PAPERS[name](*squares)
   weights = {"penalty_weight": 3.0, "gamma": 7.0}
-  penalty = penalties.build(name, **weights)
+  penalty, kind = penalties.build(name, **weights), penalties.PENALTIES[name]
+  assert penalty
+  assert kind
   with jax.enable_x64(True):
     critic = lambda x: jnp.sum(jnp.tanh(x.reshape(len(x), -1) @ jnp.asarray(w)), -1)  # noqa: E731
     found, seen = penalty(critic, jnp.asarray(real), jnp.asarray(fake), KEYS)
-  assert float(found) == pytest.approx(weights[penalties.PENALTIES[name].weight] * cost, rel=1e-6)
+  assert float(found) == pytest.approx(weights[kind.weight] * cost, rel=1e-6)
   assert {k: float(v) for k, v in seen.items()} == pytest.approx(numbers, rel=1e-6)
 
 
@@ -164,6 +167,7 @@ def test_the_operations_of_a_step_are_the_mean_over_the_interval(monkeypatch):
   lazy, every, never = (lazy_config(4), lazy_config(1), lazy_config(1, penalty="none"))
   programs = [program.compile_program(c, data) for c in (lazy, every, never)]
   found, with_penalty, without = (compiled.flops for compiled in programs)
+  assert found and with_penalty and without
   assert with_penalty > 1.1 * without
   assert found == pytest.approx(with_penalty / 4 + 3 * without / 4, rel=1e-3)
   assert [len(compiled.compiled) for compiled in programs] == [2, 1, 1]
