@@ -11,7 +11,7 @@ import pytest
 from jax import lax
 
 from gengap.method import AXIS
-from gengap.networks import convolution, layers
+from gengap.networks import convolution, grouped, layers
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
@@ -66,7 +66,7 @@ CASES = {
   "stride_one": (lambda x, k: convolution.conv(x, k, 2), stock_conv(2), 1, [(6, 5, 3, 2)]),
   "halve": (lambda x, k: convolution.conv(x, k, 2), stock_conv(2), 4, [(6, 8, 5, 7), (4, 4, 1, 9)]),
   "transpose": (convolution.conv_transpose, stock_transpose, 4, [(3, 4, 5, 3), (8, 9, 2, 7), (8, 9, 2, 9)]),
-  "grouped": (halved(convolution.grouped_conv), halved(stock_grouped), 3, [(5, 4, 16, 18), (4, 5, 6, 4)]),
+  "grouped": (halved(grouped.grouped_conv), halved(stock_grouped), 3, [(5, 4, 16, 18), (4, 5, 6, 4)]),
   "up": (convolution.up_conv, stock_up, 3, [(3, 4, 5, 3), (8, 9, 2, 9)]),
 }
 FLAT = [(name, shape) for name, case in CASES.items() for shape in case[3]]
@@ -173,7 +173,7 @@ def test_a_grouped_convolution_is_a_block_diagonal_one(formulation):
     dense[:, :, inputs, outputs] = kernel[:, :, :, outputs]
   padded = np.pad(np.asarray(x, np.float64), ((0, 0), (1, 1), (1, 1), (0, 0)))
   want = sum(padded[:, i : i + 4, j : j + 5] @ dense[i, j] for i in range(3) for j in range(3))
-  np.testing.assert_allclose(compiled(convolution.grouped_conv)(x, kernel), want, atol=1e-4)
+  np.testing.assert_allclose(compiled(grouped.grouped_conv)(x, kernel), want, atol=1e-4)
 
 
 def test_fold_is_the_transpose_of_patches():

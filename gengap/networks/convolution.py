@@ -65,25 +65,12 @@ def conv(x: Array, kernel: Array, stride: int = 1) -> Array:
 
 
 def convolve(x: Array, kernel: Array, stride: int = 1, groups: int = 1) -> Array:
-  """XLA's own `conv` and `grouped_conv`."""
+  """XLA's own `conv`, in groups of input and of output channels."""
   padding = [((kernel.shape[0] - 1) // 2,) * 2] * 2
   strides = (stride, stride)
   return lax.conv_general_dilated(
     x, kernel, strides, padding, dimension_numbers=DIMENSIONS, feature_group_count=groups
   )
-
-
-def grouped_conv(x: Array, kernel: Array) -> Array:
-  """Convolution in groups of I inputs and O outputs: [B, H, W, G * I], [k, k, I, G * O] -> [B, H, W, G * O].
-
-  On the CPU it is G convolutions side by side, since XLA computes the gradient of a grouped convolution's
-  kernel 40 times slower than those of its parts.
-  """
-  groups = x.shape[-1] // kernel.shape[2]
-  if stock():
-    return convolve(x, kernel, groups=groups)
-  parts = zip(jnp.split(x, groups, axis=-1), jnp.split(kernel, groups, axis=-1), strict=True)
-  return jnp.concatenate([conv(*part) for part in parts], -1)
 
 
 @jax.custom_vjp

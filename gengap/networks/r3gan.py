@@ -19,8 +19,8 @@ from flax.linen.dtypes import promote_dtype
 
 from gengap.method import Keys
 from gengap.networks import bilinear
-from gengap.networks.convolution import grouped_conv
 from gengap.networks.grid import Shape, grid
+from gengap.networks.grouped import grouped_conv
 from gengap.networks.layers import Array
 
 SLOPE = 0.2
