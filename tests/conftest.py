@@ -9,11 +9,18 @@ if metadata.version("jaxlib").startswith("0.10."):  # later ones do not have the
   os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 
 import gc
+import pathlib
 
 import jax
 import pytest
 
 from gengap import cli
+
+MOST_MAPS = 20_000  # memory maps of a process before its programs are freed; Linux allows 65,530
+
+# Tracing makes millions of objects that live on: looking for garbage among them is a sixth of the time.
+gc.freeze()
+gc.set_threshold(100_000, 20, 50)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,11 +34,15 @@ def cache(tmp_path_factory):
     folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
     os.environ["GENGAP_CACHE"] = str(folder / "gengap_cache")
   cli.keep_programs()
+  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)  # small ones too: files share many
 
 
 @pytest.fixture(scope="module", autouse=True)
 def programs():
-  """Frees a file's programs after its last test: XLA needs memory maps, and Linux gives a process 65,530."""
+  """Frees all programs after a file's last test if they need many memory maps; later files share them."""
   yield
-  jax.clear_caches()
   gc.collect()
+  maps = pathlib.Path("/proc/self/maps")
+  if not maps.exists() or maps.read_bytes().count(b"\n") > MOST_MAPS:
+    jax.clear_caches()
+    gc.collect()
