@@ -144,6 +144,7 @@ def test_at_equal_operations_the_nearest_checkpoint_is_shown_with_its_distance(t
   written.run(tmp_path / "a", "vae", 0, {20: {"frechet": 9.0}, 40: {"frechet": 8.0}})
   dear = {"flops_per_step": 3e6}
   written.run(tmp_path / "b", "gan", 0, {s: {"frechet": float(s)} for s in (10, 20, 40)}, made=dear)
+  written.run(tmp_path / "d", "hinge_gan", 0, {40: {"frechet": 2.0}}, made={"flops_per_step": 9e6})
   unknown = {"flops_per_step": None}
   written.run(tmp_path / "c", "lsgan", 0, {40: {"frechet": 1.0}}, made=unknown)
   comparison = one(tmp_path)
@@ -154,6 +155,8 @@ def test_at_equal_operations_the_nearest_checkpoint_is_shown_with_its_distance(t
   assert [cell.text for cell in rows["gan"]] == ["GAN", "10", "3e+07", "-25%", "10"]  # 20 is farther, by 50 %
   assert [cell.text for cell in rows["lsgan"][1:]] == [tables.DASH] * 4
   assert table.notes[rows["lsgan"][1].note - 1] == views.NOT_COUNTED
+  assert {cell.text for cell in rows["hinge_gan"][1:]} == {tables.DASH}
+  assert "its nearest evaluation, step 40, is +800% off the budget" in table.notes
   assert table.caption in [shown.caption for shown in page_module.section(comparison, 0).tables]
 
 

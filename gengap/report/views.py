@@ -16,6 +16,7 @@ class Missing(NamedTuple):
 
 View = Callable[[Record], "int | Missing"]  # run -> step
 UNKNOWN_BUDGET = "gengap did not train it: its budget is unknown"
+FARTHEST = 0.5  # share of a budget by which an evaluation may miss it to stand for it
 NOT_COUNTED = "operations of training were not counted (run.json has no flops_per_step)"
 
 
@@ -60,7 +61,10 @@ def at_step(step: int) -> View:
 
 
 def nearest_flops(flops: float) -> View:
-  """Looks at every run at its evaluation nearest to a number of operations of training, below or above."""
+  """Looks at every run at its evaluation nearest to a number of operations of training, below or above.
+
+  There is none where even the nearest is off by more than half of that number.
+  """
 
   def view(record: Record) -> int | Missing:
     if not record.trained:
@@ -69,7 +73,14 @@ def nearest_flops(flops: float) -> View:
       return Missing(NOT_COUNTED)
     evaluated = record.commands or record.scores  # a step that was only probed has no scores of samples
     off = {step: abs(record.flops(step) - flops) for step in evaluated}
-    return min(off, key=lambda step: (off[step], step)) if off else Missing("not evaluated")
+    if not off:
+      return Missing("not evaluated")
+    step = min(off, key=lambda step: (off[step], step))
+    if off[step] <= FARTHEST * flops:
+      return step
+    return Missing(
+      f"its nearest evaluation, step {step}, is {record.flops(step) / flops - 1:+.0%} off the budget"
+    )
 
   return view
 
