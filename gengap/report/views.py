@@ -78,9 +78,8 @@ def nearest_flops(flops: float) -> View:
     step = min(off, key=lambda step: (off[step], step))
     if off[step] <= FARTHEST * flops:
       return step
-    return Missing(
-      f"its nearest evaluation, step {step}, is {record.flops(step) / flops - 1:+.0%} off the budget"
-    )
+    share = record.flops(step) / flops - 1
+    return Missing(f"its nearest evaluation, step {step}, is {share:+.0%} off the budget")
 
   return view
 
