@@ -340,7 +340,7 @@ def test_rivals_are_the_best_of_each_kind_by_held_out_images(tmp_path):
   pair = selection.best_pair(found)
   assert pair
   a, b = pair
-  assert (a.name, b.name) == ("vae (latent_dim 4)", "lsgan")
+  assert (a.name, b.name) == ("vae (beta 1, latent_dim 4)", "lsgan")
 
 
 def test_methods_are_told_apart_by_what_differs(tmp_path):
