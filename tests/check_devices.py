@@ -20,7 +20,7 @@ assert jax.device_count() == 8
 # those of the global batch. The losses of every config are compared in test_methods, with a map in place of
 # the devices.
 CASES = {
-  "wgan_gp": {"network": "dense", "penalty_interval": 3, "diff_augment": ("color", "translation", "cutout")},
+  "wgan_gp": {"penalty_interval": 3, "diff_augment": ("color", "translation", "cutout")},
   "mmd_vae": {"network": "dense"},
   "cgan": {"network": "dcgan", "dropout": 0.3, "spectral_norm": "both", "condition": "projection"},
 }

@@ -16,7 +16,7 @@ import pytest
 
 from gengap import cli
 
-MOST_MAPS = 20_000  # memory maps of a process before its programs are freed; Linux allows 65,530
+MOST_MAPS = 8_000  # memory maps of a process, of which each program has a few, before its programs are freed
 
 # Tracing makes millions of objects that live on: looking for garbage among them is a sixth of the time.
 gc.freeze()
@@ -39,7 +39,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module", autouse=True)
 def programs():
-  """Frees all programs after a file's last test if they need many memory maps; later files share them."""
+  """Frees all programs after a file's last test if they need many memory maps, of which Linux allows 65,530."""
   yield
   gc.collect()
   maps = pathlib.Path("/proc/self/maps")
