@@ -39,7 +39,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module", autouse=True)
 def programs():
-  """Frees all programs after a file's last test if they need many memory maps, of which Linux allows 65,530."""
+  """Frees all programs after a file's last test if they need many of the 65,530 memory maps of Linux."""
   yield
   gc.collect()
   maps = pathlib.Path("/proc/self/maps")
