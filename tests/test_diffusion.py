@@ -15,7 +15,7 @@ import gengap
 from gengap.errors import InputError
 from gengap.method import AXIS, Batch, Encoding, Kind
 from gengap.methods import METHODS, common, diffusion, heun
-from gengap.networks.unet import GroupNorm, UNet, groups
+from gengap.networks.unet import GroupNormSiLU, UNet, groups, scaled_silu
 from gengap.training import loop
 
 SHAPE = tiny.SPEC.shape
@@ -288,7 +288,7 @@ def test_the_network_sees_the_whole_image_and_the_noise_level_of_each(network):
 
 @pytest.mark.parametrize(("channels", "number"), [(256, 32), (32, 8), (5, 1), (10, 2), (1, 1)])
 def test_group_normalisation(channels, number):
-  """Against NumPy in float64, with its scale and shift, and those of the noise level."""
+  """With SiLU, against NumPy in float64, with its scale and shift, and those of the noise level."""
   assert groups(channels) == number
   rng = np.random.default_rng(0)
   x = rng.normal(2.0, 3.0, (2, 3, 4, channels))
@@ -301,8 +301,22 @@ def test_group_normalisation(channels, number):
   centred = grouped - grouped.mean((1, 3), keepdims=True)
   want = (centred / np.sqrt(grouped.var((1, 3), keepdims=True) + 1e-5)).reshape(x.shape) * scale + bias
   params = {"params": {"scale": jnp.float32(scale), "bias": jnp.float32(bias)}}
-  norm: Any = GroupNorm()
-  np.testing.assert_allclose(norm.apply(params, jnp.float32(x)), want, atol=1e-4)
+  norm: Any = GroupNormSiLU()
+  silu = lambda u: u / (1 + np.exp(-u))  # noqa: E731
+  np.testing.assert_allclose(norm.apply(params, jnp.float32(x)), silu(want), atol=1e-4)
   s, t = np.split(modulation[:, None, None], 2, -1)
   got = norm.apply(params, jnp.float32(x), jnp.float32(modulation))
-  np.testing.assert_allclose(got, want * (1 + s) + t, atol=1e-4)
+  np.testing.assert_allclose(got, silu(want * (1 + s) + t), atol=1e-4)
+
+
+def test_the_gradient_of_scaled_silu_is_the_derivative():
+  rng = np.random.default_rng(0)
+  x, scale, shift, g = (rng.normal(size=size) for size in ((2, 3, 4, 5), (2, 5), (2, 5), (2, 3, 4, 5)))
+
+  def plain(x, scale, shift):
+    return jax.nn.silu(x * scale[:, None, None] + shift[:, None, None])
+
+  with jax.enable_x64(True):
+    got, want = (jax.vjp(f, x, scale, shift)[1](jnp.asarray(g)) for f in (scaled_silu, plain))
+  for a, b in zip(got, want, strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)

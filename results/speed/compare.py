@@ -31,11 +31,12 @@ AUTOENCODERS = (
   "hierarchical_vae",
   "vae_gan",
 )  # by config
-CASES = [f"{network}_{loss}" for loss in LOSSES for network in SIZES] + [*AUTOENCODERS, "r3gan"]
+CASES = [f"{network}_{loss}" for loss in LOSSES for network in SIZES] + [*AUTOENCODERS, "r3gan", "diffusion"]
 PEERS = {  # of the cases that PyTorch runs too
   "vae": "torch_peer.py",
   **{f"{network}_{loss}": "torch_peer.py" for loss in ("gan", "wgan_gp") for network in SIZES},
   "r3gan": "torch_r3gan.py",
+  "diffusion": "torch_unet.py",
 }
 HOW = (["--threads=2"], ["--threads=2", "--layout=contiguous_format"], ["--threads=1"])
 
@@ -44,6 +45,9 @@ def fields(case: str) -> list[str]:
   """Returns the config and its overrides: a network and a loss, or a config, on blobs."""
   if case in AUTOENCODERS:
     return [f"--config=configs/{case}.py", "--config.channels=3", "--config.image_size=32"]
+  if case == "diffusion":
+    data = ["--config.image_size=28", "--config.channels=1", "--config.batch_size=64", "--config.ema=0.0"]
+    return ["--config=configs/diffusion.py", "--config.method_args.width=32", *data]
   if case == "r3gan":
     args = ["--config.method_args.width=32", "--config.method_args.latent_dim=64"]
     data = ["--config.image_size=28", "--config.channels=1", "--config.batch_size=64"]
