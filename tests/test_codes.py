@@ -55,7 +55,7 @@ def test_the_vector_of_an_unused_code_stays_finite_and_the_same(decay):
   now = book
   for _ in range(1000):
     now = step(now)
-  np.testing.assert_allclose(now.vectors, [[1, 1, 1], book.vectors[1]], rtol=1e-3)
+  np.testing.assert_allclose(now.vectors, jnp.stack([jnp.ones(3), book.vectors[1]]), rtol=1e-3)
 
 
 def test_a_moving_average_of_a_codebook_is_a_codebook():

@@ -15,7 +15,6 @@ from gengap.method import Array, Batch, Density, Key, Keys, Nets
 from gengap.methods import codebook, common, inverse_transform, kl
 from gengap.methods.codebook import Codebook
 from gengap.methods.likelihoods import Likelihood
-from gengap.networks.causal_transformer import CausalTransformer
 
 PRIOR, PLAYER = "prior", "vq_vae"
 
@@ -24,7 +23,7 @@ class CodeModel(NamedTuple):
   """p(x | codes), P(codes) and codes(x): the networks of both players, and their functions."""
 
   model: Any  # a code_grid.Autoencoder
-  prior: CausalTransformer
+  prior: Any  # a CausalTransformer
   likelihood: Likelihood
   grid: tuple[int, int]  # height and width
   code_dim: int

@@ -84,8 +84,8 @@ class Losses(NamedTuple):
     elbo = -(reconstruction + self.model.constant + rate)
     noise = common.noise(jax.random.uniform, restart_keys, (self.model.length,))
     whole = whole_batch((lax.stop_gradient(vectors), codes, noise))
-    of_vectors = (v.reshape(-1, *v.shape[2:]) for v in whole)
-    moved = codebook.update(self.model.book(nets), *of_vectors, self.decay, self.restart)
+    every, drawn, numbers = (v.reshape(-1, *v.shape[2:]) for v in whole)
+    moved = codebook.update(self.model.book(nets), every, drawn, numbers, self.decay, self.restart)
     metrics = {
       "reconstruction": reconstruction,
       "commitment": commitment,
@@ -158,7 +158,7 @@ def build(
   common.rate(decay=decay)
   grid = code_grid.grid_of(spec.shape, halvings)
   p = likelihoods.find(likelihood)
-  sides = dict(width=width, halvings=halvings, dtype=spec.dtype)
+  sides: Any = dict(width=width, halvings=halvings, dtype=spec.dtype)
   model = code_grid.Autoencoder(
     code_grid.Encoder(code_dim, **sides),
     code_grid.Decoder(spec.shape[-1] * p.each, **sides),
