@@ -1,0 +1,216 @@
+"""Collects the records of runs.py into scores.json, and draws the pictures and README.md of this folder.
+
+  python -m results.contenders [--runs=runs/contenders]
+
+Without --runs it draws again from scores.json; the pictures of samples need --runs.
+"""
+
+import json
+import pathlib
+from typing import Any
+
+import jinja2
+import matplotlib
+
+matplotlib.use("agg")
+import numpy as np
+from matplotlib import pyplot as plt
+from PIL import Image
+
+from gengap.evaluation.curve_figure import COLOURS, MARKERS
+from gengap.report.axes import sampled
+from gengap.report.statistics import holm, interval, welch
+from gengap.report.wording import rounded, with_interval
+from launch.parser import Parser, path
+from results import pictures, tables
+from results.contenders import runs
+
+HERE = pathlib.Path(__file__).parent
+SCORES = HERE / "scores.json"
+AXES = ("frechet", "precision", "recall", "density", "coverage", "kl", "sharpness")
+OF_CURVE = ("frechet", "precision", "coverage")
+Found = dict[str, Any]
+
+
+def kept(record: Found) -> Found:
+  """Returns what scores.json keeps of a run's record."""
+  curve = {
+    at: [point["values"].get(axis) for axis in OF_CURVE]
+    for at, point in sorted(record["curve"].items(), key=lambda x: int(x[0]))
+  }
+  tables_of = {
+    sampling: {key: seen["values"] for key, seen in record[sampling].items()}
+    for sampling in ("prior", "mixture:10")
+    if sampling in record
+  }
+  return {"curve": curve, "logged": record["logged"], "seconds": record["seconds"], **tables_of}
+
+
+def collect(folder: pathlib.Path) -> Found:
+  """Returns the contents of scores.json: data set -> run -> budget, protocol, seeds."""
+  found: Found = {}
+  for file in sorted(folder.glob("*/*/[0-9]*.json")):
+    record = json.loads(file.read_text())
+    place = found.setdefault(record["data"], {}).setdefault(record["name"], {"seeds": {}})
+    seen = record["prior"]["updates"]
+    shared = {
+      "config": runs.RUNS[record["name"]][0],
+      "updates": record["updates"],
+      "equal_operations_step": record["equal_operations_step"],
+      "steps": record["steps"],
+      "device": record["device"],
+      "version": record["version"],
+      "fingerprint": seen["fingerprint"],
+      "real": seen["real"],
+      "run": {
+        key: value for key, value in record["run"].items() if key not in ("command", "device", "version")
+      },
+    }
+    assert place.setdefault("shared", shared) == shared, (
+      f"{file} differs from other seeds in more than its seed"
+    )
+    place["seeds"][str(record["seed"])] = kept(record)
+  return found
+
+
+def values(place: Found, axis: str, sampling: str = "prior", at: str = "updates") -> list[float]:
+  """Returns a number of every seed of a run."""
+  every = [seed[sampling][at].get(axis) for seed in place["seeds"].values() if sampling in seed]
+  return [value for value in every if value is not None]
+
+
+def cell(place: Found, axis: str, sampling: str = "prior", at: str = "updates") -> str:
+  """Returns the mean of a number over seeds, with its interval."""
+  quantity = sampled(axis).quantity
+  found = values(place, axis, sampling, at)
+  return with_interval(interval(found, quantity.low, quantity.high)) if found else "-"
+
+
+def real(place: Found, axis: str) -> str:
+  """Returns what real images score in the place of samples."""
+  return rounded(place["shared"]["real"][axis]) if axis in place["shared"]["real"] else "-"
+
+
+def score_table(found: Found, data: str, at: str) -> str:
+  """Returns a row for each method: its budget, and its scores after equal updates or equal operations."""
+  head = ["", "updates", "TFLOP of training", *AXES]
+  rows = []
+  for name in (name for name in runs.CONTENDERS if name in found[data]):
+    place = found[data][name]
+    shared = place["shared"]
+    step = shared["updates" if at == "updates" else "equal_operations_step"]
+    spent = step * shared["run"]["flops_per_step"] / 1e12
+    for sampling in ("prior", "mixture:10"):
+      if values(place, "frechet", sampling, at):
+        title = f"`{name}`" + ("" if sampling == "prior" else ", mixture")
+        cells = [cell(place, axis, sampling, at) for axis in AXES]
+        rows.append([title, f"{step:,}", rounded(spent), *cells])
+  rows.append(["real images", "-", "-", *(real(place, axis) for axis in AXES)])
+  return tables.markdown(head, rows)
+
+
+def cost_table(found: Found, data: str) -> str:
+  """Returns what each method costs: parameters and operations of training and of sampling."""
+  rows = []
+  for name in (name for name in runs.CONTENDERS if name in found[data]):
+    run = found[data][name]["shared"]["run"]
+    sizes = sum(run["parameters"].values())
+    updates = ", ".join(f"{player} {n}" for player, n in run["updates_per_step"].items())
+    rows.append(
+      [
+        f"`{name}`",
+        updates,
+        f"{sizes:,}",
+        f"{run['sampling_parameters']:,}",
+        rounded(run["flops_per_step"] / 1e9),
+        rounded(run["sampling_flops"] / 1e6),
+      ]
+    )
+  head = ["", "updates a step", "parameters", "used to sample", "GFLOP a step", "MFLOP an image sampled"]
+  return tables.markdown(head, rows)
+
+
+def ablation_table(found: Found, data: str) -> str:
+  """Returns the effect of each change alone, on all training images and on a tenth of them."""
+  rows = []
+  for end, images in (("", "all"), (runs.TENTH, "a tenth")):
+    base = found[data].get(f"ablation_plain{end}")
+    others = [name for name in runs.ABLATION if f"ablation_{name}{end}" in found[data]]
+    if not base:
+      continue
+    tests = {
+      name: welch(values(found[data][f"ablation_{name}{end}"], "frechet"), values(base, "frechet"))
+      for name in others
+      if name != "plain"
+    }
+    adjusted = dict(zip(tests, holm([test.p for test in tests.values()]), strict=True))
+    for name in others:
+      place = found[data][f"ablation_{name}{end}"]
+      test = f"{with_interval(tests[name].difference)}, p {adjusted[name]:.2g}" if name in tests else "-"
+      work = rounded(place["shared"]["run"]["flops_per_step"] / 1e9)
+      rows.append([images, f"`{name}`", work, *(cell(place, axis) for axis in OF_CURVE), test])
+  head = ["training images", "", "GFLOP a step", *OF_CURVE, "difference of the Frechet distance from `plain`"]
+  return tables.markdown(head, rows)
+
+
+def curves(found: Found) -> plt.Figure:
+  """Draws the Frechet distance of all methods through training, over updates and over operations."""
+  figure, plots = plt.subplots(len(found), 2, figsize=(10, 3.6 * len(found)), squeeze=False, sharey="row")
+  for row, (data, places) in zip(plots, found.items(), strict=True):
+    for i, name in enumerate(name for name in runs.CONTENDERS if name in places):
+      seeds = places[name]["seeds"].values()
+      steps = np.array([int(at) for at in next(iter(seeds))["curve"]])
+      every = np.array([[point[0] for point in seed["curve"].values()] for seed in seeds])
+      work = places[name]["shared"]["run"]["flops_per_step"] / 1e12
+      style: Any = {"color": COLOURS[i % 6], "marker": MARKERS[i % 6], "ls": "-" if i < 6 else "--"}
+      for plot, x in zip(row, (steps, steps * work), strict=True):
+        plot.plot(x, every.mean(0), ms=3, lw=1.2, label=name, **style)
+        plot.fill_between(x, every.min(0), every.max(0), alpha=0.15, lw=0, color=style["color"])
+    budget = places[runs.BUDGET]["shared"]
+    row[1].axvline(budget["updates"] * budget["run"]["flops_per_step"] / 1e12, color="grey", lw=0.8, ls=":")
+    row[0].axvline(budget["updates"], color="grey", lw=0.8, ls=":")
+    row[0].set_ylabel(f"{data}: Frechet distance, squared", fontsize=9)
+    for plot, title in zip(row, ("generator (decoder) updates", "training operations in TFLOP"), strict=True):
+      plot.set(xscale="log", yscale="log")
+      plot.set_xlabel(title, fontsize=9)
+      plot.spines[["top", "right"]].set_visible(False)
+  plots[0, 1].legend(fontsize=8, frameon=False, bbox_to_anchor=(1.02, 1), loc="upper left")
+  figure.tight_layout()
+  return figure
+
+
+def samples(folder: pathlib.Path, data: str, seed: int = 0) -> plt.Figure:
+  """Draws samples of every method, of the same latents where latents have the same number."""
+  names = [name for name in runs.CONTENDERS if (folder / data / name / f"{seed}.png").is_file()]
+  columns = 4
+  figure, plots = plt.subplots(-(-len(names) // columns), columns, figsize=(10, 5.6), squeeze=False)
+  for plot in plots.flat:
+    plot.axis("off")
+  for plot, name in zip(plots.flat, names, strict=False):
+    plot.imshow(Image.open(folder / data / name / f"{seed}.png"), cmap="gray", interpolation="nearest")
+    plot.set_title(name, fontsize=9)
+  figure.tight_layout()
+  return figure
+
+
+def main() -> None:
+  parser = Parser(__doc__)
+  parser.add_argument("--runs", type=path)
+  args = parser.parse_args()
+  if args.runs:
+    found = collect(args.runs)
+    SCORES.write_text(json.dumps(found, separators=(",", ":")) + "\n")
+    for data in found:
+      pictures.save(HERE / f"{data}.png", samples(args.runs, data), dpi=130)
+  found = json.loads(SCORES.read_text())
+  pictures.save(HERE / "curves.png", curves(found), dpi=110)
+  words = {"found": found, "runs": runs, "values": values, "cell": cell, "rounded": rounded}
+  words |= {call.__name__: call for call in (score_table, cost_table, ablation_table)}
+  template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(
+    (HERE / "README.md.jinja").read_text()
+  )
+  (HERE / "README.md").write_text(template.render(words) + "\n")
+
+
+if __name__ == "__main__":
+  main()

@@ -1,0 +1,246 @@
+"""Trains and evaluates the runs of this folder, each in this process, and writes one JSON file for each run.
+
+  python -m results.contenders.runs --out=runs/contenders --data=mnist --seeds 0 1 2 [NAME ...]
+
+Finished runs are skipped, so the same command resumes. Every method makes at least UPDATES generator
+(decoder) updates. Methods that are cheaper go on until they have spent the operations of BUDGET's updates, so
+that methods can be compared after equal updates and after equal operations. The features of a classifier,
+which is trained first, judge all runs of a data set. --scale=0.1 makes everything a tenth as long.
+"""
+
+import fcntl
+import functools
+import json
+import math
+import pathlib
+import runpy
+import time
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image
+
+import gengap
+from gengap import cli, methods
+from gengap.data.pixels import tile
+from gengap.data.scale import to_uint8
+from gengap.evaluation import Evaluator, Options
+from gengap.method import Batch, Config
+from gengap.run import load, steps
+from gengap.training import flops, loop, program, step
+from gengap.training.cost import device
+from launch.parser import Parser, path
+
+ROOT = pathlib.Path(__file__).parents[2]
+UPDATES = 4000  # generator updates of every method
+LONGEST = 6  # times as many, at most, for methods whose updates are cheap
+POINTS = 8  # checkpoints in UPDATES updates
+PER_DISPATCH = 50  # steps in one device program, at most
+BUDGET = "wgan_gp"  # the method whose operations in UPDATES updates are the common budget
+SMALL, LARGE = 2000, 5000  # samples of the curves, and of the tables
+METRICS = ("frechet", "kid", "prdc", "classes", "sharpness", "diversity")  # of the tables
+MIXTURES = ("vae", "mmd_vae")  # whose samples are also drawn from a mixture of Gaussians
+GRID = 64  # samples in a picture
+
+# name -> config, arguments that differ from it, whether it sees a tenth of the training images
+PAIR = {"network": "dcgan", "width": 32, "latent_dim": 64}
+PLAIN = PAIR | {"learning_rate": 2e-4, "critic_learning_rate": 2e-4, "b1": 0.5, "b2": 0.999}
+CONTENDERS: dict[str, tuple[str, dict[str, Any]]] = {
+  "vae": ("conv_vae", PAIR | {"likelihood": "gaussian_global"}),
+  "mmd_vae": ("mmd_vae", PAIR),
+  "vq_vae": ("vq_vae", {}),
+  "deep_hierarchical_vae": ("deep_hierarchical_vae", {}),
+  "gan": ("non_saturating_gan", PLAIN),
+  "wgan_gp": ("wgan_gp", PAIR | {"n_critic": 5, "decay_steps": 0, "critic_decay_steps": 0}),
+  "r3gan": ("r3gan", {}),
+  "diffusion": ("diffusion", {}),
+}
+# One change at a time of the same pair of networks
+ABLATION: dict[str, tuple[str, dict[str, Any]]] = {
+  "plain": ("non_saturating_gan", PLAIN),
+  "r1": ("non_saturating_gan", PLAIN | {"penalty": "r1", "gamma": 1.0}),
+  "r1_lazy": ("non_saturating_gan", PLAIN | {"penalty": "r1", "gamma": 1.0, "penalty_interval": 16}),
+  "relativistic": ("relativistic_gan", PLAIN | {"penalty": "none"}),
+  "diff_augment": ("non_saturating_gan", PLAIN | {"diff_augment": ("color", "translation", "cutout")}),
+}
+TENTH = "_tenth"  # end of the name of a run that is trained on a tenth of the images
+RUNS = (
+  CONTENDERS
+  | {f"ablation_{name}": run for name, run in ABLATION.items()}
+  | {f"ablation_{name}{TENTH}": run for name, run in ABLATION.items()}
+)
+
+
+def describe(name: str, data: str, seed: int, scale: float) -> Config:
+  """Returns the config of a run, with the steps that every method makes."""
+  file, args = RUNS[name]
+  config = runpy.run_path(str(ROOT / "configs" / f"{file}.py"))["get_config"](data)
+  config.method_args.update(args)
+  updates = max(POINTS, round(scale * UPDATES / POINTS) * POINTS)
+  config.update(steps=updates, batch_size=64, seed=seed, ema=0.999, log_every=updates // POINTS)
+  config.update(eval_every=updates, sample_every=updates, checkpoint_every=updates // POINTS)
+  config.update(steps_per_dispatch=math.gcd(config.log_every, PER_DISPATCH), keep_checkpoints=1000)
+  config.update(best="valid/energy_distance", patience=0)
+  if name.endswith(TENTH):
+    config.validation_share = 0.9
+  return config
+
+
+@functools.cache
+def operations(name: str, data: str) -> float:
+  """Returns the floating-point operations of a step of a run."""
+  config = describe(name, data, seed=0, scale=1.0)
+  dataset = program.load_data(config, "train")
+  method = methods.build(config, program.spec_of(config, dataset))
+  example = Batch(jnp.zeros((1, *dataset.image.shape[1:])), jnp.zeros(1, jnp.int32))
+  shapes = jax.eval_shape(functools.partial(step.init, method, 0, ema=config.ema), example)
+  arrays = program.abstract((dataset.image, dataset.label))
+  counted = flops.count_on_cpu(method, config, shapes, arrays, devices=1)
+  assert counted, "operations are counted on JAX's CPU backend"
+  return counted
+
+
+def lengthen(config: Config, name: str) -> int:
+  """Makes a config as long as the common budget asks; returns the step at which it has spent the budget."""
+  updates, every = config.steps, config.checkpoint_every
+  if name not in CONTENDERS:
+    return updates
+  equal = operations(BUDGET, config.dataset) / operations(name, config.dataset) * updates
+  config.steps = updates * min(LONGEST, max(1, math.ceil(equal / updates)))
+  if config.steps > updates:
+    every = config.checkpoint_every = 2 * every
+  return min(config.steps, max(1, round(equal / every)) * every)
+
+
+def classifier(data: str, out: pathlib.Path, scale: float) -> pathlib.Path:
+  """Returns the workdir of the classifier of a data set; trains it first, or waits until it is trained."""
+  workdir = out / "classifiers" / data
+  workdir.parent.mkdir(parents=True, exist_ok=True)
+  with workdir.with_suffix(".lock").open("w") as lock:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    config = runpy.run_path(str(ROOT / "configs" / "classifier.py"))["get_config"](data)
+    length = max(20, round(scale * config.steps))
+    config.update(steps=length, eval_every=length, checkpoint_every=length, sample_every=length)
+    config.method_args.decay_steps = length
+    loop.train(config, workdir)
+  return workdir
+
+
+def scored(run: gengap.Run, found: Evaluator) -> dict[str, Any]:
+  """Returns the scores of a checkpoint, and those of real images."""
+  result = found.evaluate(run)
+  kept = {
+    name: score for name, score in result.scores.items() if score.value is not None and "_C" not in name
+  }
+  return {
+    "fingerprint": result.fingerprint,
+    "values": {name: float(f"{score.value:.5g}") for name, score in kept.items()},
+    "real": {name: float(f"{score.floor:.5g}") for name, score in kept.items() if score.floor is not None},
+  }
+
+
+Evaluators: TypeAlias = dict[tuple[str, str, str], Evaluator]  # data, run, protocol -> shared by all seeds
+
+
+def evaluate(
+  workdir: pathlib.Path,
+  special: dict[str, int],
+  place: tuple[str, str],
+  judge: pathlib.Path,
+  shared: Evaluators,
+) -> dict[str, Any]:
+  """Returns the scores of every checkpoint on few samples, and of special ones on many.
+
+  Args:
+    workdir: of the run.
+    special: name -> step of a checkpoint.
+    place: data set and name of the run.
+    judge: workdir of the classifier.
+    shared: evaluators of other seeds, to which those of this run are added.
+  """
+
+  def evaluator(protocol: str, **options: Any) -> Evaluator:
+    if (*place, protocol) not in shared:
+      chosen = Options(features="classifier", classifier=judge, sample_seeds=(0,), **options)
+      shared[*place, protocol] = Evaluator(load(workdir), options=chosen)
+    return shared[*place, protocol]
+
+  few = evaluator("curve", metrics=("frechet", "prdc"), num_samples=SMALL)
+  found: dict[str, Any] = {"curve": {at: scored(load(workdir, at), few) for at in sorted(steps(workdir))}}
+  for sampling in ("prior", "mixture:10") if place[1] in MIXTURES else ("prior",):
+    many = evaluator(sampling, metrics=METRICS, num_samples=LARGE, sampling=sampling)
+    found[sampling] = {key: scored(load(workdir, at), many) for key, at in special.items()}
+  return found
+
+
+def numbers(workdir: pathlib.Path) -> dict[str, float]:
+  """Returns the last numbers that a run logged while it trained, and the last held-out ones."""
+  found: dict[str, float] = {}
+  for line in (workdir / "metrics.jsonl").open():
+    found |= {name: value for name, value in json.loads(line).items() if isinstance(value, float)}
+  return {name: float(f"{value:.5g}") for name, value in found.items() if math.isfinite(value)}
+
+
+def train(name: str, data: str, seed: int, out: pathlib.Path, scale: float, shared: Evaluators) -> None:
+  """Trains and evaluates a run, and writes its record and a grid of samples."""
+  record = out / data / name / f"{seed}.json"
+  if record.is_file():
+    return
+  workdir = out / "workdirs" / data / name / str(seed)
+  config = describe(name, data, seed, scale)
+  updates = config.steps
+  equal = lengthen(config, name)
+  start = time.perf_counter()
+  loop.train(config, workdir)
+  trained = time.perf_counter()
+  judge = classifier(data, out, scale)
+  before = time.perf_counter()
+  special = {"updates": updates, "operations": equal}
+  found = evaluate(workdir, special, (data, name), judge, shared)
+  about = {
+    "data": data,
+    "name": name,
+    "seed": seed,
+    "updates": updates,
+    "equal_operations_step": equal,
+    "steps": config.steps,
+    "device": device(),
+    "version": gengap.__version__,
+    "seconds": {"training": trained - start, "evaluation": time.perf_counter() - before},
+    "run": json.loads((workdir / "run.json").read_text()),
+    "logged": numbers(workdir),
+  }
+  record.parent.mkdir(parents=True, exist_ok=True)
+  run = load(workdir, updates)
+  pixels = to_uint8(np.asarray(run.sample(jax.random.key(seed), GRID)))
+  Image.fromarray(tile(pixels)).save(record.with_suffix(".png"))
+  record.write_text(json.dumps(about | found, separators=(",", ":")) + "\n")
+  print(f"{data} {name} {seed}: {found['prior']['updates']['values']}", flush=True)
+
+
+def main() -> None:
+  parser = Parser(__doc__)
+  parser.add_argument("--out", type=path, required=True)
+  parser.add_argument("--data", nargs="*", default=["mnist", "fashion_mnist"])
+  parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+  parser.add_argument("--scale", type=float, default=1.0)
+  parser.add_argument("names", nargs="*", default=list(CONTENDERS))
+  args = parser.parse_args()
+  if unknown := [name for name in args.names if name not in (*RUNS, "classifier")]:
+    parser.error(f"{unknown[0]} is none of {', '.join(RUNS)}")
+  cli.keep_memory()
+  cli.keep_programs()
+  shared: Evaluators = {}
+  for seed in args.seeds:
+    for data in args.data:
+      for name in args.names:
+        if name == "classifier":
+          classifier(data, args.out, args.scale)
+        else:
+          train(name, data, seed, args.out, args.scale, shared)
+
+
+if __name__ == "__main__":
+  main()
