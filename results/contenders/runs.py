@@ -35,8 +35,9 @@ from launch.parser import Parser, path
 
 ROOT = pathlib.Path(__file__).parents[2]
 UPDATES = 4000  # generator updates of every method
-LONGEST = 6  # times as many, at most, for methods whose updates are cheap
-POINTS = 8  # checkpoints in UPDATES updates
+LONGEST = 24  # times as many, at most, for methods whose updates are cheap
+POINTS = 8  # checkpoints in UPDATES updates; fewer in those of longer runs
+CURVE = 14  # checkpoints in a curve, at most, about equally far apart on a logarithmic scale
 PER_DISPATCH = 50  # steps in one device program, at most
 BUDGET = "wgan_gp"  # the method whose operations in UPDATES updates are the common budget
 SMALL, LARGE = 2000, 5000  # samples of the curves, and of the tables
@@ -51,7 +52,7 @@ CONTENDERS: dict[str, tuple[str, dict[str, Any]]] = {
   "vae": ("conv_vae", PAIR | {"likelihood": "gaussian_global"}),
   "mmd_vae": ("mmd_vae", PAIR),
   "vq_vae": ("vq_vae", {}),
-  "deep_hierarchical_vae": ("deep_hierarchical_vae", {}),
+  "deep_hierarchical_vae": ("deep_hierarchical_vae", {"likelihood": "discretised_logistic"}),
   "gan": ("non_saturating_gan", PLAIN),
   "wgan_gp": ("wgan_gp", PAIR | {"n_critic": 5, "decay_steps": 0, "critic_decay_steps": 0}),
   "r3gan": ("r3gan", {}),
@@ -110,7 +111,7 @@ def lengthen(config: Config, name: str) -> int:
   equal = operations(BUDGET, config.dataset) / operations(name, config.dataset) * updates
   config.steps = updates * min(LONGEST, max(1, math.ceil(equal / updates)))
   if config.steps > updates:
-    every = config.checkpoint_every = 2 * every
+    every = config.checkpoint_every = every * (2 if config.steps < 8 * updates else 4)
   return min(config.steps, max(1, round(equal / every)) * every)
 
 
@@ -168,7 +169,10 @@ def evaluate(
     return shared[*place, protocol]
 
   few = evaluator("curve", metrics=("frechet", "prdc"), num_samples=SMALL)
-  found: dict[str, Any] = {"curve": {at: scored(load(workdir, at), few) for at in sorted(steps(workdir))}}
+  there = sorted(steps(workdir))
+  nearest = np.abs(np.log(np.geomspace(there[0], there[-1], CURVE))[:, None] - np.log(there)).argmin(1)
+  chosen = sorted({*special.values(), *(there[i] for i in nearest)})
+  found: dict[str, Any] = {"curve": {at: scored(load(workdir, at), few) for at in chosen}}
   for sampling in ("prior", "mixture:10") if place[1] in MIXTURES else ("prior",):
     many = evaluator(sampling, metrics=METRICS, num_samples=LARGE, sampling=sampling)
     found[sampling] = {key: scored(load(workdir, at), many) for key, at in special.items()}
