@@ -43,7 +43,7 @@ class Optimal:
     return (optimal(x, sigma) - skip * x) / out
 
 
-def model(network: Any, sigma_data=0.5, levels=LEVELS):
+def model(network: Any, sigma_data=0.5, levels=LEVELS) -> Any:
   return diffusion.Diffusion(network, SHAPE, sigma_data, -1.2, 1.2, levels)
 
 

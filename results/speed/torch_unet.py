@@ -9,6 +9,7 @@ PyTorch is not a dependency of gengap: install it for this script only.
 import argparse
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch  # pyright: ignore[reportMissingImports]  # not a dependency
 import torch_peer
@@ -63,7 +64,7 @@ class UNet(nn.Module):
   def __init__(self, colours: int, width: int, multipliers: tuple[int, ...] = (1, 2, 2)):
     super().__init__()
     widths, embedding = [m * width for m in multipliers], 4 * width
-    self.register_buffer("frequencies", torch.logspace(0, math.log10(64), width // 2))
+    self.frequencies = torch.logspace(0, math.log10(64), width // 2)
     self.embed = nn.Sequential(
       nn.Linear(width, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU()
     )
@@ -120,7 +121,8 @@ def main() -> None:
   parser.add_argument("--threads", type=int, default=2)
   parser.add_argument("--layout", choices=["channels_last", "contiguous_format"], default="channels_last")
   args = parser.parse_args()
-  net = UNet(1, 32).to(memory_format=getattr(torch, args.layout))
+  net: Any = UNet(1, 32)
+  net = net.to(memory_format=getattr(torch, args.layout))
   torch_peer.measure(lambda: diffusion(net, sampler(64, 1, 28, 28)), args)
 
 
