@@ -142,7 +142,8 @@ def build(
     penalty_weight: lambda, of the penalties of WGAN-GP.
     gamma: of R1 and R2.
     penalty_interval: k; the penalties are computed in every k-th step only, times k (lazy regularisation,
-      Karras et al. 2020, arXiv:1912.04958, appendix B).
+      Karras et al. 2020, arXiv:1912.04958, appendix B). Adam's settings are not adjusted as there: loss and
+      penalty share one update, so there are as many updates as without an interval.
     diff_augment: which of `diff_augment.OPERATIONS` change the images that the critic gets.
 
   Raises:
