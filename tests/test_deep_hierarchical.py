@@ -11,16 +11,14 @@ import pytest
 import tiny
 from test_configs import load
 from test_hierarchical import loud
-from test_train import config
 
-import gengap
 from gengap import methods
 from gengap.errors import InputError
 from gengap.method import AXIS, Batch, Spec
 from gengap.methods import METHODS, elbo, kl, spectral_regularisation
 from gengap.methods.posteriors import Gaussian, Sample
 from gengap.networks import deep_ladder, ladder, spectral
-from gengap.training import loop
+from gengap.training import step
 
 SHAPE = (8, 8, 1)
 ENDS = (0, 3, 3 + 4 * 4 * 2, 3 + 4 * 4 * 3)  # of a vector of 3, and maps of 4x4x2 and 4x4x1
@@ -199,14 +197,15 @@ def test_the_parameters_of_the_shallow_ladder_are_those_of_older_checkpoints():
   }
 
 
-def test_it_trains_and_has_a_run_of_its_own(tmp_path):
-  c = config("deep_hierarchical_vae", steps=2, sample_every=2, eval_every=2, checkpoint_every=2)
-  c.method_args.update(spectral_weight=0.1, latents=(2, (1,)))
-  loop.train(c, tmp_path)
-  run = gengap.load(tmp_path)
-  mean, log_std = run.encode(tiny.data(3)[0] / 127.5 - 1)
-  assert mean.shape == log_std.shape == (3, 2 + 16)
-  assert set(run.nets["vae"]) == {"params", "spectral"}
+def test_a_method_with_the_penalty_keeps_its_vectors_and_has_a_code_of_all_levels():
+  """Traces a step and an encoding; `test_hierarchical` trains a run of the same model."""
+  m = tiny.method("deep_hierarchical_vae", spectral_weight=0.1, latents=(2, (1,)))
+  state = jax.eval_shape(lambda: tiny.state(m))
+  after, _ = jax.eval_shape(step.dispatch(m, batch_size=4), jnp.arange(1), np.uint32(0), state, tiny.data())
+  assert set(after.nets["vae"]) == {"params", "spectral"}
+  assert jax.tree.structure(after) == jax.tree.structure(state)
+  for name in ("mean", "log_std", "code"):
+    assert jax.eval_shape(m.represent[name], state.nets, BATCH.image).shape == (4, 2 + 16)
 
 
 @pytest.mark.parametrize(

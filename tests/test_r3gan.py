@@ -42,9 +42,14 @@ def test_parameters_of_the_papers_largest_pair():
 
 
 @pytest.mark.parametrize(
-  ("size", "maps"), [(28, [7, 14, 28]), (32, [4, 8, 16, 32]), (64, [4, 8, 16, 32, 64])]
+  ("size", "maps", "width", "inner"),
+  [
+    (28, [7, 14, 28], 12, 32),
+    (32, [4, 8, 16, 32], 30, 64),
+    (64, [4, 8, 16, 32, 64], 4, 8),
+    *((8, [4, 8], width, inner) for width, inner in ((1, 2), (4, 8), (16, 32))),
+  ],
 )
-@pytest.mark.parametrize(("width", "inner"), [(1, 2), (4, 8), (12, 32), (16, 32), (30, 64)])
 def test_any_width_has_groups_of_16_or_one_group(size, maps, width, inner):
   image = (size, size, 1)
   x, decoder = shapes(FAMILY.decoder(shape=image, width=width), jnp.zeros((2, LATENT)))
