@@ -10,7 +10,7 @@ import pytest
 import scipy.stats
 import tiny
 
-from gengap.methods import kl, posteriors, vae
+from gengap.methods import kl, likelihoods, posteriors, vae
 from gengap.networks import NETWORKS, flows
 
 NAMES = [name for name in posteriors.FLOWS if name != "none"]
@@ -87,6 +87,7 @@ def test_a_vae_counts_the_density_of_its_z(name):
     encoder=pair.encoder(outputs=2 * 3 + posteriors.CONTEXT, width=4),
     decoder=pair.decoder(shape=tiny.SPEC.shape, width=4),
     latent_dim=3,
+    likelihood=likelihoods.find("squared_error"),
     flow=posteriors.find(name)(3),
   )
   image, noise = tiny.data()[0][:1] / 127.5 - 1, jnp.array([[0.7, -1.1, 0.2]])

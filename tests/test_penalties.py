@@ -182,8 +182,8 @@ def test_the_operations_of_a_step_are_the_mean_over_the_interval(monkeypatch):
     ("gan", {"penalty": "r3"}, "penalty is 'r3', which is none of none, two_sided"),
     ("wgan_gp", {"penalty_weight": -1.0}, "penalty_weight is -1.0"),
     ("lsgan", {"penalty": "r1", "gamma": 0.0}, "gamma is 0.0"),
-    ("r1_gan", {"penalty_interval": 0}, "penalty_interval is 0"),
-    ("r1_gan", {"penalty_interval": 2.5}, "penalty_interval is 2.5"),
+    ("r1_gan", {"penalty_interval": 0}, "penalty_interval has 0"),
+    ("r1_gan", {"penalty_interval": 2.5}, "penalty_interval has 2.5"),
     ("gan", {"penalty_interval": 4}, "penalty_interval is 4, but there is no penalty"),
   ],
 )

@@ -163,8 +163,9 @@ def test_the_energy_distance_of_a_perfect_conditional_generator_is_zero():
   example = Batch(jnp.zeros((1, 8, 8, 1)), jnp.zeros(1, jnp.int32))
   shapes = jax.eval_shape(lambda: step.init(method, 0, example, ema=0))
   never_called: Any = None
+  seed = np.uint32(0)
   seen = validation.Validation(
-    program.Program(method, spec, slots, never_called, 1, 1, place, shapes, 0.0, "", None), c, held_out
+    program.Program(method, spec, slots, seed, never_called, 1, 1, place, shapes, 0.0, "", None), c, held_out
   )
   state = shapes._replace(ema={}, nets={})
   assert abs(metrics.energy_distance(seen.samples(state), seen.images)) < 0.02
