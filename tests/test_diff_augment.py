@@ -128,6 +128,7 @@ def test_both_players_see_it_and_nobody_else(monkeypatch):
   [
     (("colour",), "diff_augment is 'colour'.*did you mean 'color'"),
     (("cutout", "cutout"), "names an operation twice"),
+    (("color,cutout",), r"is 'color,cutout'; several are given as \('color', 'translation'\)"),
     ("color", r"diff_augment is 'color'; it must be a list, such as \('color',\)"),
   ],
 )

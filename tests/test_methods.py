@@ -11,6 +11,8 @@ import pytest
 import test_configs
 import tiny
 
+from gengap import config as settings
+from gengap.errors import InputError
 from gengap.method import AXIS, Batch
 from gengap.methods import METHODS, common, inverse
 from gengap.networks import NETWORKS, Family
@@ -161,3 +163,33 @@ def test_every_loss_and_its_gradient_are_those_of_the_whole_batch(name):
     errors = jax.tree.map(lambda x, y: np.max(np.abs(x - y)), tree, gradients_of_eight[player])
     assert scale > 0 and max(jax.tree.leaves(errors)) < 1e-4 * scale, player
   assert {alarm.name for alarm in m.alarms} <= set(one)
+
+
+@pytest.mark.parametrize(
+  ("name", "args", "word"),
+  [
+    ("r1_gan", {"gamma": "3"}, "gamma is '3'; it must be a number"),
+    ("r1_gan", {"gamma": None}, "gamma is None; it must be a number"),
+    ("r1_gan", {"penalty": ["r1"]}, r"penalty is \['r1'\]; it must be a text"),
+    ("gan", {"width": 4.5}, "width is 4.5; it must be a whole number"),
+    ("gan", {"n_critic": True}, "n_critic is True; it must be a whole number"),
+    ("gan", {"diff_augment": None}, "diff_augment is None; it must be a list"),
+    ("gan", {"diff_augment": {"color": 1}}, "diff_augment is .*; it must be a list"),
+    ("diffusion", {"multipliers": 3}, r"multipliers is 3; it must be a list, such as \(1, 2, 2\)"),
+    ("diffusion", {"network_evaluations": 7.0}, "network_evaluations is 7.0; it must be a whole number"),
+    ("diffusion", {"p_mean": "a"}, "p_mean is 'a'; it must be a number"),
+    ("diffusion", {"attention": "yes"}, "attention is 'yes'; it must be True or False"),
+    ("vq_vae", {"restart": "no"}, "restart is 'no'; it must be True or False"),
+    ("vae_gan", {"layer": 1.5}, "layer is 1.5; it must be a whole number"),
+  ],
+)
+def test_a_value_of_the_wrong_type_is_one_line(name, args, word):
+  with pytest.raises(InputError, match=rf"^config\.method_args\.{word}[^\n]*$"):
+    settings.check(settings.base(name, **args))
+
+
+def test_values_that_stand_for_a_default_are_of_its_type():
+  for name in METHODS:
+    settings.check(settings.base(name))
+  settings.check(settings.base("vae", beta=2, likelihood={"likelihood": "gaussian", "scale": 1}, clip_norm=1))
+  settings.check(settings.base("deep_hierarchical_vae", latents=[4, [2, 1]]))

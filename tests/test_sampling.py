@@ -102,6 +102,13 @@ def test_a_method_that_cannot_be_sampled_so_is_refused_before_data_are_read(name
     Sampler(run_of(name), text)
 
 
+def test_a_mixture_of_thousands_of_latents_is_refused():
+  run = run_of("diffusion")
+  Sampling.of("mixture:2").check(run)
+  with pytest.raises(InputError, match="3072 latents here, and full covariances are fitted to 2048 at most"):
+    Sampling.of("mixture:2").check(run._replace(method=run.method._replace(latent_dim=3072)))
+
+
 def test_images_and_a_curve_over_temperatures_have_their_own_refusals():
   with pytest.raises(InputError, match="images cannot be sampled"):
     Sampling.of("draw").check(None)

@@ -250,6 +250,7 @@ def test_it_trains_resumes_and_is_evaluated(tmp_path):
     ({"code_dim": 2.5}, "code_dim has 2.5"),
     ({"prior_layers": 0}, "prior_layers has 0"),
     ({"prior_width": 65}, "prior_width is 65; it must be a multiple of 32, or less than 64"),
+    ({"prior_width": 70}, "prior_width is 70; it must be a multiple of 32, or less than 64"),
     ({"commitment": -1.0}, "commitment is -1.0"),
     ({"decay": 1.0}, "decay is 1.0"),
     ({"prior_learning_rate": 0.0}, "prior_learning_rate is 0.0"),

@@ -27,6 +27,9 @@ CODES = (PRIOR, AGGREGATE, MIXTURE)
 SHOWN = {"mean": False, "draw": True}
 COMPONENTS = 10
 FITTED = 10_000  # training images whose codes a mixture is fitted to, if there are as many
+MOST_LATENTS = (
+  2048  # of a mixture: every iteration of its fit takes FITTED * latents^2 operations a component
+)
 NUMBERS = ("temperature", "truncation")
 WORDS = (*CODES, *NUMBERS, *SHOWN)
 SYNTAX = "such as mixture:10,temperature=0.8,draw"
@@ -137,6 +140,11 @@ class Sampling:
       self.refuse(f"{name!r} has no encoder, so training images have no codes; use temperature or truncation")
     if self.codes == MIXTURE and method.conditional:
       self.refuse(f"{name!r} is conditional, and the codes of a mixture have no classes; use aggregate")
+    if self.codes == MIXTURE and method.latent_dim > MOST_LATENTS:
+      self.refuse(
+        f"{name!r} has {method.latent_dim} latents here, and full covariances are fitted to "
+        f"{MOST_LATENTS} at most; use aggregate"
+      )
     if self.codes == AGGREGATE and self.temperature != 1 and not method.sample_posterior:
       self.refuse(f"{name!r} has codes without noise, so there is nothing that a temperature could scale")
     if self.draw and not method.density:

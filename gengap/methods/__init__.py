@@ -6,8 +6,9 @@ examples. Any other method is a function that returns a `gengap.method.Method`.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any
+import numbers
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_origin
 
 from gengap.errors import InputError, suggest
 from gengap.method import Config, Method, Spec
@@ -46,6 +47,17 @@ METHODS: Mapping[str, Callable[..., Method]] = {
   "vq_vae": vq_vae.build,
 }
 
+# The type of a builder's argument -> what is accepted, and its name in errors. Builders check texts given as
+# lists themselves.
+TYPES: Mapping[Any, tuple[Any, str]] = {
+  bool: (bool, "True or False"),
+  int: (numbers.Integral, "a whole number"),
+  float: (numbers.Real, "a number"),
+  str: (str, "a text"),
+  tuple: (Sequence, "a list"),
+  Sequence: (Sequence, "a list"),
+}
+
 
 def find(name: str) -> Callable[..., Method]:
   """Returns the builder of the method that config.method names."""
@@ -55,9 +67,14 @@ def find(name: str) -> Callable[..., Method]:
   return METHODS[name]
 
 
+def parameters(name: str) -> list[inspect.Parameter]:
+  """Returns the arguments of a method's builder, without the Spec."""
+  return list(inspect.signature(find(name)).parameters.values())[1:]
+
+
 def defaults(name: str) -> dict[str, Any]:
   """Returns the arguments of a method's builder, each with its default."""
-  return {k: p.default for k, p in list(inspect.signature(find(name)).parameters.items())[1:]}
+  return {p.name: p.default for p in parameters(name)}
 
 
 def check_names(config: Config) -> None:
@@ -75,13 +92,34 @@ def check_names(config: Config) -> None:
       )
 
 
+def check_types(config: Config) -> None:
+  """Checks the types of a config's method arguments, as far as the builder has one type for them.
+
+  Command lines are parsed by the types of the defaults; config files and callers in Python are not.
+
+  Raises:
+    InputError: an argument is of another type.
+  """
+  for p in parameters(config.method):
+    kind = get_origin(p.annotation) or p.annotation
+    if kind not in TYPES or p.name not in config.method_args:
+      continue
+    value, (allowed, what) = config.method_args[p.name], TYPES[kind]
+    if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):
+      such = f", such as {p.default!r}" if isinstance(p.default, tuple) and p.default else ""
+      given = " ".join(repr(value).split())
+      raise InputError(f"config.method_args.{p.name} is {given}; it must be {what}{such}")
+
+
 def check_arguments(config: Config) -> None:
   """Checks the names of a config's method and arguments, and that arguments without effect are not set.
 
   Raises:
-    InputError: unknown method or method argument, or the weight of a penalty that is not chosen.
+    InputError: unknown method or method argument, a value of the wrong type, or the weight of a penalty that
+      is not chosen.
   """
   check_names(config)
+  check_types(config)
   if "penalty" in (allowed := defaults(config.method)):
     penalties.check_weights(allowed | config.method_args.to_dict(), allowed)
 

@@ -83,6 +83,9 @@ OPERATIONS: Mapping[str, tuple[Callable[[Array, Array], Array], int]] = {  # wit
 }
 
 
+SEVERAL = "('color', 'translation'), in quotes on a command line"
+
+
 def build(names: Sequence[str]) -> Callable[[Array, Keys], Array]:
   """Returns the augmentation that config.method_args.diff_augment names: images, keys -> images.
 
@@ -98,6 +101,8 @@ def build(names: Sequence[str]) -> Callable[[Array, Keys], Array]:
   if isinstance(names, str):
     raise InputError(f"config.method_args.diff_augment is {names!r}; it must be a list, such as ({names!r},)")
   for name in names:
+    if "," in str(name):  # a command line makes a list of one text of it
+      raise InputError(f"config.method_args.diff_augment is {name!r}; several are given as {SEVERAL}")
     common.choose("diff_augment", name, OPERATIONS)
   if len(set(names)) < len(names):
     raise InputError(f"config.method_args.diff_augment names an operation twice: {', '.join(names)}")

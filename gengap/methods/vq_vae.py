@@ -105,7 +105,7 @@ def check(codes: int, prior_width: int, **at_least_one: int) -> None:
     common.counts(name, (value,), least=1)
   if not 2 <= codes <= inverse_transform.MOST:
     raise InputError(f"config.method_args.codes is {codes}; it must be from 2 to {inverse_transform.MOST}")
-  if prior_width % max(1, prior_width // causal_transformer.HEAD):
+  if prior_width >= 2 * causal_transformer.HEAD and prior_width % causal_transformer.HEAD:
     raise InputError(
       f"config.method_args.prior_width is {prior_width}; it must be a multiple of {causal_transformer.HEAD}, "
       f"or less than {2 * causal_transformer.HEAD}"
