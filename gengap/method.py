@@ -144,6 +144,7 @@ class Method(NamedTuple):
   sample_posterior: Callable[[Nets, Array, Keys, Array], Array] | None = None
   conditional: bool = False  # whether `generate` uses the label
   alarms: tuple[Alarm, ...] = ()  # that watch its training
+  piecewise_constant: bool = False  # whether images are so in z, which then have no gradient to follow
 
 
 class State(NamedTuple):

@@ -350,6 +350,19 @@ def test_a_generator_that_is_too_deep_to_be_searched_has_the_residual_of_its_own
   assert "no search" in found.notes[0]
 
 
+def test_a_piecewise_constant_generator_has_effects_but_no_directions_and_is_not_searched():
+  smooth = linear_subject()
+  steps = smooth._replace(
+    generate=lambda z, label: smooth.generate(np.round(z), label), refine=None, piecewise_constant=True
+  )
+  numbers = taken("traversal", steps).numbers
+  assert numbers["effective_dims"].value > 1 and not {"effective_directions", "top_axes"} & numbers.keys()
+  measurements = PROBES["inversion"].measure(steps, OPTIONS)
+  assert "piecewise constant" in PROBES["inversion"].score(measurements, OPTIONS).notes[0]
+  measurements = PROBES["traversal"].measure(steps, OPTIONS)
+  assert any("no directions" in note for note in PROBES["traversal"].score(measurements, OPTIONS).notes)
+
+
 def test_the_jacobian_and_its_directions():
   jac = sensitivity.measure_jacobians(linear_subject(), RNG.standard_normal((4, DIM)), np.zeros(4, int))
   np.testing.assert_allclose(jac, np.broadcast_to(MATRIX, (4, *MATRIX.shape)), atol=1e-6)

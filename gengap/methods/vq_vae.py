@@ -182,4 +182,5 @@ def build(
     density=whole.density(),
     sample_posterior=whole.sample_posterior,
     alarms=(COLLAPSE,),
+    piecewise_constant=True,
   )

@@ -45,6 +45,7 @@ class Measurements(NamedTuple):
   draws: int
   classes: tuple[str, ...]
   encoder: str
+  piecewise_constant: bool = False  # of the subject
 
 
 def squared_errors(images: Array, generated: Array) -> Array:
@@ -99,7 +100,7 @@ def measure(subject: Subject, options: Options) -> Measurements:
     chosen = balanced(examples.label, max(2, options.number // 5))
     part = Examples(examples.image[chosen], examples.label[chosen])
     splits[split] = invert(subject, part, z, pixel_variance(examples.image))
-  return Measurements(splits, draws, subject.classes, subject.encoder)
+  return Measurements(splits, draws, subject.classes, subject.encoder, subject.piecewise_constant)
 
 
 def invert(subject: Subject, examples: Examples, z: Array, variance: float) -> Inversion:
@@ -123,8 +124,8 @@ def score(measurements: Measurements, options: Options) -> Scores:
   Returns: Of train and of test: guessed, drawn and reached, the squared error as a share of the pixels'
     variance over all images of the split (1: no closer than their mean), of the encoder's guess, of the
     closest draw and of the best latent; size, the root mean square of that latent's numbers, 1 in the prior;
-    and reached by class, of test images. Intervals are over images. A model whose generator solves an ODE is
-    not searched: it has no reached, and guessed by class.
+    and reached by class, of test images. Intervals are over images. A model whose generator solves an ODE, or
+    is piecewise constant, is not searched: it has no reached, and guessed by class.
   """
   del options
   numbers, residuals = {}, {}
@@ -142,5 +143,7 @@ def score(measurements: Measurements, options: Options) -> Scores:
     of_class = residuals[best][test.label == c]
     numbers[f"class {measurements.classes[c]}/{best}"] = estimate.mean(of_class)
   detail = {"images": len(test.image), "draws": measurements.draws, "encoder": measurements.encoder}
-  notes = () if searched else ("no search: the gradient through all steps of the generator costs too much",)
-  return Scores(numbers, detail, notes)
+  why = "the gradient through all steps of the generator costs too much"
+  if measurements.piecewise_constant:
+    why = "images are piecewise constant in the latents, and have no gradient to follow"
+  return Scores(numbers, detail, () if searched else (f"no search: {why}",))

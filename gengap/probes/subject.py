@@ -128,7 +128,13 @@ def of_run(
       f"--encoder=fitted: {run.config.method!r} generates by solving an ODE, and the gradient through all of "
       "its steps would cost too much; use its own encoder"
     )
+  if fitted and run.method.piecewise_constant:
+    raise InputError(
+      f"--encoder=fitted: images of {run.config.method!r} are piecewise constant in z, and have no gradient "
+      "to fit an encoder with; use its own encoder"
+    )
   own = bool(run.method.encodes) and not fitted
+  searched = not (Kind.DIFFUSION in run.method.kind or run.method.piecewise_constant)
 
   @functools.cache
   def run_with_encoder() -> Run:
@@ -152,10 +158,11 @@ def of_run(
     own_encoder=own,
     fit_steps=0 if own else encoder_steps,
     encode=encode if own or encoder_steps else None,
-    refine=None if Kind.DIFFUSION in run.method.kind else functools.partial(refine, run),
+    refine=functools.partial(refine, run) if searched else None,
     outside=outside,
     blob_centre=(lambda images: blobs.describe(images)["centre"]) if single else None,
     history=functools.partial(history, run, workdir),
+    piecewise_constant=run.method.piecewise_constant,
   )._replace(**({} if fitted else variational(run, seed)))
 
 

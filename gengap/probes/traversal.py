@@ -48,7 +48,7 @@ class Measurements(NamedTuple):
   """Changes of images with their latents, and the images of the figure."""
 
   effects: Effects
-  metric: Array  # [M, D, D], J^T J at M places
+  metric: Array  # [M, D, D], J^T J at M places; none where images are piecewise constant
   z: Array | None  # [N, D], latents of images with a single blob
   centres: Array | None  # [N, 2], of these blobs
   rows: dict[str, Array]  # name of a latent or direction -> images [COLUMNS, H, W, C]
@@ -69,7 +69,7 @@ def measure(subject: Subject, options: Options) -> Measurements:
   n = int(np.clip(10 * options.number // few, 8, options.number))
   z, again = rng.standard_normal((2, n, dim))
   effects = sensitivity.measure_effects(subject, z, again, subject.labels(rng, n), measured)
-  places = int(np.clip(2 * options.number // few, 4, 64))
+  places = 0 if subject.piecewise_constant else int(np.clip(2 * options.number // few, 4, 64))
   at, label = rng.standard_normal((places, dim)), subject.labels(rng, places)
   jacobians = sensitivity.measure_jacobians(subject, at, label, effects.dims)
   metric = jacobians.swapaxes(1, 2) @ jacobians
@@ -79,7 +79,8 @@ def measure(subject: Subject, options: Options) -> Measurements:
     centres = subject.blob_centre(subject.generate(z, np.zeros(len(z), int)))
   order = effects.dims[np.argsort(-sensitivity.mean_effects(effects)["image"])]
   base = options.rng(2).standard_normal(dim)
-  rows = traversals(subject, options, base, effects, sensitivity.principal_directions(metric.mean(0))[1])
+  axes = sensitivity.principal_directions(metric.mean(0))[1] if places else np.empty((few, 0))
+  rows = traversals(subject, options, base, effects, axes)
   return Measurements(effects, metric, z, centres, rows, maps(subject, options, base, order))
 
 
@@ -149,8 +150,12 @@ def score(measurements: Measurements, options: Options) -> Scores:
   """
   effects, metric = measurements.effects, measurements.metric
   means = sensitivity.mean_effects(effects)
-  numbers = sensitivity.score_effects(effects) | sensitivity.score_metric(metric)
+  numbers = sensitivity.score_effects(effects)
   notes = () if effects.changed is not None else ("no classes of traversals: a classifier has to name them",)
+  if len(metric):
+    numbers |= sensitivity.score_metric(metric)
+  else:
+    notes = (*notes, "no directions: images are piecewise constant in the latents, and have no Jacobian")
   if measurements.z is not None and measurements.centres is not None:
     found, why = disentanglement.score(measurements.z, measurements.centres, options.seed)
     numbers, notes = numbers | found, (*notes, *why)
