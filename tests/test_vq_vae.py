@@ -1,12 +1,14 @@
 """VQ-VAE: both losses, the prior over the codes, the bound, and codes as a function of Gaussian latents."""
 
 import itertools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import tiny
+from ml_collections import ConfigDict
 from scipy.special import log_softmax, logsumexp
 from test_train import config
 
@@ -17,6 +19,8 @@ from gengap.method import AXIS, Batch
 from gengap.methods import METHODS, inverse_transform
 from gengap.methods.codebook import Codebook
 from gengap.networks.causal_transformer import CausalTransformer
+from gengap.probes import subject
+from gengap.run import Run
 from gengap.training import loop, step
 
 CODES, LENGTH = 8, 4  # of tiny.SPEC: a grid of 2x2
@@ -260,3 +264,11 @@ def test_it_trains_resumes_and_is_evaluated(tmp_path):
 def test_bad_arguments(args, word):
   with pytest.raises(InputError, match=word):
     METHODS["vq_vae"](tiny.SPEC, **(tiny.ARGS["vq_vae"] | args))
+
+
+def test_no_encoder_is_fitted_to_it():
+  m = tiny.method("vq_vae")
+  run = Run(ConfigDict({"method": "vq_vae", "dataset": "blobs_single"}), 0, tiny.SPEC, m, {})
+  nothing: Any = None  # is read before it is refused
+  with pytest.raises(InputError, match="images of 'vq_vae' are piecewise constant in z"):
+    subject.of_run(run, nothing, nothing, nothing, fitted=True)
