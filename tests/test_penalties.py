@@ -185,6 +185,7 @@ def test_the_operations_of_a_step_are_the_mean_over_the_interval(monkeypatch):
     ("r1_gan", {"penalty_interval": 0}, "penalty_interval has 0"),
     ("r1_gan", {"penalty_interval": 2.5}, "penalty_interval has 2.5"),
     ("gan", {"penalty_interval": 4}, "penalty_interval is 4, but there is no penalty"),
+    ("r1_gan", {"penalty_interval": 10**9}, "penalty_interval is 1000000000; it must be at most 1000"),
   ],
 )
 def test_bad_arguments(name, args, word):

@@ -19,9 +19,16 @@ CONDITIONS = ("none", "one_hot", "projection")
 SPECTRAL_NORM = {"none": (), "critic": ("critic",), "both": ("critic", "generator")}
 
 
+LONGEST_INTERVAL = 1000  # steps between penalties; in use are 4 to 16
+
+
 def check_interval(interval: int, chosen: tuple[penalties.Penalty, ...]) -> None:
-  """Raises InputError unless an interval of penalties is a whole number above 0, and 1 without penalties."""
+  """Raises InputError unless an interval is a whole number up to LONGEST_INTERVAL, and 1 without penalties."""
   common.counts("penalty_interval", [interval], 1)
+  if interval > LONGEST_INTERVAL:
+    raise InputError(
+      f"config.method_args.penalty_interval is {interval}; it must be at most {LONGEST_INTERVAL}"
+    )
   if interval > 1 and not chosen:
     raise InputError(
       f"config.method_args.penalty_interval is {interval}, but there is no penalty; "
