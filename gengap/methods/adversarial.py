@@ -23,7 +23,7 @@ LONGEST_INTERVAL = 1000  # steps between penalties; in use are 4 to 16
 
 
 def check_interval(interval: int, chosen: tuple[penalties.Penalty, ...]) -> None:
-  """Raises InputError unless an interval is a whole number up to LONGEST_INTERVAL, and 1 without penalties."""
+  """Raises InputError unless an interval is a whole number within bounds, and 1 without penalties."""
   common.counts("penalty_interval", [interval], 1)
   if interval > LONGEST_INTERVAL:
     raise InputError(
