@@ -153,6 +153,11 @@ def ablation_table(found: Found, data: str) -> str:
   return tables.markdown(head, rows)
 
 
+def ablations() -> str:
+  """Returns the names of the ablation's runs on a tenth of the images."""
+  return " ".join(f"ablation_{name}{runs.TENTH}" for name in runs.ABLATION)
+
+
 def curves(found: Found) -> plt.Figure:
   """Draws the Frechet distance of all methods through training, over updates and over operations."""
   figure, plots = plt.subplots(len(found), 2, figsize=(10, 3.6 * len(found)), squeeze=False, sharey="row")
@@ -166,8 +171,8 @@ def curves(found: Found) -> plt.Figure:
       for plot, x in zip(row, (steps, steps * work), strict=True):
         plot.plot(x, every.mean(0), ms=3, lw=1.2, label=name, **style)
         plot.fill_between(x, every.min(0), every.max(0), alpha=0.15, lw=0, color=style["color"])
-    budget = places[runs.BUDGET]["shared"]
-    row[1].axvline(budget["updates"] * budget["run"]["flops_per_step"] / 1e12, color="grey", lw=0.8, ls=":")
+    budget = places[runs.CHEAPEST]["shared"]
+    row[1].axvline(budget["steps"] * budget["run"]["flops_per_step"] / 1e12, color="grey", lw=0.8, ls=":")
     row[0].axvline(budget["updates"], color="grey", lw=0.8, ls=":")
     row[0].set_ylabel(f"{data}: Frechet distance, squared", fontsize=9)
     for plot, title in zip(row, ("generator (decoder) updates", "training operations in TFLOP"), strict=True):
@@ -204,8 +209,9 @@ def main() -> None:
       pictures.save(HERE / f"{data}.png", samples(args.runs, data), dpi=130)
   found = json.loads(SCORES.read_text())
   pictures.save(HERE / "curves.png", curves(found), dpi=110)
-  words = {"found": found, "runs": runs, "values": values, "cell": cell, "rounded": rounded}
-  words |= {call.__name__: call for call in (score_table, cost_table, ablation_table)}
+  words = {"found": found, "runs": runs}
+  words |= {call.__name__: call for call in (score_table, cost_table, ablation_table, ablations)}
+  words["seeds"] = lambda: " ".join(next(iter(found.values()))[runs.CHEAPEST]["seeds"])
   template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(
     (HERE / "README.md.jinja").read_text()
   )

@@ -1,9 +1,9 @@
 """Trains and evaluates the runs of this folder, each in this process, and writes one JSON file for each run.
 
-  python -m results.contenders.runs --out=runs/contenders --data=mnist --seeds 0 1 2 [NAME ...]
+  python -m results.contenders.runs [NAME ...] --out=runs/contenders --data mnist fashion_mnist --seeds 0 1 2
 
 Finished runs are skipped, so the same command resumes. Every method makes at least UPDATES generator
-(decoder) updates. Methods that are cheaper go on until they have spent the operations of BUDGET's updates, so
+(decoder) updates. Methods that are cheaper go on until they have spent the common budget of operations, so
 that methods can be compared after equal updates and after equal operations. The features of a classifier,
 which is trained first, judge all runs of a data set. --scale=0.1 makes everything a tenth as long.
 """
@@ -24,6 +24,7 @@ from PIL import Image
 
 import gengap
 from gengap import cli, methods
+from gengap.config import native_size
 from gengap.data.pixels import tile
 from gengap.data.scale import to_uint8
 from gengap.evaluation import Evaluator, Options
@@ -34,49 +35,47 @@ from gengap.training.cost import device
 from launch.parser import Parser, path
 
 ROOT = pathlib.Path(__file__).parents[2]
-UPDATES = 4000  # generator updates of every method
-LONGEST = 24  # times as many, at most, for methods whose updates are cheap
+UPDATES = 400  # generator updates of every method
+BATCH = 32
+LONGEST = 4  # times as many, of the cheapest method: its operations are the common budget
 POINTS = 8  # checkpoints in UPDATES updates; fewer in those of longer runs
-CURVE = 14  # checkpoints in a curve, at most, about equally far apart on a logarithmic scale
+CURVE = 6  # checkpoints in a curve, at most, about equally far apart on a logarithmic scale
 PER_DISPATCH = 50  # steps in one device program, at most
-BUDGET = "wgan_gp"  # the method whose operations in UPDATES updates are the common budget
-SMALL, LARGE = 2000, 5000  # samples of the curves, and of the tables
+CHEAPEST = "vae"
+CLASSIFIER = 1000  # updates of the classifier
+SMALL, LARGE = 500, 2000  # samples of the curves, and of the tables
 METRICS = ("frechet", "kid", "prdc", "classes", "sharpness", "diversity")  # of the tables
 MIXTURES = ("vae", "mmd_vae")  # whose samples are also drawn from a mixture of Gaussians
 GRID = 64  # samples in a picture
 
-# name -> config, arguments that differ from it, whether it sees a tenth of the training images
-PAIR = {"network": "dcgan", "width": 32, "latent_dim": 64}
+# name -> config, and the arguments that differ from it: networks that two CPU cores can train
+PAIR = {"network": "dcgan", "width": 16, "latent_dim": 32}
 PLAIN = PAIR | {"learning_rate": 2e-4, "critic_learning_rate": 2e-4, "b1": 0.5, "b2": 0.999}
-FAST = {"learning_rate": 1e-3, "critic_learning_rate": 1e-3}  # the paper's 2e-4 is for 24 times this width
-R3GAN = FAST | {"gamma": 0.1}
+WARM_UP = {"schedule": "warmup", "steps": 200, "stop": 1.0}
 CONTENDERS: dict[str, tuple[str, dict[str, Any]]] = {
   "vae": ("conv_vae", PAIR | {"likelihood": "gaussian_global"}),
   "mmd_vae": ("mmd_vae", PAIR),
-  "vq_vae": ("vq_vae", {}),
-  "deep_hierarchical_vae": ("deep_hierarchical_vae", {"likelihood": "discretised_logistic"}),
+  "vq_vae": ("vq_vae", {"width": 64, "codes": 128, "code_dim": 32, "prior_width": 64, "prior_layers": 2}),
+  "deep_hierarchical_vae": (
+    "deep_hierarchical_vae",
+    {"width": 32, "likelihood": "discretised_logistic", "beta": WARM_UP},
+  ),
   "gan": ("non_saturating_gan", PLAIN),
   "wgan_gp": ("wgan_gp", PAIR | {"n_critic": 5, "decay_steps": 0, "critic_decay_steps": 0}),
-  "r3gan": ("r3gan", R3GAN),
-  "diffusion": ("diffusion", {}),
+  "r3gan": ("r3gan", {"width": 16, "learning_rate": 1e-3, "critic_learning_rate": 1e-3, "gamma": 0.1}),
+  "diffusion": ("diffusion", {"width": 16, "network_evaluations": 19}),
 }
 # One change at a time of the same pair of networks
 ABLATION: dict[str, tuple[str, dict[str, Any]]] = {
   "plain": ("non_saturating_gan", PLAIN),
-  "r1": ("non_saturating_gan", PLAIN | {"penalty": "r1", "gamma": 1.0}),
-  "r1_lazy": ("non_saturating_gan", PLAIN | {"penalty": "r1", "gamma": 1.0, "penalty_interval": 16}),
+  "r1": ("non_saturating_gan", PLAIN | {"penalty": "r1", "gamma": 0.1}),
+  "r1_lazy": ("non_saturating_gan", PLAIN | {"penalty": "r1", "gamma": 0.1, "penalty_interval": 16}),
   "relativistic": ("relativistic_gan", PLAIN | {"penalty": "none"}),
   "diff_augment": ("non_saturating_gan", PLAIN | {"diff_augment": ("color", "translation", "cutout")}),
-}
-# One seed and a tenth of the updates chose the rate and the penalty of R3GAN
-PILOTS: dict[str, tuple[str, dict[str, Any]]] = {
-  "r3gan_gamma_1": ("r3gan", FAST | {"gamma": 1.0}),
-  "r3gan_slow": ("r3gan", {"gamma": 0.1}),
 }
 TENTH = "_tenth"  # end of the name of a run that is trained on a tenth of the images
 RUNS = (
   CONTENDERS
-  | PILOTS
   | {f"ablation_{name}": run for name, run in ABLATION.items()}
   | {f"ablation_{name}{TENTH}": run for name, run in ABLATION.items()}
 )
@@ -88,7 +87,14 @@ def describe(name: str, data: str, seed: int, scale: float) -> Config:
   config = runpy.run_path(str(ROOT / "configs" / f"{file}.py"))["get_config"](data)
   config.method_args.update(args)
   updates = max(POINTS, round(scale * UPDATES / POINTS) * POINTS)
-  config.update(steps=updates, batch_size=64, seed=seed, ema=0.999, log_every=updates // POINTS)
+  config.update(
+    steps=updates,
+    image_size=native_size(data),
+    batch_size=BATCH,
+    seed=seed,
+    ema=0.999,
+    log_every=updates // POINTS,
+  )
   config.update(eval_every=updates, sample_every=updates, checkpoint_every=updates // POINTS)
   config.update(steps_per_dispatch=math.gcd(config.log_every, PER_DISPATCH), keep_checkpoints=1000)
   config.update(best="valid/energy_distance", patience=0)
@@ -116,8 +122,8 @@ def lengthen(config: Config, name: str) -> int:
   updates, every = config.steps, config.checkpoint_every
   if name not in CONTENDERS:
     return updates
-  equal = operations(BUDGET, config.dataset) / operations(name, config.dataset) * updates
-  config.steps = updates * min(LONGEST, max(1, math.ceil(equal / updates)))
+  equal = LONGEST * updates * operations(CHEAPEST, config.dataset) / operations(name, config.dataset)
+  config.steps = updates * max(1, math.ceil(equal / updates - 1e-9))
   if config.steps > updates:
     every = config.checkpoint_every = every * (2 if config.steps < 8 * updates else 4)
   return min(config.steps, max(1, round(equal / every)) * every)
@@ -130,10 +136,16 @@ def classifier(data: str, out: pathlib.Path, scale: float) -> pathlib.Path:
   with workdir.with_suffix(".lock").open("w") as lock:
     fcntl.flock(lock, fcntl.LOCK_EX)
     config = runpy.run_path(str(ROOT / "configs" / "classifier.py"))["get_config"](data)
-    length = max(20, round(scale * config.steps))
-    config.update(steps=length, eval_every=length, checkpoint_every=length, sample_every=length)
+    length = max(50, round(scale * CLASSIFIER))
+    config.update(
+      steps=length,
+      image_size=native_size(data),
+      eval_every=length,
+      checkpoint_every=length,
+      sample_every=length,
+    )
     config.update(steps_per_dispatch=math.gcd(length, config.log_every))
-    config.method_args.decay_steps = length
+    config.method_args.update(width=16, decay_steps=length)
     loop.train(config, workdir)
   return workdir
 
@@ -184,7 +196,8 @@ def evaluate(
   found: dict[str, Any] = {"curve": {at: scored(load(workdir, at), few) for at in chosen}}
   for sampling in ("prior", "mixture:10") if place[1] in MIXTURES else ("prior",):
     many = evaluator(sampling, metrics=METRICS, num_samples=LARGE, sampling=sampling)
-    found[sampling] = {key: scored(load(workdir, at), many) for key, at in special.items()}
+    scores = {at: scored(load(workdir, at), many) for at in {*special.values()}}
+    found[sampling] = {key: scores[at] for key, at in special.items()}
   return found
 
 
