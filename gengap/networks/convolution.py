@@ -66,8 +66,8 @@ def conv(x: Array, kernel: Array, stride: int = 1) -> Array:
 
 def convolve(x: Array, kernel: Array, stride: int = 1, groups: int = 1) -> Array:
   """XLA's own `conv`, in groups of input and of output channels."""
-  padding = [((kernel.shape[0] - 1) // 2,) * 2] * 2
-  strides = (stride, stride)
+  before = (kernel.shape[0] - 1) // 2
+  padding, strides = [(before, before)] * 2, (stride, stride)
   return lax.conv_general_dilated(
     x, kernel, strides, padding, dimension_numbers=DIMENSIONS, feature_group_count=groups
   )

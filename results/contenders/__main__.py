@@ -105,7 +105,8 @@ def score_table(found: Found, data: str, at: str) -> str:
         title = f"`{name}`" + ("" if sampling == "prior" else ", mixture")
         cells = [cell(place, axis, sampling, at) for axis in AXES]
         rows.append([title, f"{step:,}", rounded(spent), *cells])
-  rows.append(["real images", "-", "-", *(real(place, axis) for axis in AXES)])
+  reference = next(iter(found[data].values()))
+  rows.append(["real images", "-", "-", *(real(reference, axis) for axis in AXES)])
   return tables.markdown(head, rows)
 
 

@@ -136,8 +136,8 @@ def main() -> None:
   parser.add_argument("--size", type=int, default=28)
   args = parser.parse_args()
   layout = getattr(torch, args.layout)
-  nets = (net(args.size, WIDTH).to(memory_format=layout) for net in (generator, critic))
-  torch_peer.measure(lambda: r3gan(*nets, torch_peer.sampler(64, 1, args.size, args.size)), args)
+  g, c = (net(args.size, WIDTH).to(memory_format=layout) for net in (generator, critic))
+  torch_peer.measure(lambda: r3gan(g, c, torch_peer.sampler(64, 1, args.size, args.size)), args)
 
 
 if __name__ == "__main__":
