@@ -61,7 +61,7 @@ def collect(folder: pathlib.Path) -> Found:
       "device": record["device"],
       "version": record["version"],
       "fingerprint": seen["fingerprint"],
-      "real": seen["real"],
+      "real": {axis: seen["real"][axis] for axis in AXES if axis in seen["real"]},
       "run": {
         key: value for key, value in record["run"].items() if key not in ("command", "device", "version")
       },
