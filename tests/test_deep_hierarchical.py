@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -141,6 +142,20 @@ def test_the_penalty_is_the_sum_of_the_largest_singular_values():
   after = jax.tree.map(lambda x: x[0], changed["vae"]["spectral"])
   jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=1e-3), after, player["spectral"])
   assert spectral_regularisation.regularise(plain, 0.0) is plain
+
+
+def test_a_kernel_that_starts_at_zero_is_penalised_as_soon_as_it_is_not():
+  """Such are those of the priors; a power iteration of a matrix of zeros would end in a vector of zeros."""
+  kernels = {"first": {"kernel": jnp.zeros((3, 2))}}
+  start = {"params": kernels, "spectral": spectral.init(jax.random.key(0), kernels)}
+  loss: Any = lambda *args: (0.0, ({}, {}))  # noqa: E731
+  penalised: Any = spectral_regularisation.penalised(loss, "vae", 0.5)
+  value, (changed, _) = penalised(kernels, {"vae": start}, BATCH, None, 0)
+  assert value == 0
+  tiny.assert_identical(changed["vae"]["spectral"], start["spectral"])
+  later = {"first": {"kernel": jnp.array([[3.0, 4.0]] * 3)}}
+  value, _ = penalised(later, {"vae": start | changed["vae"]}, BATCH, None, 1)
+  assert float(value) == pytest.approx(0.5 * math.sqrt(75), rel=1e-5)
 
 
 def test_the_penalty_changes_the_weights_and_its_vectors_move_on():

@@ -230,7 +230,7 @@ def test_a_run_generates_encodes_and_reconstructs(tmp_path):
     ({"sigma_data": -1.0}, "sigma_data is -1"),
     ({"width": 0}, "width is 0"),
     ({"dropout": 1.0}, "dropout is 1"),
-    ({"blocks": 0}, "blocks has 0"),
+    ({"blocks": 0}, "blocks is 0"),
     ({"multipliers": (1, 0)}, "multipliers has 0"),
     ({"multipliers": ()}, "multipliers is empty"),
     ({"learning_rate": 0.0}, "learning_rate is 0"),

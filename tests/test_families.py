@@ -157,6 +157,10 @@ def test_at_equal_operations_the_nearest_checkpoint_is_shown_with_its_distance(t
   assert table.notes[rows["lsgan"][1].note - 1] == views.NOT_COUNTED
   assert {cell.text for cell in rows["hinge_gan"][1:]} == {tables.DASH}
   assert "its nearest evaluation, step 40, is +800% off the budget" in table.notes
+  vae, gan = (next(group for group in comparison.groups if group.name == name) for name in ("vae", "gan"))
+  assert views.farthest_off((vae, gan), 4e7) == pytest.approx(0.25)
+  said = summary.distance_sentence(comparison, vae, gan, views.at_step(40))
+  assert "; at equal operations of training (evaluations up to 25% off), gan is" in said
   assert table.caption in [shown.caption for shown in page_module.section(comparison, 0).tables]
 
 

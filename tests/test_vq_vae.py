@@ -249,16 +249,17 @@ def test_it_trains_resumes_and_is_evaluated(tmp_path):
   [
     ({"codes": 1}, "codes is 1; it must be from 2 to 4096"),
     ({"codes": 5000}, "codes is 5000"),
-    ({"width": 0}, "width has 0"),
+    ({"width": 0}, "width is 0; it must be a whole number of at least 1"),
     ({"halvings": 4}, "halvings is 4, and 8x8 cannot be halved so often"),
-    ({"code_dim": 2.5}, "code_dim has 2.5"),
-    ({"prior_layers": 0}, "prior_layers has 0"),
+    ({"code_dim": 2.5}, "code_dim is 2.5"),
+    ({"prior_layers": 0}, "prior_layers is 0"),
     ({"prior_width": 65}, "prior_width is 65; it must be a multiple of 32, or less than 64"),
     ({"prior_width": 70}, "prior_width is 70; it must be a multiple of 32, or less than 64"),
     ({"commitment": -1.0}, "commitment is -1.0"),
     ({"decay": 1.0}, "decay is 1.0"),
     ({"prior_learning_rate": 0.0}, "prior_learning_rate is 0.0"),
     ({"likelihood": "gausian"}, "likelihood is 'gausian'"),
+    ({"likelihood": "gaussian_optimal"}, "likelihood is 'gaussian_optimal'.*use 'gaussian_global'"),
   ],
 )
 def test_bad_arguments(args, word):

@@ -72,7 +72,7 @@ def build(
   """
   common.positive(width=width)
   common.rate(dropout=dropout)
-  common.counts("shift", [shift], 0)
+  common.whole(0, shift=shift)
   if spec.num_classes < 2:
     raise InputError(
       "config.method is 'classifier', but the data have no classes, or only one; use data with several, "

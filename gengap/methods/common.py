@@ -73,6 +73,15 @@ def rate(**values: float) -> None:
       raise InputError(f"config.method_args.{name} is {value}; it must be in [0, 1)")
 
 
+def whole(least: int = 1, **values: int) -> None:
+  """Raises InputError for the first method argument that is not a whole number of at least `least`."""
+  for name, value in values.items():
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+      raise InputError(
+        f"config.method_args.{name} is {value!r}; it must be a whole number of at least {least}"
+      )
+
+
 def counts(field: str, values: Sequence[int], least: int) -> None:
   """Raises InputError unless a method argument lists whole numbers of at least `least`."""
   for value in values:

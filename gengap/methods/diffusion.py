@@ -171,7 +171,7 @@ def build(
   positive = dict(sigma_data=sigma_data, p_std=p_std, sigma_min=sigma_min, rho=rho)
   common.positive(width=width, **positive)
   common.rate(dropout=dropout)
-  common.counts("blocks", [blocks], least=1)
+  common.whole(blocks=blocks)
   common.counts("multipliers", multipliers, least=1)
   if not multipliers:
     raise InputError("config.method_args.multipliers is empty; it needs one number per level of the network")

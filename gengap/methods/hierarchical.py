@@ -188,8 +188,7 @@ def deep(
     InputError: a value outside its range, or levels of more sizes than the images have.
   """
   common.positive(width=width)
-  if isinstance(cells, bool) or not isinstance(cells, int) or cells < 1:
-    raise InputError(f"config.method_args.cells is {cells!r}; it must be a whole number of at least 1")
+  common.whole(cells=cells)
   p = likelihoods.find(likelihood)
   network = deep_ladder.DeepLadder(outputs(spec, p), groups(latents), width, cells, spec.dtype)
   tx = common.adam(learning_rate, b1, b2, clip_norm=clip_norm)

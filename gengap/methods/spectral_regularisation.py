@@ -8,6 +8,7 @@ does, so the KL of an image far from the others stays bounded. Unlike in the pap
 """
 
 import jax
+import jax.numpy as jnp
 
 from gengap.method import Array, Batch, Key, Keys, Loss, Method, Nets, Params
 from gengap.methods import kl
@@ -18,13 +19,22 @@ def penalised(loss: Loss, player: str, weight: float) -> Loss:
   """Returns a player's loss with the penalty; it logs the sum of the s_i as "spectral_norms"."""
 
   def with_penalty(params: Params, nets: Nets, batch: Batch, keys: Keys, step: Array):
-    variables = spectral.advance({**nets[player], "params": params})
+    variables = advance({**nets[player], "params": params})
     value, (changed, metrics) = loss(params, nets, batch, keys, step)
     total = sum(spectral.norms(variables).values())
     own = {**changed.get(player, {}), "spectral": variables["spectral"]}
     return value + weight * total, ({**changed, player: own}, {**metrics, "spectral_norms": total})
 
   return with_penalty
+
+
+def advance(variables: spectral.Variables) -> spectral.Variables:
+  """One power iteration per kernel; the vector of a kernel that is 0, as some are at first, is kept."""
+  ahead = spectral.advance(variables)
+  kept = {
+    path: jnp.where(jnp.any(u), u, variables["spectral"][path]) for path, u in ahead["spectral"].items()
+  }
+  return {**ahead, "spectral": kept}
 
 
 def regularise(method: Method, weight: float) -> Method:

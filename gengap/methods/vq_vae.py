@@ -101,8 +101,7 @@ class Losses(NamedTuple):
 
 def check(codes: int, prior_width: int, **at_least_one: int) -> None:
   """Raises InputError unless the sizes are whole numbers that the networks can have."""
-  for name, value in {"codes": codes, "prior_width": prior_width, **at_least_one}.items():
-    common.counts(name, (value,), least=1)
+  common.whole(codes=codes, prior_width=prior_width, **at_least_one)
   if not 2 <= codes <= inverse_transform.MOST:
     raise InputError(f"config.method_args.codes is {codes}; it must be from 2 to {inverse_transform.MOST}")
   if prior_width >= 2 * causal_transformer.HEAD and prior_width % causal_transformer.HEAD:
@@ -141,7 +140,7 @@ def build(
     commitment: weight of the distance between the encoder's outputs and their codes.
     decay: of the codebook's moving averages.
     restart: whether dead codes are replaced by outputs of the encoder.
-    likelihood: p(x | codes), as in `vae.build`.
+    likelihood: p(x | codes), as in `vae.build`, but for "gaussian_optimal".
     prior_width: width of the transformer, a multiple of 32 or less than 64.
     prior_layers: blocks of the transformer.
     learning_rate: of the autoencoder's Adam.
@@ -151,13 +150,19 @@ def build(
     clip_norm: largest global norm of a gradient of either; 0 disables clipping.
 
   Raises:
-    InputError: a value outside its range, or the image is too small for the halvings.
+    InputError: a value outside its range, a likelihood that keeps a variance, or an image that is too small
+      for the halvings.
   """
   check(codes, prior_width, width=width, halvings=halvings, code_dim=code_dim, prior_layers=prior_layers)
   kl.not_negative(commitment=commitment)
   common.rate(decay=decay)
   grid = code_grid.grid_of(spec.shape, halvings)
   p = likelihoods.find(likelihood)
+  if p.best_variance:
+    raise InputError(
+      f"config.method_args.likelihood is {likelihood!r}, whose variance 'vq_vae' does not keep; "
+      "use 'gaussian_global', or another one"
+    )
   sides: Any = dict(width=width, halvings=halvings, dtype=spec.dtype)
   model = code_grid.Autoencoder(
     code_grid.Encoder(code_dim, **sides),

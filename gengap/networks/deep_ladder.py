@@ -23,28 +23,19 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
-from gengap.networks import convolution
 from gengap.networks.grid import Shape, grid
 from gengap.networks.ladder import Sampled, divide, join, shapes
-from gengap.networks.layers import Array, Conv, Dense, UpConv, apply, mean_pool, upsample
+from gengap.networks.layers import Array, Conv, Dense, UpConv, mean_pool, upsample
 
 BOUND = 5.0  # of log standard deviations
 NARROW = 8  # least channels of a bottleneck; a quarter of the width otherwise
 
 
-class Pointwise(nn.Module):
-  """1x1 convolution whose kernel starts `scale` times as large: [B, H, W, C] -> [B, H, W, features]."""
-
-  features: int
-  scale: float = 1.0
-  use_bias: bool = True
-  dtype: Any = None
-
-  @nn.compact
-  def __call__(self, x: Array) -> Array:
-    usual = nn.initializers.variance_scaling(self.scale**2 / 3, "fan_in", "uniform")
-    start = usual if self.scale else nn.initializers.zeros
-    return apply(self, convolution.conv, x, (1, 1), start)
+def scaled(scale: float) -> nn.initializers.Initializer:
+  """Returns an initialiser of kernels `scale` times as large as usual."""
+  return (
+    nn.initializers.variance_scaling(scale**2 / 3, "fan_in", "uniform") if scale else nn.initializers.zeros
+  )
 
 
 class Bottleneck(nn.Module):
@@ -61,7 +52,8 @@ class Bottleneck(nn.Module):
     y = Conv(narrow, (1, 1), dtype=self.dtype)(nn.silu(x))
     for _ in range(2):
       y = Conv(narrow, dtype=self.dtype)(nn.silu(y))
-    return Pointwise(self.features, self.scale, dtype=self.dtype, name="last")(nn.silu(y))
+    start = scaled(self.scale)
+    return Conv(self.features, (1, 1), dtype=self.dtype, init=start, name="last")(nn.silu(y))
 
 
 class Cells(nn.Module):
@@ -116,7 +108,7 @@ class DeepLevel(nn.Module):
     prior, more = jnp.split(Bottleneck(2 * n + width, width, 0.0, dtype=dtype, name="prior")(h), [2 * n], -1)
     mean, log_std = gaussian(prior)
     z = mean + jnp.exp(log_std) * drawn.u
-    h = h + more + Pointwise(width, self.scale, dtype=dtype, name="latents")(z)
+    h = h + more + Conv(width, (1, 1), dtype=dtype, init=scaled(self.scale), name="latents")(z)
     return Cells(self.cells, width, self.scale, dtype=dtype, name="cells")(h), drawn
 
 

@@ -5,6 +5,7 @@ falling side, then back up, with the features of the way down concatenated on th
 scales and shifts the second normalisation of every block (Dhariwal and Nichol 2021, arXiv:2105.05233).
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,14 +15,15 @@ import jax.numpy as jnp
 
 from gengap.errors import InputError
 from gengap.method import Keys
-from gengap.networks import convolution
 from gengap.networks.attention import Attention
-from gengap.networks.layers import Array, Conv, Dense, apply, dropout, mean_pool, upsample
+from gengap.networks.layers import Array, Conv, Dense, dropout, mean_pool, upsample
 
 GROUPS = 32  # most groups of a normalisation
 LEAST = 4  # channels of a group, if there are so many
 FREQUENCY = 64.0  # the largest of the noise embedding
 EPSILON = 1e-5
+
+ZeroConv = functools.partial(Conv, init=nn.initializers.zeros)  # the kernel starts at 0
 
 
 def check_sides(shape: tuple[int, ...], levels: int) -> None:
@@ -97,18 +99,6 @@ class GroupNormSiLU(nn.Module):
     return scaled_silu(x, scale, shift)
 
 
-class ZeroConv(nn.Module):
-  """A 3x3 convolution whose kernel starts at zero: [B, H, W, C] -> [B, H, W, features]."""
-
-  features: int
-  use_bias: bool = True
-  dtype: Any = None
-
-  @nn.compact
-  def __call__(self, x: Array) -> Array:
-    return apply(self, convolution.conv, x, (3, 3), nn.initializers.zeros)
-
-
 class Block(nn.Module):
   """GN, SiLU, 3x3, GN, noise, SiLU, dropout, 3x3, beside a shortcut: [B, H, W, C] -> [B, H, W, width].
 
@@ -124,7 +114,7 @@ class Block(nn.Module):
     y = Conv(self.width, use_bias=False, dtype=self.dtype)(GroupNormSiLU(name="GroupNorm_0")(x))
     modulation = Dense(2 * self.width, dtype=self.dtype)(noise)
     y = dropout(GroupNormSiLU(name="GroupNorm_1")(y, modulation), self.dropout, keys, layer)
-    y = ZeroConv(self.width, dtype=self.dtype)(y)
+    y = ZeroConv(self.width, dtype=self.dtype, name="ZeroConv_0")(y)
     if x.shape[-1] != self.width:
       x = Conv(self.width, (1, 1), dtype=self.dtype)(x)
     return x + y
@@ -180,4 +170,4 @@ class UNet(nn.Module):
         x = block(jnp.concatenate([x, features.pop()], -1), width)
       x = upsample(x) if level else x
     x = GroupNormSiLU(name="GroupNorm_0")(x)
-    return ZeroConv(colours, dtype=self.dtype)(x).astype(jnp.float32)
+    return ZeroConv(colours, dtype=self.dtype, name="ZeroConv_0")(x).astype(jnp.float32)

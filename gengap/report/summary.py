@@ -134,10 +134,13 @@ def distance_sentence(comparison: Comparison, a: Group, b: Group, view: View) ->
   by_updates = frechet_ratio(comparison, a, b, view)
   if not (a.trained and b.trained):
     return f"{by_updates[0].upper()}{by_updates[1:]}." if by_updates else NO_FRECHET
-  by_flops = frechet_ratio(comparison, a, b, views.nearest_flops(views.equal_flops((a, b))))
+  budget = views.equal_flops((a, b))
+  by_flops = frechet_ratio(comparison, a, b, views.nearest_flops(budget))
   text = f"At equal updates, {by_updates}" if by_updates else NO_FRECHET[:-1]
   if by_flops and by_flops != by_updates:
-    text += f"; at equal operations of training, {by_flops}"
+    off = views.farthest_off((a, b), budget)
+    nearly = f" (evaluations up to {off:.0%} off)" if off >= 0.005 else ""
+    text += f"; at equal operations of training{nearly}, {by_flops}"
   if unknown := views.without_flops((a, b)):
     text += f"; operations of training were not counted for {joined(unknown)}, so they cannot be made equal"
   return f"{text}."

@@ -84,6 +84,14 @@ def nearest_flops(flops: float) -> View:
   return view
 
 
+def farthest_off(groups: Sequence[Group], flops: float) -> float:
+  """Returns the largest share by which an evaluation misses a number of operations; see `nearest_flops`."""
+  view = nearest_flops(flops)
+  found = [(record, view(record)) for group in groups for record in group.records.values()]
+  shares = [abs(record.flops(at) / flops - 1) for record, at in found if not isinstance(at, Missing)]
+  return max(shares, default=math.nan)
+
+
 def final(record: Record) -> int:
   """Looks at every run at its last step."""
   return record.last
