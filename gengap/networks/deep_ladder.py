@@ -53,7 +53,7 @@ class Bottleneck(nn.Module):
     for _ in range(2):
       y = Conv(narrow, dtype=self.dtype)(nn.silu(y))
     start = scaled(self.scale)
-    return Conv(self.features, (1, 1), dtype=self.dtype, init=start, name="last")(nn.silu(y))
+    return Conv(self.features, (1, 1), dtype=self.dtype, kernel_init=start, name="last")(nn.silu(y))
 
 
 class Cells(nn.Module):
@@ -108,7 +108,7 @@ class DeepLevel(nn.Module):
     prior, more = jnp.split(Bottleneck(2 * n + width, width, 0.0, dtype=dtype, name="prior")(h), [2 * n], -1)
     mean, log_std = gaussian(prior)
     z = mean + jnp.exp(log_std) * drawn.u
-    h = h + more + Conv(width, (1, 1), dtype=dtype, init=scaled(self.scale), name="latents")(z)
+    h = h + more + Conv(width, (1, 1), dtype=dtype, kernel_init=scaled(self.scale), name="latents")(z)
     return Cells(self.cells, width, self.scale, dtype=dtype, name="cells")(h), drawn
 
 

@@ -76,12 +76,12 @@ class Conv(nn.Module):
   strides: Sequence[int] = (1, 1)
   use_bias: bool = True
   dtype: Dtype | None = None
-  init: nn.initializers.Initializer = kernel_init  # of the kernel
+  kernel_init: nn.initializers.Initializer = kernel_init
 
   @nn.compact
   def __call__(self, x: Array) -> Array:
     f = functools.partial(convolution.conv, stride=self.strides[0])
-    return apply(self, f, x, self.kernel_size, self.init)
+    return apply(self, f, x, self.kernel_size, self.kernel_init)
 
 
 class ConvTranspose(nn.Module):

@@ -23,7 +23,7 @@ LEAST = 4  # channels of a group, if there are so many
 FREQUENCY = 64.0  # the largest of the noise embedding
 EPSILON = 1e-5
 
-ZeroConv = functools.partial(Conv, init=nn.initializers.zeros)  # the kernel starts at 0
+ZeroConv = functools.partial(Conv, kernel_init=nn.initializers.zeros)  # the kernel starts at 0
 
 
 def check_sides(shape: tuple[int, ...], levels: int) -> None:
