@@ -267,9 +267,16 @@ def test_bad_arguments(args, word):
     METHODS["vq_vae"](tiny.SPEC, **(tiny.ARGS["vq_vae"] | args))
 
 
-def test_no_encoder_is_fitted_to_it():
-  m = tiny.method("vq_vae")
-  run = Run(ConfigDict({"method": "vq_vae", "dataset": "blobs_single"}), 0, tiny.SPEC, m, {})
+@pytest.mark.parametrize(
+  ("name", "why"),
+  [("vq_vae", "images of 'vq_vae' are piecewise constant in z"), ("diffusion", "'diffusion' .* an ODE")],
+)
+def test_no_encoder_is_fitted_where_there_is_no_gradient_to_follow(name, why):
+  def run(name):
+    config = ConfigDict({"method": name, "dataset": "blobs_single"})
+    return Run(config, 0, tiny.SPEC, tiny.method(name), {})
+
   nothing: Any = None  # is read before it is refused
-  with pytest.raises(InputError, match="images of 'vq_vae' are piecewise constant in z"):
-    subject.of_run(run, nothing, nothing, nothing, fitted=True)
+  with pytest.raises(InputError, match=f"--encoder=fitted: {why}"):
+    subject.of_run(run(name), nothing, nothing, nothing, fitted=True)
+  assert not subject.without_gradient(run("vae"))

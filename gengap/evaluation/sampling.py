@@ -27,9 +27,7 @@ CODES = (PRIOR, AGGREGATE, MIXTURE)
 SHOWN = {"mean": False, "draw": True}
 COMPONENTS = 10
 FITTED = 10_000  # training images whose codes a mixture is fitted to, if there are as many
-MOST_LATENTS = (
-  2048  # of a mixture: every iteration of its fit takes FITTED * latents^2 operations a component
-)
+MOST_LATENTS = 2048  # of a mixture: an iteration of its fit takes FITTED * latents^2 operations a component
 NUMBERS = ("temperature", "truncation")
 WORDS = (*CODES, *NUMBERS, *SHOWN)
 SYNTAX = "such as mixture:10,temperature=0.8,draw"

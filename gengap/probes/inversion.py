@@ -45,7 +45,7 @@ class Measurements(NamedTuple):
   draws: int
   classes: tuple[str, ...]
   encoder: str
-  piecewise_constant: bool = False  # of the subject
+  not_searched: str = ""  # why nothing was reached
 
 
 def squared_errors(images: Array, generated: Array) -> Array:
@@ -100,7 +100,7 @@ def measure(subject: Subject, options: Options) -> Measurements:
     chosen = balanced(examples.label, max(2, options.number // 5))
     part = Examples(examples.image[chosen], examples.label[chosen])
     splits[split] = invert(subject, part, z, pixel_variance(examples.image))
-  return Measurements(splits, draws, subject.classes, subject.encoder, subject.piecewise_constant)
+  return Measurements(splits, draws, subject.classes, subject.encoder, subject.not_searched)
 
 
 def invert(subject: Subject, examples: Examples, z: Array, variance: float) -> Inversion:
@@ -129,7 +129,7 @@ def score(measurements: Measurements, options: Options) -> Scores:
   """
   del options
   numbers, residuals = {}, {}
-  searched = "reached" in measurements.splits["test"].found
+  searched = not measurements.not_searched
   for split, inversion in measurements.splits.items():
     residuals = {
       name: squared_errors(inversion.image, images) / inversion.variance
@@ -143,7 +143,4 @@ def score(measurements: Measurements, options: Options) -> Scores:
     of_class = residuals[best][test.label == c]
     numbers[f"class {measurements.classes[c]}/{best}"] = estimate.mean(of_class)
   detail = {"images": len(test.image), "draws": measurements.draws, "encoder": measurements.encoder}
-  why = "the gradient through all steps of the generator costs too much"
-  if measurements.piecewise_constant:
-    why = "images are piecewise constant in the latents, and have no gradient to follow"
-  return Scores(numbers, detail, () if searched else (f"no search: {why}",))
+  return Scores(numbers, detail, () if searched else (f"no search: {measurements.not_searched}",))

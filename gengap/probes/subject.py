@@ -92,6 +92,16 @@ def refine(run: Run, image: Array, label: Array, z: Array) -> Array:
   return np.asarray(chunked(search, *(jnp.asarray(x) for x in (image, label, np.float32(z)))))
 
 
+def without_gradient(run: Run) -> str:
+  """Returns why no search follows the gradient of a run's images by its latents; "" if one can."""
+  name = run.config.method
+  if run.method.piecewise_constant:
+    return f"images of {name!r} are piecewise constant in z, and have no gradient to follow"
+  if Kind.DIFFUSION in run.method.kind:
+    return f"{name!r} generates by solving an ODE, and the gradient through all of its steps costs too much"
+  return ""
+
+
 def of_run(
   run: Run,
   train: Dataset,
@@ -123,18 +133,10 @@ def of_run(
     InputError: the run has no generator, or an encoder cannot be fitted to it.
   """
   run.generator()  # raises if there is none
-  if fitted and Kind.DIFFUSION in run.method.kind:
-    raise InputError(
-      f"--encoder=fitted: {run.config.method!r} generates by solving an ODE, and the gradient through all of "
-      "its steps would cost too much; use its own encoder"
-    )
-  if fitted and run.method.piecewise_constant:
-    raise InputError(
-      f"--encoder=fitted: images of {run.config.method!r} are piecewise constant in z, and have no gradient "
-      "to fit an encoder with; use its own encoder"
-    )
+  not_searched = without_gradient(run)
+  if fitted and not_searched:
+    raise InputError(f"--encoder=fitted: {not_searched}; use its own encoder")
   own = bool(run.method.encodes) and not fitted
-  searched = not (Kind.DIFFUSION in run.method.kind or run.method.piecewise_constant)
 
   @functools.cache
   def run_with_encoder() -> Run:
@@ -158,7 +160,8 @@ def of_run(
     own_encoder=own,
     fit_steps=0 if own else encoder_steps,
     encode=encode if own or encoder_steps else None,
-    refine=functools.partial(refine, run) if searched else None,
+    refine=None if not_searched else functools.partial(refine, run),
+    not_searched=not_searched,
     outside=outside,
     blob_centre=(lambda images: blobs.describe(images)["centre"]) if single else None,
     history=functools.partial(history, run, workdir),

@@ -43,7 +43,7 @@ class Subject(NamedTuple):
   train: Examples
   own_encoder: bool  # whether `encode` is part of the model, or was fitted to it
   encode: Callable[[Array, Array], Array] | None  # images, label -> z
-  # images, label, z -> z whose images are closer to them; None if its gradient is 0 or would cost too much
+  # images, label, z -> z whose images are closer to them; None: `not_searched` says why not
   refine: Callable[[Array, Array, Array], Array] | None
   history: Callable[[], Iterable[tuple[int, Generate]]]  # steps of training, and the generator at each
   sample_codes: Callable[[Array], Array] | None = None  # images -> z ~ q(z | x)
@@ -52,6 +52,7 @@ class Subject(NamedTuple):
   outside: Array | None = None  # images of another data set
   blob_centre: Callable[[Array], Array] | None = None  # images -> [N, 2], of the single blob; NaN without one
   fit_steps: int = 0  # updates of the fitted encoder
+  not_searched: str = ""  # why there is no `refine`
   piecewise_constant: bool = False  # whether images are so in z: their derivatives say nothing
 
   @property
