@@ -24,6 +24,7 @@ from gengap.evaluation.speed import seconds
 from gengap.method import Config
 from gengap.training import program, step
 from gengap.training.cost import counted, device
+from gengap.training.population import Population
 
 FLAGS = cli.flags()
 processes.define_flags(FLAGS)
@@ -62,7 +63,8 @@ def bench(config: Config, repeats: int) -> dict[str, Any]:
   """Times one config.
 
   Returns:
-    step_seconds (median of one generator step; the mean over whole intervals if a turn has one),
+    seeds (runs that are trained together), step_seconds (median of one generator step of all of them; the
+    mean over whole intervals if a turn has one),
     images_per_second (real images drawn), input_share (of the time, spent waiting for images), flops_per_step
     (as XLA counts them before it optimises) and peak_share (None both where they are not counted, and
     flops_reason says why), first_step_seconds (since the start of this command, data and compilation
@@ -71,7 +73,9 @@ def bench(config: Config, repeats: int) -> dict[str, Any]:
   settings.check(config)
   dataset = program.load_data(config, "train")
   compiled = program.compile_program(config, dataset)
-  state = program.start(compiled, config)
+  seeds = range(config.seed, config.seed + config.seeds)
+  states = [program.start(compiled, seed) for seed in seeds]
+  population = Population(compiled, config, dataset, states)
   processes.barrier()
   waits: list[float] = []
 
@@ -82,12 +86,11 @@ def bench(config: Config, repeats: int) -> dict[str, Any]:
       waits.append(time.perf_counter() - before)
       yield found
 
-  calls = timed(program.source(compiled, config, dataset, 0))
+  population.calls = [timed(calls) for calls in population.calls]
 
   def dispatch():
-    nonlocal state
-    state, _ = compiled.dispatch(state, calls)
-    return state
+    population.dispatch(range(config.seeds))
+    return population.states
 
   jax.block_until_ready(dispatch())
   first = time.perf_counter() - gengap.STARTED
@@ -95,12 +98,13 @@ def bench(config: Config, repeats: int) -> dict[str, Any]:
   times = seconds(dispatch, repeats)
   typical = np.median if step.period(compiled.method) == 1 else np.mean
   step_seconds = float(typical(times)) / config.steps_per_dispatch
-  flops = compiled.flops
-  drawn = config.batch_size * step.batches_per_step(compiled.method)
+  flops = compiled.flops and compiled.flops * config.seeds
+  drawn = config.batch_size * step.batches_per_step(compiled.method) * config.seeds
   return {
+    "seeds": config.seeds,
     "step_seconds": step_seconds,
     "images_per_second": drawn / step_seconds,
-    "input_share": sum(waits[-repeats * compiled.calls :]) / sum(times),
+    "input_share": sum(waits[-repeats * compiled.calls * len(population.calls) :]) / sum(times),
     **counted("flops_per_step", flops, compiled.flops_reason),
     "peak_share": flops and flops / step_seconds / peak(config.dtype),
     "first_step_seconds": first,

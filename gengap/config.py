@@ -24,6 +24,7 @@ AT_LEAST_ONE = [
   "sample_every",
   "steps_per_dispatch",
   "keep_checkpoints",
+  "seeds",
 ]
 
 
@@ -49,6 +50,7 @@ def base(method: str, dataset: str = "", **method_args: Any) -> Config:
       batch_size=64,  # over all devices
       steps=10_000,  # generator (decoder) updates
       seed=0,
+      seeds=1,  # runs, of seeds seed, seed + 1, ..., that are trained together, each in WORKDIR/SEED
       ema=0.0,  # decay of the moving average of the weights; 0 keeps none
       dtype="float32",  # or bfloat16: of the computations, never of the parameters
       steps_per_dispatch=1,  # steps in one call of the device program
@@ -137,6 +139,13 @@ def plain(config: Config) -> dict[str, Any]:
   return json.loads(json.dumps(config.to_dict(), default=str))
 
 
+def alone(config: Config, seed: int) -> Config:
+  """Returns the config with which the run of a seed is trained alone."""
+  found = config.copy_and_resolve_references()
+  found.update(seed=seed, seeds=1)
+  return found
+
+
 def complete(fields: dict[str, Any]) -> dict[str, Any]:
   """Returns the fields of a run's config.json with the defaults of those that are newer than the run."""
   if not isinstance(method := fields.get("method"), str) or method not in methods.METHODS:
@@ -191,8 +200,8 @@ def check(config: Config) -> None:
     raise InputError(f"config.validation_share is {config.validation_share}; it must be in [0, 1)")
   if config.channels not in (0, 1, 3):
     raise InputError(f"config.channels is {config.channels}; it must be 0 (as the data), 1 or 3")
-  if not 0 <= config.seed < 2**32:
-    raise InputError(f"config.seed is {config.seed}; it must be in [0, 2^32)")
+  if not 0 <= config.seed <= 2**32 - config.seeds:
+    raise InputError(f"config.seed is {config.seed}; it must be in [0, 2^32 - config.seeds]")
   if not config.dataset:
     raise InputError("config.dataset is empty; name one, such as blobs_single")
   devices = jax.device_count()

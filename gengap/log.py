@@ -65,14 +65,16 @@ class EventFile:
 class Log:
   """The log of one run; a log in the workdir is continued."""
 
-  def __init__(self, workdir: pathlib.Path, step: int, steps: int):
+  def __init__(self, workdir: pathlib.Path, step: int, steps: int, name: str = ""):
     """Opens the log at `step` and deletes the lines that an interrupted run wrote after it.
 
     Args:
       workdir: of the run; exists.
       step: at which the run starts or resumes.
       steps: at which it will end.
+      name: begins everything that is printed of the run.
     """
+    self.name = name
     self.path = workdir / "metrics.jsonl"
     self.samples = workdir / "samples"
     self.samples.mkdir(exist_ok=True)
@@ -81,8 +83,17 @@ class Log:
     self.board = EventFile(workdir, f"{step}.train", after=step)
     self.steps, self.fresh = steps, step == 0
     self.bar = tqdm(
-      total=steps, initial=step, unit="step", dynamic_ncols=True, disable=not sys.stderr.isatty()
+      desc=name.rstrip(": "),
+      total=steps,
+      initial=step,
+      unit="step",
+      dynamic_ncols=True,
+      disable=not sys.stderr.isatty(),
     )
+
+  def say(self, text: str) -> None:
+    """Prints a line about the run."""
+    say(self.name + text)
 
   def values(self, name: str) -> list[float]:
     """Returns all logged values of a number, also from before an interruption; null is read as infinity."""
@@ -101,7 +112,7 @@ class Log:
     self.board.numbers(step, metrics)
     text = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
     if self.bar.disable:
-      say(f"step {step}/{self.steps}  {text}")
+      self.say(f"step {step}/{self.steps}  {text}")
     else:
       brief = {k: f"{v:.4g}" for k, v in metrics.items() if k.endswith(("/loss", "/energy_distance"))}
       self.bar.set_postfix(brief, refresh=False)
@@ -124,6 +135,9 @@ class NullLog:
   """A log that discards everything, for all processes but the first; see `Log`."""
 
   fresh = False
+
+  def say(self, text: str) -> None:
+    """Prints nothing."""
 
   def values(self, name: str) -> list[float]:
     """Returns no values."""

@@ -165,11 +165,11 @@ def test_the_energy_distance_of_a_perfect_conditional_generator_is_zero():
   never_called: Any = None
   seed = np.uint32(0)
   seen = validation.Validation(
-    program.Program(method, spec, slots, seed, never_called, 1, 1, place, shapes, 0.0, "", None), c, held_out
+    program.Program(method, spec, slots, seed, step.ONE_RUN, never_called, 1, 1, place, shapes, 0.0, "", None), c, held_out
   )
   state = shapes._replace(ema={}, nets={})
-  assert abs(metrics.energy_distance(seen.samples(state), seen.images)) < 0.02
-  bright = seen.grid(state).mean((1, 2, 3)) > 0
+  assert abs(metrics.energy_distance(seen.samples(state, 0), seen.images)) < 0.02
+  bright = seen.grid(state, 0).mean((1, 2, 3)) > 0
   assert bright.tolist() == [False, True] * 32  # a picture shows every class
 
 

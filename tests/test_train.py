@@ -107,7 +107,7 @@ def test_resumed_equals_uninterrupted(whole, name, tmp_path):
   half = config(name, steps=8)
   loop.train(half, tmp_path)
   (tmp_path / "config.json").unlink()  # the only difference is where the first half stopped
-  state = loop.train(c, tmp_path)
+  (state,) = loop.train(c, tmp_path)
   tiny.assert_identical(state, expected)
   drop = lambda line: {k: v for k, v in line.items() if k != "steps_per_second"}  # noqa: E731
   assert [drop(x) for x in lines(tmp_path)] == [drop(x) for x in lines(workdir)]
@@ -118,7 +118,7 @@ def test_a_clock_that_is_set_back_changes_nothing(whole, tmp_path, monkeypatch):
   looks, now = itertools.count(), time.time
   monkeypatch.setattr(time, "time", lambda: now() - 86400 * next(looks))
   for left in (8, 4):
-    state = loop.train(config("vae"), tmp_path)
+    (state,) = loop.train(config("vae"), tmp_path)
     for i, path in enumerate(sorted(tmp_path.rglob("*"))):
       os.utime(path, (1e9 - i, 1e9 - i))
     if left == 8:
@@ -128,7 +128,7 @@ def test_a_clock_that_is_set_back_changes_nothing(whole, tmp_path, monkeypatch):
 
 
 def test_several_steps_in_a_dispatch_change_nothing(whole, tmp_path):
-  state = loop.train(config("vae", steps_per_dispatch=2), tmp_path)
+  (state,) = loop.train(config("vae", steps_per_dispatch=2), tmp_path)
   tiny.assert_identical(state, whole["vae"][1])
 
 
@@ -163,7 +163,7 @@ def test_training_stops_when_nothing_gets_better(tmp_path, capfd):
   """At a rate of nothing the second evaluation is the first again; an interruption changes nothing of it."""
   still = config("vae", steps=40, patience=1, log_every=4)
   still.method_args.learning_rate = 1e-30
-  state = loop.train(still, tmp_path / "whole")
+  (state,) = loop.train(still, tmp_path / "whole")
   assert "done at step 8: valid/vae/loss has not fallen in 1 evaluations" in capfd.readouterr().err
   assert int(state.step) == 8
   assert (tmp_path / "whole" / "samples" / "8.png").exists()

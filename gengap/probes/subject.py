@@ -47,7 +47,7 @@ def fit(run: Run, data: Dataset, updates: int, seed: int) -> Run:
   config.update(steps=updates, seed=seed, batch_size=FIT_BATCH, ema=0.0, steps_per_dispatch=1)
   config.horizontal_flip = False
   program = compile_method(method, config, data)
-  state = start(program, config)
+  state = start(program, seed)
   calls = source(program, config, data, 0)
   with progress("fitting an encoder on", updates * FIT_BATCH) as bar:
     numbers = []

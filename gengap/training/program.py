@@ -33,7 +33,8 @@ class Program(NamedTuple):
   method: Method
   spec: Spec
   slots: Array  # [devices]
-  seed: np.uint32  # of the run
+  seed: Any  # of the run, uint32; of several runs an array [*runs.shape]
+  runs: step.Runs  # that one call of the program trains
   # what is due in a step -> (slots, seed, state, data) -> (state, metrics [steps]); only on the CPU are these
   # different programs (see step.variants)
   compiled: Mapping[step.Due, jax.stages.Compiled]
@@ -41,9 +42,14 @@ class Program(NamedTuple):
   calls: int  # calls of the compiled program in one dispatch
   place: jax.sharding.NamedSharding  # of state and data: a whole copy on every device
   shapes: State  # abstract
-  flops: float | None  # floating-point operations of a step on all devices, a mean; None if not counted
+  flops: float | None  # floating-point operations of a run's step on all devices, a mean; None: not counted
   flops_reason: str  # why they were not counted; "" if they were
   by_host: host_reader.Share | None  # what this process reads if the data are too large for the devices
+
+  @property
+  def place_of_runs(self) -> jax.sharding.NamedSharding:
+    """The sharding of states that begin with the axes `runs.shape`."""
+    return self.slots.sharding if self.runs.spread > 1 else self.place  # pyright: ignore
 
   def dispatch(self, state: State, source: Iterator[Call]) -> tuple[State, list[Metrics]]:
     """Sends config.steps_per_dispatch steps to the devices, without waiting for them.
@@ -53,7 +59,7 @@ class Program(NamedTuple):
       source: see `source`.
 
     Returns:
-      The state after the steps, and the metrics of each call, [steps] each.
+      The state after the steps, and the metrics of each call, [*runs.shape, steps] each.
     """
     calls = []
     for _ in range(self.calls):
@@ -120,7 +126,13 @@ def compile_method(
   # unrolled (see step.loop), which would multiply the time to compile.
   steps = 1 if jax.default_backend() == "cpu" else config.steps_per_dispatch
   share = host_share(config, dataset, len(slots), steps * step.batches_per_step(method))
-  seed = np.uint32(config.seed)
+  runs = runs_of_program(config.seeds)
+  if share and config.seeds > 1:
+    raise InputError(
+      f"config.seeds is {config.seeds}: runs that are trained together need the data on the device; raise "
+      f"config.data_device_bytes to {dataset.image.nbytes}, or train one run at a time"
+    )
+  seed = seeds_of_programs(config, runs)[0]
 
   def lower(method: Method) -> jax.stages.Lowered:
     run = step.dispatch(
@@ -130,33 +142,55 @@ def compile_method(
       steps=steps,
       by_host=bool(share),
       horizontal_flip=config.horizontal_flip,
+      runs=runs,
     )
-    return run.lower(slots.aval, seed, shapes, abstract_data(dataset, share, len(slots)))
+    stacked = jax.tree.map(lambda x: jax.ShapeDtypeStruct((*runs.shape, *x.shape), x.dtype), shapes)
+    return run.lower(slots.aval, seed, stacked, abstract_data(dataset, share, len(slots)))
 
   variants = step.variants(method)
+  sharing = len(slots) // runs.spread  # devices of a run
   if step.unrolled():
     lowered = {due: lower(variant) for due, (variant, _) in variants.items()}
-    counts = [(flops.count_flops(lowered[due]), part) for due, (_, part) in variants.items()]
+    counts = [(flops.count_flops(lowered[due]), part / runs.mapped) for due, (_, part) in variants.items()]
     count = flops.weighted_sum(counts)
   else:
     lowered = dict.fromkeys(variants, lower(method))
     whole = abstract((dataset.image, dataset.label))
-    count = flops.count_on_cpu(method, config, shapes, whole, len(slots))
+    count = flops.count_on_cpu(method, config, shapes, whole, sharing)
   programs = {id(each): each.compile(convolution.compiler_options()) for each in lowered.values()}
   return Program(
     method,
     spec,
     slots,
     seed,
+    runs,
     {due: programs[id(each)] for due, each in lowered.items()},
     steps,
     config.steps_per_dispatch // steps,
     place,
     shapes,
-    None if count is None else count * len(slots),
+    None if count is None else count * sharing,
     flops.reason_not_counted() if count is None else "",
     share,
   )
+
+
+def runs_of_program(seeds: int) -> step.Runs:
+  """Returns how many of a config's runs one call of the program trains, and how.
+
+  Several devices get whole runs if every device gets equally many; otherwise they share every run's batches.
+  The runs of a device are mapped, except on the CPU, where programs of one run after another are faster
+  (results/speed) and are compiled once. Several processes share batches.
+  """
+  devices = jax.device_count()
+  spread = devices if seeds % devices == 0 and jax.process_count() == 1 else 1
+  return step.Runs(spread, seeds // spread if step.maps_runs() else 1)
+
+
+def seeds_of_programs(config: Config, runs: step.Runs) -> np.ndarray:
+  """Returns the seeds of a config's runs, [calls, *runs.shape] uint32."""
+  seeds = config.seed + np.arange(config.seeds)
+  return seeds.astype(np.uint32).reshape(-1, *runs.shape)
 
 
 def host_share(config: Config, dataset: data.Dataset, slots: int, batches: int) -> host_reader.Share | None:
@@ -207,9 +241,14 @@ def put(program: Program, tree: Any) -> Any:
 
 def source(program: Program, config: Config, dataset: data.Dataset, at: int) -> Iterator[Call]:
   """Returns the calls of compiled programs from a step on, with their data: the data set, or its batches."""
+  return calls_from(program, at, data_of_calls(program, config, dataset, at))
+
+
+def calls_from(program: Program, at: int, data_of: Iterator[step.Data]) -> Iterator[Call]:
+  """Returns the calls of compiled programs from a step on, with the given data."""
   steps = itertools.count(at, program.steps)
   programs = (program.compiled[step.due(program.method, first)] for first in steps)
-  return map(Call, programs, data_of_calls(program, config, dataset, at))
+  return map(Call, programs, data_of)
 
 
 def data_of_calls(program: Program, config: Config, dataset: data.Dataset, at: int) -> Iterator[step.Data]:
@@ -224,14 +263,14 @@ def data_of_calls(program: Program, config: Config, dataset: data.Dataset, at: i
   return ((placed(image), placed(label)) for image, label in batches)
 
 
-def start(program: Program, config: Config) -> State:
-  """Returns the state before the first step, on every device."""
+def start(program: Program, seed: int) -> State:
+  """Returns the state of a run before the first step, on every device."""
 
   def init(seed: Array) -> State:
     example = Batch(jnp.zeros((1, *program.spec.shape)), jnp.zeros(1, jnp.int32))
-    return step.init(program.method, seed, example, ema=config.ema)
+    return step.init(program.method, seed, example, ema=bool(program.shapes.ema))
 
-  return jax.jit(init, out_shardings=program.place)(program.seed)
+  return jax.jit(init, out_shardings=program.place)(np.uint32(seed))
 
 
 def resume(program: Program, checkpoints: Checkpoints, say: Callable[[str], None]) -> State | None:

@@ -7,7 +7,7 @@ and seed: resuming is exact, and one device gives what eight give, up to the ord
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,29 @@ Data = tuple[Array, Array]  # images [N, H, W, C] uint8, labels [N] int32: the w
 Due = tuple[bool, ...]  # for each turn whether a step has its `loss`, and not the one `between`
 Reader = Callable[[Array, Array], Batch]  # number of a batch, positions of its images in the stream -> images
 PURPOSES = ("init", "train", "valid", "sample", "sample labels", "flip")
+
+
+class Runs(NamedTuple):
+  """How many runs one program trains: `mapped` on each of `spread` devices.
+
+  If `spread` is 1, every run's batches are split over all devices.
+  """
+
+  spread: int = 1
+  mapped: int = 1
+
+  @property
+  def shape(self) -> tuple[int, ...]:
+    """The axes with which the program's states begin: [spread, mapped], without those of length 1."""
+    return tuple(n for n in self if n > 1)
+
+  @property
+  def count(self) -> int:
+    """The number of runs."""
+    return self.spread * self.mapped
+
+
+ONE_RUN = Runs()
 
 
 def stream(seed: int | Array, purpose: str) -> Key:
@@ -189,6 +212,11 @@ def unrolled() -> bool:
   return jax.default_backend() == "cpu"
 
 
+def maps_runs() -> bool:
+  """Whether one program trains several runs on each of these devices, instead of one after another."""
+  return jax.default_backend() != "cpu"
+
+
 def loop(body, carry, xs: Array):
   """lax.scan, unrolled on the CPU and for a single iteration.
 
@@ -232,6 +260,7 @@ def dispatch(
   steps: int = 1,
   by_host: bool = False,
   horizontal_flip: bool = False,
+  runs: Runs = ONE_RUN,
   devices: Sequence[Any] | None = None,
 ) -> Any:
   """Returns the training program of any seed: (slots, seed, state, data) -> (state, metrics [steps]).
@@ -244,6 +273,8 @@ def dispatch(
     by_host: whether `data` holds each device's share of these steps' batches, [devices, batches, B, ...],
       and not the whole data set.
     horizontal_flip: whether each image is mirrored with probability 1/2.
+    runs: that the program trains; if there are several, seed, state and metrics begin with the axes
+      `runs.shape`. They share the data set, so `by_host` must be False.
     devices: that run it; None for all of JAX's default backend.
 
   The arguments `slots` and `seed` are arange(devices) and the run's seed [] uint32. Runs that differ in their
@@ -252,8 +283,24 @@ def dispatch(
   many = steps_on_device(
     method, batch_size=batch_size, ema=ema, steps=steps, by_host=by_host, horizontal_flip=horizontal_flip
   )
-  axes = (0, None, None, 0 if by_host else None)
-  return jax.pmap(many, AXIS, in_axes=axes, out_axes=None, donate_argnums=2, devices=devices)
+  if runs.mapped > 1:
+    many = jax.vmap(many, (None, 0, 0, None))
+  if runs.spread > 1:
+    many = on_one_device(many)
+  name, whose = ("runs", 0) if runs.spread > 1 else (AXIS, None)
+  axes = (0, whose, whose, 0 if by_host else None)
+  return jax.pmap(many, name, in_axes=axes, out_axes=whose, donate_argnums=2, devices=devices)
+
+
+def on_one_device(many: Callable[..., Any]) -> Callable[..., Any]:
+  """Returns what a device does that has whole runs: as `many`, with an axis AXIS of one device."""
+
+  def alone(_, seed, state, data):
+    return jax.vmap(lambda _: many(jnp.uint32(0), seed, state, data), axis_name=AXIS, out_axes=None)(
+      jnp.arange(1)
+    )
+
+  return alone
 
 
 def validate(method: Method, *, batch_size: int) -> Any:

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -55,8 +56,15 @@ def check_best(config: Config, held_out: data.Dataset, method: Method, shapes: S
     )
 
 
+class Latents(NamedTuple):
+  """The latents of a run's samples, which stay the same throughout it."""
+
+  z: Array  # [N, latent_dim]; N is a multiple of GRID
+  label: Array  # [N], with the class frequencies of the training images
+
+
 class Validation:
-  """Held-out images, latents and programs, which stay the same throughout a run."""
+  """Held-out images and programs, which stay the same throughout all runs of a config."""
 
   def __init__(self, program: Program, config: Config, held_out: data.Dataset):
     """Compiles nothing yet.
@@ -64,21 +72,17 @@ class Validation:
     Raises:
       InputError: too few held-out images.
     """
-    method, seed = program.method, config.seed
+    method = program.method
     self.batches = whole_batches(config, held_out)
     self.count = self.batches * config.batch_size
     self.images = to_float(held_out.image[: self.count])
     self.data = put(program, (held_out.image[: self.count], held_out.label[: self.count]))
-    self.slots, self.seed = program.slots, program.seed
+    self.slots, self.spec, self.latent_dim = program.slots, program.spec, method.latent_dim
     validate = step.validate(method, batch_size=config.batch_size)
     arrays = tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in self.data)
-    self.lowered = validate.lower(self.slots.aval, self.seed, program.shapes, arrays, np.uint32(0))
+    self.lowered = validate.lower(self.slots.aval, np.uint32(0), program.shapes, arrays, np.uint32(0))
     self.generate = jax.jit(method.generate) if method.generate else None
-    self.z = jax.random.normal(
-      step.stream(seed, "sample"), (-(-self.count // GRID) * GRID, method.latent_dim)
-    )
-    uniform = jax.random.uniform(step.stream(seed, "sample labels"), (len(self.z),))
-    self.label = jnp.asarray(draw_labels(uniform, program.spec.class_counts))
+    self.latents = functools.cache(self.draw_latents)
     self.grid_label = jnp.arange(GRID) % program.spec.num_classes  # a picture shows every class equally often
 
   @functools.cached_property
@@ -86,16 +90,19 @@ class Validation:
     """The program that measures a batch of held-out images."""
     return self.lowered.compile(convolution.compiler_options())
 
-  def grid(self, state: State) -> np.ndarray:
+  def draw_latents(self, seed: int) -> Latents:
+    """Draws the latents of a run."""
+    z = jax.random.normal(step.stream(seed, "sample"), (-(-self.count // GRID) * GRID, self.latent_dim))
+    uniform = jax.random.uniform(step.stream(seed, "sample labels"), (len(z),))
+    return Latents(z, jnp.asarray(draw_labels(uniform, self.spec.class_counts)))
+
+  def grid(self, state: State, seed: int) -> np.ndarray:
     """Returns samples for a picture, [GRID, H, W, C], of all classes in turn and always the same latents."""
-    return self.generated(state, self.z[:GRID], self.grid_label)
+    return self.generated(state, self.latents(seed).z[:GRID], self.grid_label)
 
-  def samples(self, state: State) -> np.ndarray:
-    """Returns samples to compare with the held-out images, [count, H, W, C], always from the same latents.
-
-    Labels have the class frequencies of the training images.
-    """
-    return self.generated(state, self.z, self.label)[: self.count]
+  def samples(self, state: State, seed: int) -> np.ndarray:
+    """Returns samples to compare with the held-out images, [count, H, W, C], always from the same latents."""
+    return self.generated(state, *self.latents(seed))[: self.count]
 
   def generated(self, state: State, z: Array, label: Array) -> np.ndarray:
     """Generates images [N, H, W, C] from latents [N, latent_dim]; N must be a multiple of GRID."""
@@ -105,18 +112,19 @@ class Validation:
     ]
     return np.concatenate([np.asarray(p) for p in parts])
 
-  def scores(self, state: State) -> dict[str, float]:
+  def scores(self, state: State, seed: int) -> dict[str, float]:
     """Returns the turns' metrics and, for a generator, the energy distance of its images to held-out ones.
 
-    All are at `State.eval_nets`: the moving average of the weights if there is one.
+    All are at `State.eval_nets`: the moving average of the weights if there is one. `seed` is the run's.
     """
     batches = [
-      self.validate(self.slots, self.seed, state, self.data, np.uint32(i)) for i in range(self.batches)
+      self.validate(self.slots, np.uint32(seed), state, self.data, np.uint32(i))
+      for i in range(self.batches)
     ]
     means = {f"{HELD_OUT}{k}": float(np.mean([float(b[k]) for b in batches])) for k in batches[0]}
     if not self.generate:
       return means
-    return means | {ENERGY: energy(self.samples(state), self.images)}
+    return means | {ENERGY: energy(self.samples(state, seed), self.images)}
 
 
 def energy(samples: np.ndarray, real: np.ndarray) -> float:
