@@ -164,9 +164,10 @@ def test_the_energy_distance_of_a_perfect_conditional_generator_is_zero():
   shapes = jax.eval_shape(lambda: step.init(method, 0, example, ema=0))
   never_called: Any = None
   seed = np.uint32(0)
-  seen = validation.Validation(
-    program.Program(method, spec, slots, seed, step.ONE_RUN, never_called, 1, 1, place, shapes, 0.0, "", None), c, held_out
+  compiled = program.Program(
+    method, spec, slots, seed, step.ONE_RUN, never_called, 1, 1, place, shapes, 0.0, "", None
   )
+  seen = validation.Validation(compiled, c, held_out)
   state = shapes._replace(ema={}, nets={})
   assert abs(metrics.energy_distance(seen.samples(state, 0), seen.images)) < 0.02
   bright = seen.grid(state, 0).mean((1, 2, 3)) > 0

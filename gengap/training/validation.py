@@ -118,8 +118,7 @@ class Validation:
     All are at `State.eval_nets`: the moving average of the weights if there is one. `seed` is the run's.
     """
     batches = [
-      self.validate(self.slots, np.uint32(seed), state, self.data, np.uint32(i))
-      for i in range(self.batches)
+      self.validate(self.slots, np.uint32(seed), state, self.data, np.uint32(i)) for i in range(self.batches)
     ]
     means = {f"{HELD_OUT}{k}": float(np.mean([float(b[k]) for b in batches])) for k in batches[0]}
     if not self.generate:
