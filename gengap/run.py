@@ -235,7 +235,9 @@ def folder(workdir: str | pathlib.Path) -> pathlib.Path:
   """
   path = paths.local(workdir)
   if not (path / "checkpoints").is_dir():
-    raise InputError(f"{path} holds no run: it has no folder checkpoints")
+    found = sorted(checkpoints.parent.name for checkpoints in path.glob("*/checkpoints"))
+    named = f"; name one of its runs, {', '.join(found[:8])}, such as {path / found[0]}" if found else ""
+    raise InputError(f"{path} holds no run: it has no folder checkpoints{named}")
   return path
 
 

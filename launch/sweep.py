@@ -1,16 +1,18 @@
 """Trains a grid of runs: configs x data sets x seeds, one after another or several at a time.
 
   python -m launch.sweep --out=DIR --configs wgan_gp conv_vae --datasets mnist fashion_mnist --seeds 0 1 2
-    [--jobs 2] [--set method_args.network=dcgan steps=5000 ...] [--dry]
+    [--together] [--jobs 2] [--set method_args.network=dcgan steps=5000 ...] [--dry]
 
 Every run gets the folder OUT/DATASET/CONFIG/SEED and a log beside it, SEED.log. Finished runs are skipped,
-interrupted runs are resumed. If a run fails, the sweep continues and reports it at the end. The function
-`run` does the same for any list of trainings.
+interrupted runs are resumed. If a run fails, the sweep continues and reports it at the end. --together trains
+all seeds of a config in one process, whose log is CONFIG.log. The function `run` does the same for any list
+of trainings.
 """
 
 import json
 import os
 import pathlib
+import re
 import shlex
 import subprocess
 import sys
@@ -34,6 +36,12 @@ class Training(NamedTuple):
   name: str
   command: tuple[str, ...]
   workdir: pathlib.Path
+  seeds: tuple[int, ...] = ()  # of the runs in its folders, if several are trained together
+
+  @property
+  def runs(self) -> list[pathlib.Path]:
+    """The folders of its runs."""
+    return [self.workdir / str(seed) for seed in self.seeds] or [self.workdir]
 
 
 class Running(NamedTuple):
@@ -60,15 +68,28 @@ def grid(
   datasets: Iterable[str],
   seeds: Iterable[int],
   fields: dict[str, object],
+  together: bool = False,
 ) -> list[Training]:
-  """Returns the trainings of a grid, by seed, so that an interrupted sweep still allows comparisons."""
+  """Returns the trainings of a grid, by seed, so that an interrupted sweep still allows comparisons.
+
+  Args:
+    out: folder of the sweep.
+    configs: names of config files.
+    datasets: as after the colon of --config.
+    seeds: of every config on every data set; consecutive if they are trained together.
+    fields: config fields of all runs.
+    together: whether one training has all seeds.
+  """
+  seeds = tuple(seeds)
+  together = together and len(seeds) > 1  # a single run lies in its workdir itself
   trainings = []
-  for seed in seeds:
+  for group in [seeds] if together else [(seed,) for seed in seeds]:
     for dataset in datasets:
       for config in configs:
-        name = f"{dataset.replace('/', '_') or 'blobs_single'}/{config}/{seed}"
-        call = command(config, dataset, out / name, fields | {"seed": seed})
-        trainings.append(Training(name, call, out / name))
+        name = f"{dataset.replace('/', '_') or 'blobs_single'}/{config}"
+        name, number = (name, {"seeds": len(group)}) if together else (f"{name}/{group[0]}", {})
+        call = command(config, dataset, out / name, fields | {"seed": group[0]} | number)
+        trainings.append(Training(name, call, out / name, group if together else ()))
   return trainings
 
 
@@ -78,7 +99,8 @@ def done(training: Training) -> bool:
     finished = json.loads(record(training).read_text())
   except (OSError, ValueError):
     return False
-  return finished == list(training.command[1:]) and (training.workdir / "config.json").exists()
+  there = all((folder / "config.json").exists() for folder in training.runs)
+  return finished == list(training.command[1:]) and there
 
 
 def record(training: Training) -> pathlib.Path:
@@ -99,11 +121,21 @@ def last_line(training: Training) -> str:
     return "no output"
 
 
+def stopped(training: Training) -> bool:
+  """Whether a signal ended a training that had not failed."""
+  return re.match(r"(seed \d+: )?stopped", last_line(training)) is not None
+
+
 def progress(training: Training) -> float:
-  """Returns the share of its steps that a training has made, from its log; 0 before the first line."""
+  """Returns the share of its steps that a training has made, from its logs."""
+  return sum(map(progress_of_run, training.runs)) / len(training.runs)
+
+
+def progress_of_run(workdir: pathlib.Path) -> float:
+  """Returns the share of its steps that a run has made, from its log; 0 before the first line."""
   try:
-    steps = json.loads((training.workdir / "config.json").read_text())["steps"]
-    with (training.workdir / "metrics.jsonl").open("rb") as file:
+    steps = json.loads((workdir / "config.json").read_text())["steps"]
+    with (workdir / "metrics.jsonl").open("rb") as file:
       file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))
       lines = file.read().splitlines()
     return min(1.0, json.loads(lines[-1])["step"] / steps)
@@ -155,7 +187,7 @@ def run(trainings: Sequence[Training], jobs: int = 1) -> list[Training]:
           free.append(one.cores)
           bar.update()
           ended = f"{(time.monotonic() - one.began) / 60:.1f} minutes"
-          if one.process.returncode == 0 and not last_line(one.training).startswith("stopped"):
+          if one.process.returncode == 0 and not stopped(one.training):
             record(one.training).write_text(json.dumps(one.training.command[1:]))
             tqdm.write(f"{one.training.name}: done in {ended}", file=sys.stderr)
           else:
@@ -179,7 +211,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
   parser.add_argument("--configs", nargs="+", required=True, help="names of config files in configs/")
   parser.add_argument("--datasets", nargs="+", default=[""], help="data sets, as after the colon of --config")
   parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-  parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
+  parser.add_argument("--together", action="store_true", help="train the seeds of a config in one process")
+  parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
   parser.add_argument("--set", nargs="*", default=[], metavar="FIELD=VALUE", help="config fields of all runs")
   parser.add_argument("--dry", action="store_true", help="print the commands without running them")
   args = parser.parse_args(arguments)
@@ -197,7 +230,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
   except InputError as error:
     parser.error(str(error))
   fields = dict(field.split("=", 1) for field in args.set)
-  trainings = grid(args.out.resolve(), args.configs, args.datasets, args.seeds, fields)
+  if args.together and sorted(args.seeds) != list(range(min(args.seeds), min(args.seeds) + len(args.seeds))):
+    parser.error(f"--together needs consecutive seeds, not {' '.join(map(str, args.seeds))}")
+  seeds = sorted(args.seeds) if args.together else args.seeds
+  trainings = grid(args.out.resolve(), args.configs, args.datasets, seeds, fields, args.together)
   if len({training.workdir for training in trainings}) < len(trainings):
     parser.error("a config, data set or seed is given twice")
   if args.dry:

@@ -53,6 +53,22 @@ for devices in (1, 8):
   by_pmap, numbers = tiny.run(m, 1, devices=devices, batch_size=16, ema=0.9)
   tiny.assert_identical(by_mesh, (by_pmap, numbers[0]))
 
+# Runs that are spread over devices, whole ones on each, are those of one device.
+m = tiny.method("cgan", network="dcgan", dropout=0.3, spectral_norm="both")
+seeds = np.arange(8, dtype=np.uint32)
+expected = [tiny.run(m, 3, batch_size=16, ema=0.9, seed=int(seed))[0] for seed in seeds]
+for devices, mapped in ((8, 1), (4, 2)):
+  runs = step.Runs(devices, mapped)
+  spread = step.dispatch(m, batch_size=16, ema=0.9, runs=runs)
+  states = [tiny.state(m, seed=int(seed), ema=0.9) for seed in seeds]
+  states = jax.tree.map(lambda *x, shape=runs.shape: jnp.stack(x).reshape(*shape, *x[0].shape), *states)
+  for _ in range(3):
+    states, numbers = spread(jnp.arange(devices), seeds.reshape(runs.shape), states, tiny.data())
+  for seed, place in enumerate(np.ndindex(runs.shape)):
+    found = jax.tree.map(lambda x, place=place: x[place], jax.device_get(states))
+    worst = max(tiny.differences(expected[seed].nets, found.nets).values())
+    assert worst < 1e-4, (devices, mapped, seed, worst)
+
 # Operations are those of all devices.
 c = config("vae", batch_size=64)
 c.method_args.update(network="conv", width=16)

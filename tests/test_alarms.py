@@ -10,6 +10,8 @@ from test_train import config
 
 from gengap.methods import elbo, gan_metrics
 from gengap.training import alarms, loop
+from gengap.training.population import Numbers
+from gengap.training.window import Window
 
 ALARMS = (
   gan_metrics.collapse_alarm("critic"),
@@ -87,6 +89,8 @@ def test_the_log_holds_the_oscillation_of_every_loss(tmp_path):
   losses = np.array([1.0, -1.0, 1.0, -1.0])
 
   class Log:
+    say = print
+
     def advance(self, step):
       pass
 
@@ -94,8 +98,8 @@ def test_the_log_holds_the_oscillation_of_every_loss(tmp_path):
       self.seen = dict(metrics)
 
   log: Any = Log()
-  window = loop.Window(log, every=4, batch_size=8)
-  window.push(4, [{"critic/loss": jnp.asarray(losses), "critic/real": jnp.zeros(4)}])
+  window = Window(log, every=4, batch_size=8)
+  window.push(4, [Numbers({"critic/loss": jnp.asarray(losses), "critic/real": jnp.zeros(4)})])
   window.flush()
   assert log.seen["critic/oscillation"] == pytest.approx(alarms.oscillation(losses))
   assert "critic/loss" in log.seen and len([k for k in log.seen if "oscillation" in k]) == 1

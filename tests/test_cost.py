@@ -16,6 +16,8 @@ from gengap import bench, methods
 from gengap.evaluation import speed
 from gengap.run import Run
 from gengap.training import cost, flops, loop, program, step
+from gengap.training.population import Numbers
+from gengap.training.window import Window
 
 GENERATES = [name for name in tiny.ARGS if name != "classifier" and tiny.method(name).generate]
 
@@ -94,11 +96,12 @@ def test_an_adversary_of_any_name_makes_a_gan(capsys):
   made = cost.training(compiled, c)
   assert made["adversarial"] and not made["variational"]
   assert made["updates_per_step"] == {"discriminator": 1, "generator": 1}
-  log: Any = types.SimpleNamespace(advance=print, numbers=print)
-  window = loop.Window(log, 1, 64, m.alarms)
-  window.push(1000, [{"discriminator/diversity": jnp.zeros(1), "generator/image_gradient": jnp.ones(1)}])
+  log: Any = types.SimpleNamespace(advance=print, numbers=print, say=print)
+  window = Window(log, 1, 64, m.alarms)
+  numbers = {"discriminator/diversity": jnp.zeros(1), "generator/image_gradient": jnp.ones(1)}
+  window.push(1000, [Numbers(numbers)])
   window.flush()
-  assert "discriminator/diversity at step 1000, below 0.4" in capsys.readouterr().err
+  assert "discriminator/diversity at step 1000, below 0.4" in capsys.readouterr().out
 
 
 def test_operations_are_counted_turn_by_turn_as_often_as_they_are_done():

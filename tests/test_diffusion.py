@@ -195,7 +195,7 @@ def test_a_run_generates_encodes_and_reconstructs(tmp_path):
   """Resumed at step 2 it ends as without interruption; before training it is the denoiser of N(0, 1/4)."""
   fields = dict(steps=4, best="valid/denoiser/loss", log_every=2)
   fields |= dict(sample_every=2, eval_every=2, checkpoint_every=2)
-  (whole,) = loop.train(config("diffusion", **fields), tmp_path / "whole")
+  whole = loop.train(config("diffusion", **fields), tmp_path / "whole")
   shutil.copytree(tmp_path / "whole", tmp_path / "parts")
   shutil.rmtree(tmp_path / "parts" / "checkpoints" / "4")
   tiny.assert_identical(loop.train(config("diffusion", **fields), tmp_path / "parts"), whole)

@@ -26,7 +26,9 @@ from gengap.errors import InputError, NonFiniteError
 from gengap.log import Log
 from gengap.method import State
 from gengap.networks import convolution
-from gengap.training import checkpoint, loop, program, workdirs
+from gengap.training import checkpoint, loop, member, program, workdirs
+from gengap.training.population import Numbers
+from gengap.training.window import Window
 from results.scale import faults
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -107,7 +109,7 @@ def test_resumed_equals_uninterrupted(whole, name, tmp_path):
   half = config(name, steps=8)
   loop.train(half, tmp_path)
   (tmp_path / "config.json").unlink()  # the only difference is where the first half stopped
-  (state,) = loop.train(c, tmp_path)
+  state = loop.train(c, tmp_path)
   tiny.assert_identical(state, expected)
   drop = lambda line: {k: v for k, v in line.items() if k != "steps_per_second"}  # noqa: E731
   assert [drop(x) for x in lines(tmp_path)] == [drop(x) for x in lines(workdir)]
@@ -118,7 +120,7 @@ def test_a_clock_that_is_set_back_changes_nothing(whole, tmp_path, monkeypatch):
   looks, now = itertools.count(), time.time
   monkeypatch.setattr(time, "time", lambda: now() - 86400 * next(looks))
   for left in (8, 4):
-    (state,) = loop.train(config("vae"), tmp_path)
+    state = loop.train(config("vae"), tmp_path)
     for i, path in enumerate(sorted(tmp_path.rglob("*"))):
       os.utime(path, (1e9 - i, 1e9 - i))
     if left == 8:
@@ -128,7 +130,7 @@ def test_a_clock_that_is_set_back_changes_nothing(whole, tmp_path, monkeypatch):
 
 
 def test_several_steps_in_a_dispatch_change_nothing(whole, tmp_path):
-  (state,) = loop.train(config("vae", steps_per_dispatch=2), tmp_path)
+  state = loop.train(config("vae", steps_per_dispatch=2), tmp_path)
   tiny.assert_identical(state, whole["vae"][1])
 
 
@@ -156,14 +158,14 @@ def test_the_compiler_gets_its_options(monkeypatch):
   ],
 )
 def test_patience_by_hand(values, patience, over):
-  assert loop.stale(values, patience) is over
+  assert member.stale(values, patience) is over
 
 
 def test_training_stops_when_nothing_gets_better(tmp_path, capfd):
   """At a rate of nothing the second evaluation is the first again; an interruption changes nothing of it."""
   still = config("vae", steps=40, patience=1, log_every=4)
   still.method_args.learning_rate = 1e-30
-  (state,) = loop.train(still, tmp_path / "whole")
+  state = loop.train(still, tmp_path / "whole")
   assert "done at step 8: valid/vae/loss has not fallen in 1 evaluations" in capfd.readouterr().err
   assert int(state.step) == 8
   assert (tmp_path / "whole" / "samples" / "8.png").exists()
@@ -324,8 +326,8 @@ def test_what_is_not_finite_is_named_and_the_last_good_checkpoint_kept(
 def test_bad_weights_are_not_saved():
   nets = {"g": {"params": {"w": jnp.array([1.0, jnp.nan])}}, "d": {"params": {"w": jnp.ones(2)}}}
   with pytest.raises(NonFiniteError, match="'g' are not finite after step 7"):
-    loop.check_weights(State(jnp.int32(7), nets, {}, {}), 7)
-  loop.check_weights(State(jnp.int32(7), {"d": nets["d"]}, {}, {}), 7)
+    member.check_weights(State(jnp.int32(7), nets, {}, {}), 7)
+  member.check_weights(State(jnp.int32(7), {"d": nets["d"]}, {}, {}), 7)
 
 
 @pytest.mark.parametrize(
@@ -365,9 +367,9 @@ def test_the_best_checkpoint_is_that_of_the_smallest_logged_number(whole):
 def test_numbers_that_are_not_finite_are_null_and_end_nothing(tmp_path):
   """Neither the log, nor TensorBoard, nor training, whose losses alone must be finite."""
   log = Log(tmp_path, 0, 2)
-  window = loop.Window(log, every=2, batch_size=1)
+  window = Window(log, every=2, batch_size=1)
   odd = {"vae/active_units": jnp.array([jnp.nan, 1.0]), "critic/diversity": jnp.array([jnp.inf, 1.0])}
-  window.push(2, [{"vae/loss": jnp.ones(2), "vae/gradient_norm": jnp.ones(2)} | odd])
+  window.push(2, [Numbers({"vae/loss": jnp.ones(2), "vae/gradient_norm": jnp.ones(2)} | odd)])
   window.flush()
   log.close()
   (line,) = (json.loads(line, parse_constant=pytest.fail) for line in (tmp_path / "metrics.jsonl").open())

@@ -88,11 +88,11 @@ def places(config: Config, workdir: pathlib.Path) -> list[Place]:
   return [Place(settings.alone(config, seed), workdir / str(seed)) for seed in seeds]
 
 
-def train(config: Config, workdir: str | pathlib.Path) -> tuple[State, ...]:
-  """Trains runs to config.steps, each from its last checkpoint if it has one; returns their last states.
+def train(config: Config, workdir: str | pathlib.Path) -> State:
+  """Trains to config.steps, from the workdir's last checkpoint if it has one; returns the last state.
 
-  There are config.seeds of them: one in the workdir, or several in WORKDIR/SEED, which are trained together.
-  On SIGTERM it saves the states and returns early.
+  If config.seeds is above 1, it trains a run of each seed in WORKDIR/SEED, all together, and returns the last
+  state of the first. On SIGTERM it saves the states and returns early.
 
   Raises:
     InputError: the config, the data or a workdir does not allow it, and nothing on disk has changed; or the
@@ -127,7 +127,8 @@ def train(config: Config, workdir: str | pathlib.Path) -> tuple[State, ...]:
       states, members = begin(runs, program, validation, stack)
       if any(member.log.fresh for member in members):
         say(describe(program, config, dataset, states[0]))
-      return loop(Population(program, config, dataset, states), members, should_stop)
+      loop(population := Population(program, config, dataset, states), members, should_stop)
+      return population.state(0)
 
 
 def begin(
@@ -160,10 +161,8 @@ def begin(
   return states, members
 
 
-def loop(
-  population: Population, members: Sequence[Member], should_stop: Callable[[int], bool]
-) -> tuple[State, ...]:
-  """Runs dispatches until every run has ended or it should stop; returns the last states.
+def loop(population: Population, members: Sequence[Member], should_stop: Callable[[int], bool]) -> None:
+  """Runs dispatches until every run has ended or it should stop, and after each of them what is due.
 
   Raises:
     NonFiniteError: a run had a number that is not finite; all others have ended.
@@ -193,4 +192,3 @@ def loop(
       "; ".join(f"seed {members[index].config.seed}: {error}" for index, error in failed.items())
       + f"; {len(members) - len(failed)} other runs went on"
     )
-  return tuple(map(population.state, range(len(members))))

@@ -85,7 +85,7 @@ class Member:
     self.config, self.validation = place.config, validation
     self.checkpoints, self.log, self.clock = checkpoints, log, clock
     self.meta = {"config": settings.plain(self.config), "spec": program.spec._asdict()}
-    self.window = Window(log, self.config, program.method.alarms, clock)
+    self.window = Window(log, self.config.log_every, self.config.batch_size, program.method.alarms, clock)
     self.step = self.saved = step
     if step == 0:
       log.picture("real", validation.images[:GRID])

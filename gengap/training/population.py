@@ -20,7 +20,7 @@ class Numbers(NamedTuple):
   """What one call of a program logged of one of its runs."""
 
   metrics: Metrics  # of all its runs, [*program.runs.shape, steps]
-  place: tuple[int, ...]  # of the run in `program.runs.shape`
+  place: tuple[int, ...] = ()  # of the run in `program.runs.shape`
 
   def read(self) -> dict[str, np.ndarray]:
     """Waits for the device; returns the run's numbers, [steps] each."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from gengap.errors import NonFiniteError
 from gengap.log import Log, NullLog
-from gengap.method import Alarm, Config
+from gengap.method import Alarm
 from gengap.training.alarms import AlarmMonitor, oscillation
 from gengap.training.population import Numbers
 
@@ -39,13 +39,20 @@ class Window:
   Raises NonFiniteError, from `push` or `flush`, at the first loss or gradient that is not finite.
   """
 
-  def __init__(self, log: Log | NullLog, config: Config, alarms: Sequence[Alarm], clock: Clock):
-    self.log, self.every = log, config.log_every
-    self.monitor = AlarmMonitor(alarms, log.say, config.batch_size)
+  def __init__(
+    self,
+    log: Log | NullLog,
+    every: int,
+    batch_size: int,
+    alarms: Sequence[Alarm] = (),
+    clock: Clock | None = None,
+  ):
+    self.log, self.every = log, every
+    self.monitor = AlarmMonitor(alarms, log.say, batch_size)
     self.queue: list[tuple[int, list[Numbers]]] = []
     self.values: list[dict[str, np.ndarray]] = []
-    self.clock = clock
-    self.began = clock.now()
+    self.clock = clock or Clock()
+    self.began = self.clock.now()
 
   def push(self, end: int, numbers: list[Numbers]) -> None:
     """Queues the numbers of the dispatch that ends at step `end`; reads those of the one before it."""
