@@ -9,6 +9,7 @@ each time from an empty cache: one `gengap.main --config.seeds=N`, and N command
 line for each case; ratios are those of each round to the runs one after another.
 """
 
+import functools
 import json
 import os
 import pathlib
@@ -107,10 +108,10 @@ def time_steps(case: str, seeds: int, rounds: int, steps: int) -> dict[str, Any]
   images = np.random.default_rng(0).integers(0, 256, (10_000, *SPEC.shape), np.uint8)
   data = jax.device_put((images, np.zeros(10_000, np.int32)))
   calls: dict[str, Callable[[], Any]] = {}
-  first = {}
-  for name, make in {"in turn": in_turn} | {
-    f"mapped, {form}": lambda *args, form=form: mapped(*args, form) for form in FORMS
-  }.items():
+  first: dict[str, float] = {}
+  makes = {"in turn": in_turn}
+  makes |= {f"mapped, {form}": functools.partial(mapped, form=form) for form in FORMS}
+  for name, make in makes.items():
     start = time.perf_counter()
     calls[name] = make(method, seeds, data)
     jax.block_until_ready(calls[name]())
