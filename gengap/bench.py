@@ -74,7 +74,7 @@ def bench(config: Config, repeats: int) -> dict[str, Any]:
   dataset = program.load_data(config, "train")
   compiled = program.compile_program(config, dataset)
   seeds = range(config.seed, config.seed + config.seeds)
-  states = [program.start(compiled, seed) for seed in seeds]
+  states = list(map(program.starter(compiled), seeds))
   population = Population(compiled, config, dataset, states)
   processes.barrier()
   waits: list[float] = []

@@ -83,13 +83,13 @@ def grid(
   seeds = tuple(seeds)
   together = together and len(seeds) > 1  # a single run lies in its workdir itself
   trainings = []
-  for group in [seeds] if together else [(seed,) for seed in seeds]:
+  for group in [list(seeds)] if together else [[seed] for seed in seeds]:
     for dataset in datasets:
       for config in configs:
         name = f"{dataset.replace('/', '_') or 'blobs_single'}/{config}"
         name, number = (name, {"seeds": len(group)}) if together else (f"{name}/{group[0]}", {})
         call = command(config, dataset, out / name, fields | {"seed": group[0]} | number)
-        trainings.append(Training(name, call, out / name, group if together else ()))
+        trainings.append(Training(name, call, out / name, tuple(group) if together else ()))
   return trainings
 
 

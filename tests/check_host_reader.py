@@ -14,7 +14,7 @@ for room in (2**31, 0):
   data = program.load_data(c, "train")
   compiled = program.compile_program(c, data)
   assert bool(compiled.by_host) == (room == 0)
-  state, images = program.start(compiled, c.seed), program.source(compiled, c, data, 0)
+  state, images = program.starter(compiled)(c.seed), program.source(compiled, c, data, 0)
   for _ in range(8):
     state, _ = compiled.dispatch(state, images)
   ends.append(jax.device_get(state))

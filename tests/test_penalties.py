@@ -137,7 +137,7 @@ def test_steps_with_and_without_a_penalty_train_as_one_program_that_chooses_itse
   c.data_device_bytes = 0  # the host reads each call's images too
   data = program.load_data(c, "train")
   compiled = program.compile_program(c, data)
-  first, number = program.start(compiled, c.seed), 5
+  first, number = program.starter(compiled)(c.seed), 5
 
   def run(state, steps, at):
     calls, seen = program.source(compiled, c, data, at), []

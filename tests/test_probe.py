@@ -227,7 +227,7 @@ def test_shares_of_classes_are_between_them(workdirs):
 def test_step_0_is_where_training_began(workdirs, name):
   begun = gengap.load(workdirs / name, 0)
   dataset = program.load_data(begun.config, "train")
-  state = program.start(program.compile_program(begun.config, dataset), begun.config.seed)
+  state = program.starter(program.compile_program(begun.config, dataset))(begun.config.seed)
   tiny.assert_identical(begun.nets, state.nets)
   assert begun.step == 0
   who = subject.of_run(begun, *sets(begun), Extractors(blobs=True), workdir=workdirs / name)  # pyright: ignore[reportCallIssue]

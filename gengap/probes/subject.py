@@ -23,7 +23,7 @@ from gengap.methods import inverse, kl
 from gengap.metrics import blobs
 from gengap.probes.types import Array, Examples, Generate, Subject
 from gengap.run import Run, chunked, load, steps
-from gengap.training.program import compile_method, source, start
+from gengap.training.program import compile_method, source, starter
 
 FIT_BATCH = 64  # images in an update of the fitted encoder
 REFINEMENTS = 100  # steps of Adam for each image
@@ -47,7 +47,7 @@ def fit(run: Run, data: Dataset, updates: int, seed: int) -> Run:
   config.update(steps=updates, seed=seed, batch_size=FIT_BATCH, ema=0.0, steps_per_dispatch=1)
   config.horizontal_flip = False
   program = compile_method(method, config, data)
-  state = start(program, seed)
+  state = starter(program)(seed)
   calls = source(program, config, data, 0)
   with progress("fitting an encoder on", updates * FIT_BATCH) as bar:
     numbers = []

@@ -25,7 +25,7 @@ from gengap.training import cost, workdirs
 from gengap.training.checkpoint import Checkpoints
 from gengap.training.member import Member, Place
 from gengap.training.population import Population
-from gengap.training.program import Program, compile_program, load_data, resume, start
+from gengap.training.program import Program, compile_program, load_data, resume, starter
 from gengap.training.validation import Validation, check_best, whole_batches
 from gengap.training.window import Clock
 
@@ -146,11 +146,12 @@ def begin(
     The state of each run, and what is due in it.
   """
   states, members, clock = [], [], Clock()
+  start = starter(program)
   for place in runs:
     config = place.config
     checkpoints = Checkpoints(place.workdir, keep=config.keep_checkpoints, best=config.best)
     stack.callback(checkpoints.close)
-    state = resume(program, checkpoints, say) or start(program, config.seed)
+    state = resume(program, checkpoints, say) or start(config.seed)
     step, name = int(state.step), f"seed {config.seed}: " if len(runs) > 1 else ""
     log = Log(place.workdir, step, config.steps, name) if processes.is_first() else NullLog()
     stack.callback(log.close)

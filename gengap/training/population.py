@@ -28,7 +28,7 @@ class Numbers(NamedTuple):
 
 
 class Population:
-  """Runs of the seeds of a config, in order. A call of the program trains `program.runs.count` of them."""
+  """Runs of the seeds of a config, in order. A call of the program trains `program.runs.total` of them."""
 
   def __init__(self, program: Program, config: Config, dataset: data.Dataset, states: Sequence[State]):
     """Places the data set on the devices.
@@ -48,7 +48,7 @@ class Population:
     shared = None if program.by_host else next(source)
     self.programs, self.states, self.calls = [], [], []
     for i, seeds in enumerate(seeds_of_programs(config, program.runs)):
-      mine = slice(i * program.runs.count, (i + 1) * program.runs.count)
+      mine = slice(i * program.runs.total, (i + 1) * program.runs.total)
       check_phase(program, steps[mine])
       one = program._replace(seed=seeds)
       self.programs.append(one)

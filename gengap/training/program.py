@@ -263,14 +263,15 @@ def data_of_calls(program: Program, config: Config, dataset: data.Dataset, at: i
   return ((placed(image), placed(label)) for image, label in batches)
 
 
-def start(program: Program, seed: int) -> State:
-  """Returns the state of a run before the first step, on every device."""
+def starter(program: Program) -> Callable[[int], State]:
+  """Returns a function of the seed: the state of its run before the first step, on every device."""
 
+  @functools.partial(jax.jit, out_shardings=program.place)
   def init(seed: Array) -> State:
     example = Batch(jnp.zeros((1, *program.spec.shape)), jnp.zeros(1, jnp.int32))
     return step.init(program.method, seed, example, ema=bool(program.shapes.ema))
 
-  return jax.jit(init, out_shardings=program.place)(np.uint32(seed))
+  return lambda seed: init(np.uint32(seed))
 
 
 def resume(program: Program, checkpoints: Checkpoints, say: Callable[[str], None]) -> State | None:

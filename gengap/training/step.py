@@ -39,7 +39,7 @@ class Runs(NamedTuple):
     return tuple(n for n in self if n > 1)
 
   @property
-  def count(self) -> int:
+  def total(self) -> int:
     """The number of runs."""
     return self.spread * self.mapped
 
