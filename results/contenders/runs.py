@@ -8,33 +8,28 @@ that methods can be compared after equal updates and after equal operations. The
 which is trained first, judge all runs of a data set. --scale=0.1 makes everything a tenth as long.
 """
 
-import fcntl
 import functools
 import json
 import math
 import pathlib
-import runpy
 import time
 from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from PIL import Image
 
 import gengap
 from gengap import cli, methods
 from gengap.config import native_size
-from gengap.data.pixels import tile
-from gengap.data.scale import to_uint8
 from gengap.evaluation import Evaluator, Options
 from gengap.method import Batch, Config
 from gengap.run import load, steps
 from gengap.training import flops, loop, program, step
 from gengap.training.cost import device
 from launch.parser import Parser, path
+from results import judging
+from results.judging import scored
 
-ROOT = pathlib.Path(__file__).parents[2]
 UPDATES = 400  # generator updates of every method
 BATCH = 32
 LONGEST = 4  # times as many, of the cheapest method: its operations are the common budget
@@ -46,7 +41,6 @@ CLASSIFIER = 1000  # updates of the classifier
 SMALL, LARGE = 500, 2000  # samples of the curves, and of the tables
 METRICS = ("frechet", "kid", "prdc", "classes", "sharpness", "diversity")  # of the tables
 MIXTURES = ("vae", "mmd_vae")  # whose samples are also drawn from a mixture of Gaussians
-GRID = 64  # samples in a picture
 
 # name -> config, and the arguments that differ from it: networks that two CPU cores can train
 PAIR = {"network": "dcgan", "width": 16, "latent_dim": 32}
@@ -84,7 +78,7 @@ RUNS = (
 def describe(name: str, data: str, seed: int, scale: float) -> Config:
   """Returns the config of a run, with the steps that every method makes."""
   file, args = RUNS[name]
-  config = runpy.run_path(str(ROOT / "configs" / f"{file}.py"))["get_config"](data)
+  config = judging.read_config(file, data)
   config.method_args.update(args)
   updates = max(POINTS, round(scale * UPDATES / POINTS) * POINTS)
   config.update(
@@ -131,36 +125,8 @@ def lengthen(config: Config, name: str) -> int:
 
 def classifier(data: str, out: pathlib.Path, scale: float) -> pathlib.Path:
   """Returns the workdir of the classifier of a data set; trains it first, or waits until it is trained."""
-  workdir = out / "classifiers" / data
-  workdir.parent.mkdir(parents=True, exist_ok=True)
-  with workdir.with_suffix(".lock").open("w") as lock:
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    config = runpy.run_path(str(ROOT / "configs" / "classifier.py"))["get_config"](data)
-    length = max(50, round(scale * CLASSIFIER))
-    config.update(
-      steps=length,
-      image_size=native_size(data),
-      eval_every=length,
-      checkpoint_every=length,
-      sample_every=length,
-    )
-    config.update(steps_per_dispatch=math.gcd(length, config.log_every))
-    config.method_args.update(width=16, decay_steps=length)
-    loop.train(config, workdir)
-  return workdir
-
-
-def scored(run: gengap.Run, found: Evaluator) -> dict[str, Any]:
-  """Returns the scores of a checkpoint, and those of real images."""
-  result = found.evaluate(run)
-  kept = {
-    name: score for name, score in result.scores.items() if score.value is not None and "_C" not in name
-  }
-  return {
-    "fingerprint": result.fingerprint,
-    "values": {name: float(f"{score.value:.5g}") for name, score in kept.items()},
-    "real": {name: float(f"{score.floor:.5g}") for name, score in kept.items() if score.floor is not None},
-  }
+  config = judging.classifier_config(data, max(50, round(scale * CLASSIFIER)), width=16)
+  return judging.classifier(config, out / "classifiers" / data)
 
 
 Evaluators: TypeAlias = dict[tuple[str, str, str], Evaluator]  # data, run, protocol -> shared by all seeds
@@ -190,23 +156,13 @@ def evaluate(
     return shared[*place, protocol]
 
   few = evaluator("curve", metrics=("frechet", "prdc"), num_samples=SMALL)
-  there = sorted(steps(workdir))
-  nearest = np.abs(np.log(np.geomspace(there[0], there[-1], CURVE))[:, None] - np.log(there)).argmin(1)
-  chosen = sorted({*special.values(), *(there[i] for i in nearest)})
+  chosen = sorted({*special.values(), *judging.spaced(steps(workdir), CURVE)})
   found: dict[str, Any] = {"curve": {at: scored(load(workdir, at), few) for at in chosen}}
   for sampling in ("prior", "mixture:10") if place[1] in MIXTURES else ("prior",):
     many = evaluator(sampling, metrics=METRICS, num_samples=LARGE, sampling=sampling)
     scores = {at: scored(load(workdir, at), many) for at in {*special.values()}}
     found[sampling] = {key: scores[at] for key, at in special.items()}
   return found
-
-
-def numbers(workdir: pathlib.Path) -> dict[str, float]:
-  """Returns the last numbers that a run logged while it trained, and the last held-out ones."""
-  found: dict[str, float] = {}
-  for line in (workdir / "metrics.jsonl").open():
-    found |= {name: value for name, value in json.loads(line).items() if isinstance(value, float)}
-  return {name: float(f"{value:.5g}") for name, value in found.items() if math.isfinite(value)}
 
 
 def train(name: str, data: str, seed: int, out: pathlib.Path, scale: float, shared: Evaluators) -> None:
@@ -236,12 +192,10 @@ def train(name: str, data: str, seed: int, out: pathlib.Path, scale: float, shar
     "version": gengap.__version__,
     "seconds": {"training": trained - start, "evaluation": time.perf_counter() - before},
     "run": json.loads((workdir / "run.json").read_text()),
-    "logged": numbers(workdir),
+    "logged": judging.logged(workdir),
   }
   record.parent.mkdir(parents=True, exist_ok=True)
-  run = load(workdir, updates)
-  pixels = to_uint8(np.asarray(run.sample(jax.random.key(seed), GRID)))
-  Image.fromarray(tile(pixels)).save(record.with_suffix(".png"))
+  judging.samples(load(workdir, updates), seed).save(record.with_suffix(".png"))
   record.write_text(json.dumps(about | found, separators=(",", ":")) + "\n")
   print(f"{data} {name} {seed}: {found['prior']['updates']['values']}", flush=True)
 
