@@ -15,7 +15,6 @@ from PIL import Image
 import gengap
 from gengap.config import native_size
 from gengap.data.pixels import tile
-from gengap.data.scale import to_uint8
 from gengap.evaluation import Evaluator
 from gengap.method import Config
 from gengap.training import loop
@@ -89,5 +88,4 @@ def logged(workdir: pathlib.Path) -> dict[str, float]:
 
 def samples(run: gengap.Run, seed: int) -> Image.Image:
   """Returns a picture of GRID samples of a run."""
-  pixels = to_uint8(np.asarray(run.sample(jax.random.key(seed), GRID)))
-  return Image.fromarray(tile(pixels))
+  return Image.fromarray(tile(np.asarray(run.sample(jax.random.key(seed), GRID))))
