@@ -15,7 +15,7 @@ from PIL import Image
 import gengap
 from gengap.config import native_size
 from gengap.data.pixels import tile
-from gengap.evaluation import Evaluator
+from gengap.evaluation import Evaluation, Evaluator
 from gengap.method import Config
 from gengap.training import loop
 
@@ -55,7 +55,11 @@ def classifier(config: Config, workdir: pathlib.Path) -> pathlib.Path:
 
 def scored(run: gengap.Run, found: Evaluator) -> dict[str, Any]:
   """Returns the scores of a checkpoint, and those of real images."""
-  result = found.evaluate(run)
+  return kept_of(found.evaluate(run))
+
+
+def kept_of(result: Evaluation) -> dict[str, Any]:
+  """Returns what a record keeps of an evaluation: its scores, and those of real images."""
   kept = {
     name: score for name, score in result.scores.items() if score.value is not None and "_C" not in name
   }
