@@ -17,7 +17,7 @@ from gengap.config import native_size
 from gengap.data.pixels import tile
 from gengap.evaluation import Evaluation, Evaluator
 from gengap.method import Config
-from gengap.training import loop
+from gengap.training import loop, workdirs
 
 ROOT = pathlib.Path(__file__).parents[1]
 GRID = 64  # images in a picture
@@ -49,8 +49,15 @@ def classifier(config: Config, workdir: pathlib.Path) -> pathlib.Path:
   workdir.parent.mkdir(parents=True, exist_ok=True)
   with workdir.with_suffix(".lock").open("w") as lock:
     fcntl.flock(lock, fcntl.LOCK_EX)
-    loop.train(config, workdir)
+    workdirs.check_workdir(workdir, config)
+    if not trained(config, workdir):
+      loop.train(config, workdir)
   return workdir
+
+
+def trained(config: Config, workdir: pathlib.Path) -> bool:
+  """Whether a workdir has the checkpoint after the last step."""
+  return (workdir / "checkpoints" / str(config.steps)).is_dir()
 
 
 def scored(run: gengap.Run, found: Evaluator) -> dict[str, Any]:

@@ -21,10 +21,10 @@ from gengap.log import say
 from gengap.method import Config
 from gengap.training.cost import device
 from launch.parser import Parser, path
-from results import tables
+from results import judging, tables
 from results.full import page, plan, rows, runs
 from results.full.plan import Cost, Speed
-from results.full.rows import SEEDS, Row
+from results.full.rows import Row
 from results.full.runs import Evaluators, Place
 
 OUT = "runs/full"
@@ -55,7 +55,7 @@ def judge_name(data: str) -> str:
 
 def programs(chosen: Mapping[str, Row], place: Place) -> dict[str, Config]:
   """Returns the programs whose speed matters: of rows that are not finished, and of classifiers."""
-  open_rows = {name: row for name, row in chosen.items() if len(place.finished(name)) < SEEDS}
+  open_rows = {name: row for name, row in chosen.items() if len(place.finished(name)) < rows.SEEDS}
   found = {row.speed: rows.describe(row, place.scale) for row in reversed(open_rows.values())}
   judges = {row.classifier for row in open_rows.values() if row.classifier}
   untrained = [data for data in sorted(judges) if not trained(place, data)]
@@ -63,24 +63,23 @@ def programs(chosen: Mapping[str, Row], place: Place) -> dict[str, Config]:
 
 
 def trained(place: Place, data: str) -> bool:
-  """Whether the classifier of a data set has its checkpoint."""
-  steps = rows.classifier(data, place.scale).steps
-  return (place.classifier(data) / "checkpoints" / str(steps)).is_dir()
+  """Whether the classifier of a data set is trained."""
+  return judging.trained(rows.classifier(data, place.scale), place.classifier(data))
 
 
 def costs(chosen: Mapping[str, Row], place: Place, speeds: Mapping[str, Speed]) -> dict[str, Cost]:
   """Returns the seconds of every row that is not finished."""
   found = {}
   for name, row in chosen.items():
-    if len(place.finished(name)) == SEEDS:
+    if len(place.finished(name)) == rows.SEEDS:
       continue
     config, speed = rows.describe(row, place.scale), speeds[row.speed]
     seed = plan.training_seconds(speed, config, 1) + place.evaluation_seconds(row.judged, plan.EVALUATION)
-    judging = 0.0
+    judge_seconds = 0.0
     if (data := row.classifier) and not trained(place, data):
       judge = speeds[judge_name(data)]
-      judging = judge.setup + plan.training_seconds(judge, rows.classifier(data, place.scale), 1)
-    found[name] = Cost(speed.setup, seed, row.classifier, judging)
+      judge_seconds = judge.setup + plan.training_seconds(judge, rows.classifier(data, place.scale), 1)
+    found[name] = Cost(speed.setup, seed, row.classifier, judge_seconds)
   return found
 
 
@@ -99,7 +98,9 @@ def announced(
     speed = speeds[row.speed] if cost else None
     seconds = plan.minutes(cost.setup + more * cost.seed) if cost and more else "-"
     about = [f"{1000 * speed.step:.3g}", speed.source] if speed else ["-", "finished"]
-    without = "" if done + more == SEEDS else f"{SEEDS - done - more} of {SEEDS} seeds do not fit"
+    without = (
+      "" if done + more == rows.SEEDS else f"{rows.SEEDS - done - more} of {rows.SEEDS} seeds do not fit"
+    )
     lines.append([name, " ".join(row.claims), str(done), str(more), f"{steps:,}", *about, seconds, without])
   head = ["row", "claims", "seeds done", "to do", "steps", "ms a step", "step time", "time", "left out"]
   return tables.markdown(head, lines)
@@ -116,7 +117,7 @@ def run(args: argparse.Namespace, place: Place) -> None:
     left = limit - (time.perf_counter() - gengap.STARTED)
     expected = costs(chosen, place, speeds)
     done = {name: len(place.finished(name)) for name in expected}
-    fit = plan.choose(expected, done, left)
+    fit = plan.choose(expected, done, left, rows.SEEDS)
     if first:
       print(f"{device()}, scale {place.scale:g}, time left: {plan.minutes(left)}", flush=True)
       print(announced(chosen, place, speeds, expected, fit), flush=True)

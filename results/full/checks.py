@@ -34,10 +34,10 @@ def of_six(data: str) -> tuple[Check, ...]:
 
 
 CHECKS = (
-  Check("C1", "frechet", "C2_bird", "C1_bird"),
+  Check("C3", "frechet", "C2_bird", "C1_bird"),
   Check("C3", "frechet", "C3_bird", "C2_bird"),
   Check("C3", "frechet", "C3_bird", "C1_bird"),
-  Check("C1", "frechet", "C2_cub200", "C1_cub200"),
+  Check("C3", "frechet", "C2_cub200", "C1_cub200"),
   Check("C3", "frechet", "C3_cub200", "C2_cub200"),
   Check("C3", "frechet", "C3_cub200", "C1_cub200"),
   Check("C6", "reconstruction", "ae_128", "ae_16"),

@@ -17,7 +17,7 @@ from gengap.report.statistics import interval
 from gengap.report.wording import counted, rounded, with_interval
 from results import pictures, tables
 from results.full import checks, plan, rows, runs
-from results.full.rows import CODES, FEATURES, ROWS, TRUTHS
+from results.full.rows import CODES, FEATURES, TRUTHS
 
 HERE = pathlib.Path(__file__).parent
 NUMBERS = {
@@ -85,7 +85,7 @@ def table(found: Found, judged: str) -> str:
   Autoencoders have the numbers of the report in rows of their own, samples those of real images.
   """
   lines, floors = [], {}
-  for name, row in ROWS.items():
+  for name, row in rows.ROWS.items():
     if row.judged != judged or name not in (places := found["full"]):
       continue
     place, shared = places[name], places[name]["shared"]
@@ -104,7 +104,7 @@ def table(found: Found, judged: str) -> str:
 def curve(found: Found) -> str:
   """Returns the Frechet distance through training, mean over seeds, of rows of GANs on colour images."""
   lines = []
-  for name, row in ROWS.items():
+  for name, row in rows.ROWS.items():
     place = found["full"].get(name)
     if not place or row.judged != FEATURES or row.data.endswith("mnist"):
       continue
@@ -120,7 +120,7 @@ def curve(found: Found) -> str:
 def judges(found: Found) -> str:
   """Names the features and classifiers that judged, as the records have them."""
   lines = []
-  for name, row in ROWS.items():
+  for name, row in rows.ROWS.items():
     place = found["full"].get(name)
     if place and (judge := place["shared"].get("judge")) and judge.get("features"):
       network = judge["features"].get("name", "features")
@@ -142,7 +142,7 @@ def proofs(found: Found) -> list[str]:
 def row_table() -> str:
   """Returns the table of rows: claims, config, data, updates, and what differs from the report."""
   lines = []
-  for name, row in ROWS.items():
+  for name, row in rows.ROWS.items():
     config = rows.describe(row, 1.0)
     link = f"[`{row.config}.py`](../../configs/{row.config}.py)"
     size = f"{config.steps:,} x {config.batch_size}"
@@ -154,7 +154,7 @@ def row_table() -> str:
 
 def samples(out: pathlib.Path, base: str) -> plt.Figure | None:
   """Draws the pictures of the first seeds of all rows of a data set; None if there are none."""
-  files = {name: out / "records" / name / "0.png" for name, row in ROWS.items() if row.base == base}
+  files = {name: out / "records" / name / "0.png" for name, row in rows.ROWS.items() if row.base == base}
   files = {name: file for name, file in files.items() if file.is_file()}
   if not files:
     return None
@@ -187,7 +187,7 @@ def draw(out: pathlib.Path | None, here: pathlib.Path = HERE) -> None:
   scores = here / "scores.json"
   if out:
     scores.write_text(json.dumps(collect(out), separators=(",", ":")) + "\n")
-    for base in dict.fromkeys(row.base for row in ROWS.values()):
+    for base in dict.fromkeys(row.base for row in rows.ROWS.values()):
       if figure := samples(out, base):
         pictures.save(here / f"{base}.png", figure, dpi=130)
         plt.close(figure)

@@ -19,7 +19,6 @@ from gengap.bench import bench
 from gengap.method import Config
 from gengap.training.cost import device
 from gengap.training.program import compile_program, load_data
-from results.full.rows import SEEDS
 
 KNOWN = pathlib.Path(__file__).with_name("step_times.json")
 MEASURED, RECORDED = "measured now", "recorded"
@@ -50,9 +49,7 @@ def training_seconds(speed: Speed, config: Config, seeds: int) -> float:
   return speed.step * config.steps * seeds
 
 
-def choose(
-  costs: Mapping[str, Cost], done: Mapping[str, int], left: float, most: int = SEEDS
-) -> dict[str, int]:
+def choose(costs: Mapping[str, Cost], done: Mapping[str, int], left: float, most: int) -> dict[str, int]:
   """Returns how many more seeds of each row fit, the first seeds of all rows before any second one.
 
   A seed that does not fit is left out, and cheaper ones after it may still fit.

@@ -15,6 +15,7 @@ from gengap import data
 from gengap.data.pixels import tile
 from gengap.errors import InputError, NonFiniteError
 from gengap.evaluation import Evaluator, Options, autoencoders
+from gengap.evaluation.types import plain
 from gengap.features import pretrained
 from gengap.log import say
 from gengap.method import Config
@@ -24,12 +25,13 @@ from gengap.training.cost import device
 from results import judging, pictures
 from results.autoencoders.scores import report
 from results.full import rows
-from results.full.rows import CODES, FEATURES, SEEDS, Row
+from results.full.rows import CODES, FEATURES, Row
 
 MANY, FEW = 5000, 1000  # samples of the scores, and of each point of a curve
 TEST_IMAGES = 10_000  # of CIFAR-10: all
 OF_CURVE = ("frechet", "prdc")
 OF_SCORES = (*OF_CURVE, "kid", "sharpness", "diversity")
+JUDGE = ("samples", "real", "features", "classifier")  # of a protocol
 CLASSES = "classes"  # a metric that needs the classifier of just these classes
 STOPPED = 143  # exit status after SIGTERM
 
@@ -61,11 +63,11 @@ class Place(NamedTuple):
 
   def finished(self, name: str) -> list[int]:
     """Returns the seeds of a row that have records."""
-    return [seed for seed in range(SEEDS) if self.record(name, seed).is_file()]
+    return [seed for seed in range(rows.SEEDS) if self.record(name, seed).is_file()]
 
   def unfinished(self, name: str) -> list[int]:
     """Returns the seeds of a row that have no records."""
-    return [seed for seed in range(SEEDS) if not self.record(name, seed).is_file()]
+    return [seed for seed in range(rows.SEEDS) if not self.record(name, seed).is_file()]
 
   def evaluation_seconds(self, judged: str, otherwise: float) -> float:
     """Returns the longest evaluation of a seed of this kind so far; `otherwise` if there was none."""
@@ -137,7 +139,7 @@ def by_samples(name: str, workdir: pathlib.Path, place: Place, shared: Evaluator
     "scores": found["values"],
     "floors": found["real"],
     "fingerprint": found["fingerprint"],
-    "judge": {key: judge[key] for key in ("samples", "real", "features", "classifier") if judge.get(key)},
+    "judge": {key: plain(judge[key]) for key in JUDGE if judge.get(key)},
     "curve": {at: point["values"] for at, point in curve.items()},
   }
 
