@@ -29,6 +29,8 @@ budget.
   larger distance is never decided, whatever its p.
 - "Tests" lists the adjusted p values, in the order in which the tests are named.
 - Samples of VAEs are decoder means.
+- Many budgets are smaller than the reports'. [One command](full/README.md) runs these experiments at the
+  reports' own size.
 
 `python -m results.claims` writes this page and [`claims.json`](claims.json), which the report can show
 (`python -m gengap.report --claims=results/claims.json`).

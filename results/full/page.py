@@ -93,7 +93,8 @@ def table(found: Found, judged: str) -> str:
     lines.append([*about, *(cell(place, number, judged) for number in NUMBERS[judged])])
     if row.reported:
       said = row.reported | {"total": sum(row.reported.values())}
-      lines.append(["the report", "", "1", "", *(rounded(said[n]) for n in NUMBERS[judged])])
+      given = (rounded(said[number]) if number in said else "-" for number in NUMBERS[judged])
+      lines.append(["the report", "", "1", "", *given])
     floors[row.data] = shared.get("floors", {})
   for data, real in floors.items() if judged != CODES else ():
     values = [rounded(real[number]) if number in real else "-" for number in NUMBERS[judged]]
@@ -123,7 +124,7 @@ def judges(found: Found) -> str:
   for name, row in rows.ROWS.items():
     place = found["full"].get(name)
     if place and (judge := place["shared"].get("judge")) and judge.get("features"):
-      network = judge["features"].get("name", "features")
+      network = judge["features"]["network"]
       accuracy = (judge.get("classifier") or judge["features"]).get("accuracy")
       right = f", {accuracy:.1%} of test images right" if accuracy else ""
       lines.append(f"- {row.data}: features of `{network}`{right}; {judge['samples']:,} samples")
@@ -158,9 +159,9 @@ def samples(out: pathlib.Path, base: str) -> plt.Figure | None:
   files = {name: file for name, file in files.items() if file.is_file()}
   if not files:
     return None
-  columns = 4
+  columns = min(4, len(files))
   height = -(-len(files) // columns)
-  figure, plots = plt.subplots(height, columns, figsize=(10, 2.7 * height), squeeze=False)
+  figure, plots = plt.subplots(height, columns, figsize=(2.5 * columns, 2.7 * height), squeeze=False)
   for plot in plots.flat:
     plot.axis("off")
   for plot, (name, file) in zip(plots.flat, files.items(), strict=False):
