@@ -67,13 +67,15 @@ def scored(run: gengap.Run, found: Evaluator) -> dict[str, Any]:
 
 def kept_of(result: Evaluation) -> dict[str, Any]:
   """Returns what a record keeps of an evaluation: its scores, and those of real images."""
-  kept = {
-    name: score for name, score in result.scores.items() if score.value is not None and "_C" not in name
-  }
+  kept = {name: score for name, score in result.scores.items() if "_C" not in name}
   return {
     "fingerprint": result.fingerprint,
-    "values": {name: rounded(score.value) for name, score in kept.items()},
-    "real": {name: rounded(score.floor) for name, score in kept.items() if score.floor is not None},
+    "values": {name: rounded(score.value) for name, score in kept.items() if score.value is not None},
+    "real": {
+      name: rounded(score.floor)
+      for name, score in kept.items()
+      if score.value is not None and score.floor is not None
+    },
   }
 
 

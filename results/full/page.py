@@ -92,7 +92,7 @@ def table(found: Found, judged: str) -> str:
     about = [f"`{name}`", " ".join(row.claims), str(len(place["seeds"])), f"{shared['steps']:,}"]
     lines.append([*about, *(cell(place, number, judged) for number in NUMBERS[judged])])
     if row.reported:
-      said = row.reported | {"total": sum(row.reported.values())}
+      said = dict(row.reported) | {"total": sum(row.reported.values())}
       given = (rounded(said[number]) if number in said else "-" for number in NUMBERS[judged])
       lines.append(["the report", "", "1", "", *given])
     floors[row.data] = shared.get("floors", {})

@@ -69,7 +69,7 @@ def residual(data: str, end: str, deviation: str) -> dict[str, Row]:
 
 def codes(claims: Sequence[str], name: str, config: str, **args: Any) -> dict[str, Row]:
   """Returns an autoencoder of CIFAR-10, which is judged by its reconstructions."""
-  numbers = dict(zip(("reconstruction", "kl"), REPORTED.get(name, ()), strict=False))
+  numbers: dict[str, float] = dict(zip(("reconstruction", "kl"), REPORTED.get(name, ()), strict=False))
   late = "beta rises with every step and not once an epoch" if config == "vae_beta_linear" else ""
   row = Row(tuple(claims), config, "cifar10", args, points=EPOCHS, judged=CODES, reported=numbers)
   return {name: row._replace(deviation=late)}

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
 from PIL import Image
 
 import gengap
@@ -20,7 +21,7 @@ from gengap.features import pretrained
 from gengap.log import say
 from gengap.method import Config
 from gengap.run import load, steps
-from gengap.training import loop
+from gengap.training import loop, workdirs
 from gengap.training.cost import device
 from results import judging, pictures
 from results.autoencoders.scores import report
@@ -109,6 +110,20 @@ def train(config: Config, seeds: Sequence[int], folder: pathlib.Path) -> dict[in
   return failed
 
 
+def untrained(config: Config, seeds: Sequence[int], folder: pathlib.Path) -> list[int]:
+  """Returns the seeds without a last checkpoint.
+
+  Raises:
+    InputError: a workdir holds a run of another config.
+  """
+  missing = []
+  for config.seed in seeds:
+    workdirs.check_workdir(folder / str(config.seed), config)
+    if not judging.trained(config, folder / str(config.seed)):
+      missing.append(config.seed)
+  return missing
+
+
 def features(row: Row, run: gengap.Run) -> str:
   """Returns the name of the features that judge a run: Inception's for colours, if its weights are here."""
   colour = run.spec.shape[-1] == 3
@@ -164,14 +179,14 @@ def picture(row: Row, workdir: pathlib.Path, seed: int) -> Image.Image:
   run = load(workdir)
   if row.judged != CODES:
     return judging.samples(run, seed)
-  return Image.fromarray(tile(run.reconstruct(autoencoders.test_images(run, judging.GRID, 0))))
+  return Image.fromarray(tile(np.asarray(run.reconstruct(autoencoders.test_images(run, judging.GRID, 0)))))
 
 
 def part(name: str, seeds: Sequence[int], place: Place, shared: Evaluators) -> None:
   """Trains and evaluates seeds of a row, and writes a record and a picture of each."""
   row, config = rows.ROWS[name], rows.describe(rows.ROWS[name], place.scale)
   start = time.perf_counter()
-  failed = train(config, seeds, place.workdirs(name))
+  failed = train(config, untrained(config, seeds, place.workdirs(name)), place.workdirs(name))
   training = (time.perf_counter() - start) / len(seeds)
   for seed in seeds:
     about = {"row": name, "claims": row.claims, "data": row.data, "config": row.config, "seed": seed}
