@@ -57,6 +57,7 @@ def test_every_row_gets_a_seed_before_any_gets_a_second_one():
   costs = {"dear": Cost(5, 10), "cheap": Cost(1, 2)}
   assert plan.choose(costs, {}, math.inf, 3) == {"dear": 3, "cheap": 3}
   assert plan.choose(costs, {}, 18, 3) == {"dear": 1, "cheap": 1}
+  assert plan.choose(costs, {}, 25, 3) == {"dear": 1, "cheap": 3}  # and not two dear ones
   assert plan.choose(costs, {}, 20, 3) == {"dear": 1, "cheap": 2}
   assert plan.choose(costs, {}, 14.9, 3) == {"cheap": 3}  # what does not fit leaves room for cheaper rows
   assert plan.choose(costs, {}, 2.9, 3) == {}

@@ -32,6 +32,7 @@ MANY, FEW = 5000, 1000  # samples of the scores, and of each point of a curve
 TEST_IMAGES = 10_000  # of CIFAR-10: all
 OF_CURVE = ("frechet", "prdc")
 OF_SCORES = (*OF_CURVE, "kid", "sharpness", "diversity")
+OF_CODES = ("reconstruction", "kl")  # of a curve
 JUDGE = ("samples", "real", "features", "classifier")  # of a protocol
 CLASSES = "classes"  # a metric that needs the classifier of just these classes
 STOPPED = 143  # exit status after SIGTERM
@@ -165,11 +166,9 @@ def by_codes(workdir: pathlib.Path) -> dict[str, Any]:
   found |= {"total": found["reconstruction"] + found.get("kl", 0.0)}
   curve: dict[int, dict[str, float]] = {}
   for line in map(json.loads, (workdir / "metrics.jsonl").open()):
-    held_out = {
-      name: value for name, value in line.items() if name.startswith("valid/") and value is not None
-    }
-    if held_out:
-      curve[line["step"]] = {name: judging.rounded(value) for name, value in held_out.items()}
+    there = {name.rpartition("/")[2]: value for name, value in line.items() if name.startswith("valid/")}
+    if there:
+      curve[line["step"]] = {key: judging.rounded(there[key]) for key in OF_CODES if key in there}
   scores = {name: judging.rounded(value) for name, value in found.items() if math.isfinite(value)}
   return {"scores": scores, "floors": {}, "judge": {}, "curve": curve}
 
