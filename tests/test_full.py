@@ -177,12 +177,12 @@ def test_a_run_that_is_stopped_or_fails(monkeypatch, tmp_path):
   def fail(config, workdir):
     if config.seed == 0:
       raise NonFiniteError("the loss is nan")
-    done.append((config.seed, workdir))
+    done.append((config.seed, config.seeds, workdir))
     return type("Done", (), {"step": config.steps})
 
   monkeypatch.setattr(runs.loop, "train", fail)
-  assert runs.train(config, [0, 1], tmp_path) == {0: "the loss is nan"}
-  assert done == [(1, tmp_path / "1")]
+  assert runs.train(config, [0, 2, 3, 5], tmp_path) == {0: "the loss is nan"}
+  assert done == [(2, 2, tmp_path), (5, 1, tmp_path / "5")]  # consecutive seeds train together
 
 
 def test_tiny_rows_are_trained_judged_resumed_and_drawn(tiny, monkeypatch, capsys, tmp_path):

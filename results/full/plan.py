@@ -45,7 +45,7 @@ class Cost(NamedTuple):
 
 
 def training_seconds(speed: Speed, config: Config, seeds: int) -> float:
-  """Returns how long the training of some seeds takes, one after another."""
+  """Returns how long the training of some seeds takes at most: one after another."""
   return speed.step * config.steps * seeds
 
 

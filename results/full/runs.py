@@ -1,5 +1,6 @@
 """Trains and evaluates the seeds of a row, and writes a record and a picture of each."""
 
+import itertools
 import json
 import math
 import pathlib
@@ -12,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 import gengap
+from gengap import config as settings
 from gengap import data
 from gengap.data.pixels import tile
 from gengap.errors import InputError, NonFiniteError
@@ -92,23 +94,30 @@ def missing(row: Row) -> str:
 
 
 def train(config: Config, seeds: Sequence[int], folder: pathlib.Path) -> dict[int, str]:
-  """Trains the runs of some seeds, each in a folder SEED, from their last checkpoints if they have some.
+  """Trains the runs of seeds, consecutive ones together, each in a folder SEED, from where they stopped.
 
   Returns:
     seed -> why its training failed; {} if none did.
   """
   failed = {}
-  for seed in seeds:
-    config.seed = seed
+  for group in consecutive(seeds):
+    together = settings.alone(config, group[0])
+    together.seeds = len(group)
     try:
-      state = loop.train(config, folder / str(seed))
+      state = loop.train(together, folder if len(group) > 1 else folder / str(group[0]))
     except NonFiniteError as error:
-      failed[seed] = str(error)
+      failed |= dict.fromkeys(untrained(config, group, folder), str(error))
       continue
     if int(state.step) < config.steps:
       say("stopped; the same command resumes")
       sys.exit(STOPPED)
   return failed
+
+
+def consecutive(seeds: Sequence[int]) -> list[list[int]]:
+  """Splits ascending seeds into groups without gaps."""
+  groups = itertools.groupby(enumerate(seeds), lambda item: item[1] - item[0])
+  return [[seed for _, seed in group] for _, group in groups]
 
 
 def untrained(config: Config, seeds: Sequence[int], folder: pathlib.Path) -> list[int]:
@@ -118,10 +127,11 @@ def untrained(config: Config, seeds: Sequence[int], folder: pathlib.Path) -> lis
     InputError: a workdir holds a run of another config.
   """
   missing = []
-  for config.seed in seeds:
-    workdirs.check_workdir(folder / str(config.seed), config)
-    if not judging.trained(config, folder / str(config.seed)):
-      missing.append(config.seed)
+  for seed in seeds:
+    alone = settings.alone(config, seed)
+    workdirs.check_workdir(folder / str(seed), alone)
+    if not judging.trained(alone, folder / str(seed)):
+      missing.append(seed)
   return missing
 
 
