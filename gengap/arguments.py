@@ -112,7 +112,7 @@ def parse(flags: absl_flags.FlagValues, argv: Sequence[str]) -> list[str]:
   except InputError:
     raise
   except absl_flags.Error as error:
-    raise InputError(flag_error(error)) from error
+    raise InputError(flag_error(error, flags, argv)) from error
   except Exception as error:  # whatever the code of a config file raises
     said = f"--config={config_path(argv)}: {type(error).__name__}: {one_line(error)}"
     raise InputError(unknown_field(argv) or said) from error
@@ -156,9 +156,13 @@ def check_config_file(path: str) -> None:
   raise InputError(f"--config={path}: there is no such file{hint}")
 
 
-def flag_error(error: absl_flags.Error) -> str:
+def flag_error(error: absl_flags.Error, flags: absl_flags.FlagValues, argv: Sequence[str]) -> str:
   """Returns the message for flags that cannot be parsed."""
   message = one_line(error)
+  if unknown := re.match(r"Unknown command line flag '([\w.]+)'", message):
+    field = field_named(unknown[1], argv)
+    hint = f"; did you mean '{field}'?" if field else suggest(unknown[1], flags)
+    return f"--{unknown[1]} is not a flag{hint or '; see --help'}"
   for complaint, takes in TAKES.items():
     wrong = re.match(rf"flag --([\w.]+)=(.*?): {re.escape(complaint)}", message)
     if wrong:
@@ -168,14 +172,29 @@ def flag_error(error: absl_flags.Error) -> str:
   return message
 
 
-def unknown_field(argv: Sequence[str]) -> str:
-  """Returns the message for the first unknown --config.FIELD; "" if all fields exist."""
+def read_config(argv: Sequence[str]) -> Any:
+  """Returns the config that the file of --config makes; {} if there is none or the file has a fault."""
   path, _, dataset = dict(given(argv)).get("config", "").partition(":")
   try:
-    config = runpy.run_path(path)["get_config"](*([dataset] if dataset else []))
+    return runpy.run_path(path)["get_config"](*([dataset] if dataset else []))
   except InputError:
     raise
   except Exception:  # the fault is the file's
+    return {}
+
+
+def field_named(name: str, argv: Sequence[str]) -> str:
+  """Returns the field of the config whose last part is `name`, such as config.steps; "" if there is none."""
+  config = read_config(argv)
+  for place, fields in (("config", config), ("config.method_args", config.get("method_args", {}))):
+    if name in fields:
+      return f"{place}.{name}"
+  return ""
+
+
+def unknown_field(argv: Sequence[str]) -> str:
+  """Returns the message for the first unknown --config.FIELD; "" if all fields exist."""
+  if not (config := read_config(argv)):
     return ""
   for name in (name for name, _ in given(argv) if name.startswith("config.")):
     node: Any = config

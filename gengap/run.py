@@ -40,11 +40,11 @@ class Run(NamedTuple):
   def __repr__(self) -> str:
     return f"Run({self.config.method} on {self.config.dataset}, step {self.step})"
 
-  def sample(self, key: Key, n: int, label=None, temperature: float = 1.0) -> Array:
+  def sample(self, key: Key | int, n: int, label=None, temperature: float = 1.0) -> Array:
     """Draws images from the model.
 
     Args:
-      key: of the latents, and of the labels where none is given.
+      key: of the latents, and of the labels where none is given; or a whole number, its seed.
       n: how many.
       label: one class for all, or [n]; None draws each class as often as it occurs among the training images
         (see `label_frequencies`). Only conditional methods use it.
@@ -56,6 +56,7 @@ class Run(NamedTuple):
     if n < 1:
       raise InputError(f"n is {n}; it must be at least 1")
     self.generator()  # refuses before anything is drawn
+    key = jax.random.key(key) if isinstance(key, int) else key
     z, drawn = draw_prior(key, n, self.method.latent_dim, self.class_counts, temperature)
     return self.generate(z, drawn if label is None else label)
 

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from gengap import paths
+from gengap.arguments import unknown_field
 from gengap.errors import InputError
 from launch import children
 from launch.parser import Parser, path
@@ -222,6 +223,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
       parser.error(f"--configs {config} is none of {known}")
   if wrong := [field for field in args.set if "=" not in field]:
     parser.error(f"--set {wrong[0]}: it must be FIELD=VALUE")
+  for config in args.configs:
+    file = children.ROOT / "configs" / f"{config}.py"
+    if unknown := unknown_field([f"--config={file}", *(f"--config.{field}" for field in args.set)]):
+      parser.error(f"--set: {config}: {unknown}")
   for name, value, least in (("jobs", args.jobs, 1), *(("seeds", seed, 0) for seed in args.seeds)):
     if value < least:
       parser.error(f"--{name} is {value}; it must be at least {least}")

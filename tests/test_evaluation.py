@@ -121,6 +121,7 @@ def test_files_of_earlier_versions_are_read():
     (FAKE, REAL, {"metrics": ["memorisation"]}, "--metrics=memorisation: .* --training=IMAGES"),
     (FAKE, REAL, {"metrics": ["classes"]}, "no labels"),
     (FAKE, REAL, {"metrics": ["frechett"]}, "did you mean 'frechet'"),
+    (FAKE, REAL, {"metrics": ["FID"]}, "among the numbers of 'frechet'"),
     (FAKE, REAL, {"metrics": "frechet"}, "must be a list"),
     (FAKE, REAL, {"metrics": ["kid"], "features": "inception"}, "--inception=FILE"),
     (FAKE, REAL, {"features": "pixel"}, "did you mean 'pixels'"),

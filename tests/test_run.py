@@ -47,6 +47,7 @@ def test_samples_are_images_and_a_function_of_the_key(workdirs, name):
   assert x.dtype == np.float32
   assert np.abs(x).max() <= 1
   np.testing.assert_array_equal(x, run.sample(KEY, 5))
+  np.testing.assert_array_equal(run.sample(3, 5), run.sample(jax.random.key(3), 5))
   assert np.abs(x - run.sample(jax.random.key(1), 5)).max() > 0
   still = np.asarray(run.sample(KEY, 3, temperature=0.0))
   np.testing.assert_allclose(still, still[:1].repeat(3, 0), atol=1e-6)

@@ -1,5 +1,6 @@
 """Grids of trainings: what runs, what is left alone, and what a failure or an interrupt leaves."""
 
+import json
 import os
 import signal
 import subprocess
@@ -158,6 +159,9 @@ def test_an_interrupt_lets_trainings_save(tmp_path, ending):
     (["--configs", "wgan"], "--out"),
     (["--out=x", "--configs", "wgan_pg"], "none of"),
     (["--out=x", "--configs", "wgan", "--set", "steps"], "FIELD=VALUE"),
+    (["--out=x", "--configs", "wgan", "--set", "stepz=3"], "config.stepz is not a field"),
+    (["--out=x", "--configs", "wgan", "--set", "method_args.widht=3"], "did you mean 'width'"),
+    (["--out=x", "--configs", "wgan", "--together", "--seeds", "0", "2"], "--together needs consecutive"),
     (["--out=x", "--configs", "wgan", "--jobs", "0"], "at least 1"),
     (["--out=x", "--configs", "wgan", "wgan"], "twice"),
     (["--out=x", "--configs", "wgan", "--seeds", "a"], "invalid int"),
@@ -172,6 +176,28 @@ def test_bad_input_is_told_in_a_line(arguments, message, capsys):
   assert error.value.code == 2
   (line,) = capsys.readouterr().err.splitlines()
   assert message in line
+
+
+def test_seeds_together_are_one_training_with_a_folder_for_each(tmp_path):
+  """Its progress is the mean of theirs, and it is done if all have been started and the command succeeded."""
+  (one,) = sweep.grid(tmp_path, ["vae"], ["mnist"], [3, 4], {"steps": 10}, together=True)
+  assert (one.name, one.workdir) == ("mnist/vae", tmp_path / "mnist" / "vae")
+  assert one.runs == [one.workdir / "3", one.workdir / "4"]
+  assert one.command[-2:] == ("--config.seed=3", "--config.seeds=2")
+  for folder, made in zip(one.runs, (10, 5), strict=True):
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"steps": 10}))
+    (folder / "metrics.jsonl").write_text(json.dumps({"step": made}) + "\n")
+  assert sweep.progress(one) == 0.75
+  sweep.record(one).write_text(json.dumps(one.command[1:]))
+  assert sweep.done(one)
+  (one.runs[1] / "config.json").unlink()
+  assert not sweep.done(one)
+  for said, ended in (("seed 4: stopped at step 5 of 10", True), ("seed 4: done at step 10 of 10", False)):
+    sweep.log(one).write_text(f"seed 3: anything\n{said}\n")
+    assert sweep.stopped(one) is ended
+  (alone,) = sweep.grid(tmp_path, ["vae"], ["mnist"], [3], {}, together=True)
+  assert alone.runs == [tmp_path / "mnist" / "vae" / "3"]
 
 
 def test_dry_prints_commands_and_runs_none(tmp_path, capsys):

@@ -26,6 +26,10 @@ BOUNDS = {  # option -> the least and the largest number
   "channels": (0, 3),
 }
 
+# what users call some numbers -> the metric that computes them
+ALIASES = {"fid": "frechet", "fd": "frechet", "is": "inception_score", "mmd": "kid", "elbo": "likelihood"}
+ALIASES |= dict.fromkeys(("precision", "recall", "density", "coverage"), "prdc")
+
 
 @dataclasses.dataclass(frozen=True)
 class Options:
@@ -82,7 +86,9 @@ class Options:
     known = (*METRICS, *DIAGNOSTICS, CURVE)
     for name in self.metrics or ():
       if name not in known:
-        raise InputError(f"--metrics={name} is none of {', '.join(known)}{suggest(name, known)}")
+        other = ALIASES.get(name.lower())
+        hint = f"; it is among the numbers of {other!r}" if other else suggest(name, known)
+        raise InputError(f"--metrics={name} is none of {', '.join(known)}{hint}")
     seeds = [isinstance(seed, numbers.Integral) and 0 <= seed < 2**32 for seed in self.sample_seeds]
     if not seeds or not all(seeds) or len(set(self.sample_seeds)) < len(seeds):
       raise InputError(
