@@ -112,12 +112,17 @@ def compile_method(
   See `compile_program` for the arguments.
 
   Raises:
-    InputError: the run would draw too many images.
+    InputError: the run would draw too many images, or several runs would need images from the host.
   """
   spec = spec_of(config, dataset)
   images = config.steps * step.batches_per_step(method) * config.batch_size
   if images >= 2**32:
     raise InputError(f"config.steps is {config.steps}: the run would draw {images} images, 2^32 at most")
+  if config.seeds > 1 and dataset.image.nbytes > config.data_device_bytes:
+    raise InputError(
+      f"config.seeds is {config.seeds}: runs that are trained together need the data on the device; raise "
+      f"config.data_device_bytes to {dataset.image.nbytes}, or train one run at a time"
+    )
   example = Batch(jnp.zeros((1, *spec.shape)), jnp.zeros(1, jnp.int32))
   shapes = jax.eval_shape(functools.partial(step.init, method, config.seed, ema=config.ema), example)
   ready(method, shapes)
@@ -127,11 +132,6 @@ def compile_method(
   steps = 1 if jax.default_backend() == "cpu" else config.steps_per_dispatch
   share = host_share(config, dataset, len(slots), steps * step.batches_per_step(method))
   runs = runs_of_program(config.seeds)
-  if share and config.seeds > 1:
-    raise InputError(
-      f"config.seeds is {config.seeds}: runs that are trained together need the data on the device; raise "
-      f"config.data_device_bytes to {dataset.image.nbytes}, or train one run at a time"
-    )
   seed = seeds_of_programs(config, runs)[0]
 
   def lower(method: Method) -> jax.stages.Lowered:

@@ -15,6 +15,7 @@ import matplotlib
 matplotlib.use("agg")
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib import ticker
 from PIL import Image
 
 from gengap.evaluation.curve_figure import COLOURS, MARKERS
@@ -22,7 +23,7 @@ from gengap.report.axes import sampled
 from gengap.report.statistics import holm, interval, welch
 from gengap.report.wording import rounded, with_interval
 from launch.parser import Parser, path
-from results import pictures, tables
+from results import judging, pictures, tables
 from results.contenders import runs
 
 HERE = pathlib.Path(__file__).parent
@@ -46,6 +47,11 @@ def kept(record: Found) -> Found:
   return {"curve": curve, "logged": record["logged"], "seconds": record["seconds"], **tables_of}
 
 
+def accuracy(folder: pathlib.Path, data: str) -> float:
+  """Returns the share of held-out images that the classifier of a data set labels right."""
+  return judging.logged(folder / "classifiers" / data)["valid/classifier/accuracy"]
+
+
 def collect(folder: pathlib.Path) -> Found:
   """Returns the contents of scores.json: data set -> run -> budget, protocol, seeds."""
   found: Found = {}
@@ -62,6 +68,7 @@ def collect(folder: pathlib.Path) -> Found:
       "version": record["version"],
       "fingerprint": seen["fingerprint"],
       "real": {axis: seen["real"][axis] for axis in AXES if axis in seen["real"]},
+      "classifier_accuracy": accuracy(folder, record["data"]),
       "run": {
         key: value for key, value in record["run"].items() if key not in ("command", "device", "version")
       },
@@ -93,7 +100,7 @@ def real(place: Found, axis: str) -> str:
 
 def score_table(found: Found, data: str, at: str) -> str:
   """Returns a row for each method: its budget, and its scores after equal updates or equal operations."""
-  head = ["", "updates", "TFLOP of training", *AXES]
+  head = ["", "seeds", "updates", "TFLOP of training", *AXES]
   rows = []
   for name in (name for name in runs.CONTENDERS if name in found[data]):
     place = found[data][name]
@@ -104,9 +111,9 @@ def score_table(found: Found, data: str, at: str) -> str:
       if values(place, "frechet", sampling, at):
         title = f"`{name}`" + ("" if sampling == "prior" else ", mixture")
         cells = [cell(place, axis, sampling, at) for axis in AXES]
-        rows.append([title, f"{step:,}", rounded(spent), *cells])
+        rows.append([title, str(len(place["seeds"])), f"{step:,}", rounded(spent), *cells])
   reference = next(iter(found[data].values()))
-  rows.append(["real images", "-", "-", *(real(reference, axis) for axis in AXES)])
+  rows.append(["real images", "", "", "", *(real(reference, axis) for axis in AXES)])
   return tables.markdown(head, rows)
 
 
@@ -178,6 +185,8 @@ def curves(found: Found) -> plt.Figure:
     row[0].set_ylabel(f"{data}: Frechet distance, squared", fontsize=9)
     for plot, title in zip(row, ("generator (decoder) updates", "training operations in TFLOP"), strict=True):
       plot.set(xscale="log", yscale="log")
+      plot.xaxis.set_major_locator(ticker.LogLocator(numticks=5))
+      plot.xaxis.set_minor_formatter(ticker.NullFormatter())
       plot.set_xlabel(title, fontsize=9)
       plot.spines[["top", "right"]].set_visible(False)
   plots[0, 1].legend(fontsize=8, frameon=False, bbox_to_anchor=(1.02, 1), loc="upper left")

@@ -30,7 +30,7 @@ from launch.parser import Parser, path
 from results import judging
 from results.judging import scored
 
-UPDATES = 400  # generator updates of every method
+UPDATES = 1000  # generator updates of every method
 BATCH = 32
 LONGEST = 4  # times as many, of the cheapest method: its operations are the common budget
 POINTS = 8  # checkpoints in UPDATES updates; fewer in those of longer runs
