@@ -14,12 +14,12 @@ from gengap.features import inputs, resize, weights
 from gengap.features.batched import batches, over_devices
 from gengap.features.state_dict import StateDict
 from gengap.features.types import FeatureExtractor
+from gengap.networks.convolution import stock
 from gengap.networks.inception import EPSILON, SIDE, Inception
 
 Array: TypeAlias = jax.Array
 Params: TypeAlias = dict[str, Any]
 
-BATCH = 32  # images of a device at a time
 STAGES = {
   "64": "MaxPool_1",
   "192": "MaxPool_2",
@@ -135,7 +135,12 @@ def features(
     raise InputError(f"protocol is {protocol!r}; it must be one of {', '.join(resize.PROTOCOLS)}")
   if not len(images):
     raise InputError("there are no images")
-  return network(layer)(params, batches(images, BATCH), functools.partial(scaled, protocol=protocol))
+  return network(layer)(params, batches(images, batch()), functools.partial(scaled, protocol=protocol))
+
+
+def batch() -> int:
+  """Returns how many images a device takes at a time: few on the CPU, so that they fit its cache."""
+  return 128 if stock() else 32
 
 
 def scaled(images: np.ndarray | Sequence[np.ndarray], protocol: str) -> Array | np.ndarray:
