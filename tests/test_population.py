@@ -3,6 +3,9 @@
 import json
 import os
 import subprocess
+import time
+import types
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +17,8 @@ from test_train import ROOT, command, config, lines, steps
 import gengap
 from gengap import methods
 from gengap.errors import InputError, NonFiniteError
-from gengap.training import loop, program, step
+from gengap.training import loop, population, program, step
+from gengap.training.window import Clock
 
 SEEDS = (5, 6, 7)
 
@@ -125,6 +129,34 @@ def test_all_seeds_of_a_config_share_one_program(tmp_path):
   assert len(first) > 1  # the initial weights, and the training program
   assert entries("--config.seed=1") == first
   assert entries("--config.seed=2", "--config.seeds=2") == first
+
+
+def test_runs_at_different_steps_get_the_programs_of_their_steps(monkeypatch):
+  """Of a penalty that is due in every third step. One program cannot serve steps that differ in it."""
+  nothing: Any = None
+  method: Any = types.SimpleNamespace(turns=[types.SimpleNamespace(interval=3)])
+  compiled: Any = {(True,): "due", (False,): "between"}
+  fields = (nothing, nothing, nothing, step.ONE_RUN, compiled, 1, 1, nothing, nothing, 0.0, "", None)
+  one = program.Program(method, *fields)
+  monkeypatch.setattr(population, "data_of_calls", lambda *_: iter(["data"]))
+  states: Any = [types.SimpleNamespace(step=at) for at in (0, 2)]
+  first, second = population.Population(one, config(seeds=2), nothing, states).calls
+  assert [next(first).program for _ in range(4)] == ["due", "between", "between", "due"]
+  assert [next(second) for _ in range(2)] == [("between", "data"), ("due", "data")]
+  with pytest.raises(InputError, match=r"seeds \[0 1\] stopped at steps 0, 2, .*; resume each alone"):
+    population.Population(one._replace(runs=step.Runs(1, 2)), config(seeds=2), nothing, states)
+
+
+def test_the_clock_stands_still_while_any_run_is_evaluated_or_saved(monkeypatch):
+  now = [100.0]
+  monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+  clock = Clock()
+  began = clock.now()
+  now[0] += 3
+  with clock.paused():
+    now[0] += 50
+  now[0] += 4
+  assert clock.now() - began == 7
 
 
 def test_operations_and_states_of_runs_that_are_spread_over_devices():

@@ -49,8 +49,8 @@ class Population:
     self.programs, self.states, self.calls = [], [], []
     for i, seeds in enumerate(seeds_of_programs(config, program.runs)):
       mine = slice(i * program.runs.total, (i + 1) * program.runs.total)
-      check_phase(program, steps[mine])
       one = program._replace(seed=seeds)
+      check_phase(one, steps[mine])
       self.programs.append(one)
       self.states.append(stack(one, states[mine]))
       self.calls.append(calls_from(one, steps[mine][0], itertools.repeat(shared) if shared else source))
