@@ -4,7 +4,8 @@
 
 Vahdat and Kautz (2020, arXiv:2007.03898) and Child (2021, arXiv:2011.10650), at a much smaller size.
 MNIST (dynamically binarised) and Fashion-MNIST: 8 levels, 996 latents. CIFAR-10: 10 levels, 1360 latents.
-Grey levels have a discretised logistic. There is no result of it yet.
+Grey levels have a discretised logistic.
+results/contenders has results of a smaller one.
 """
 
 from gengap.config import base, native_size

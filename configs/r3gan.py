@@ -3,7 +3,8 @@
   python -m gengap.main --config=configs/r3gan.py:fashion_mnist --workdir=DIR
 
 Huang et al. (2024, arXiv:2501.05441): Adam with beta1 0 and beta2 0.99, 64 latents, two blocks in a stage.
-The paper's width is 768, and its batches are larger; these sizes are for CPUs. There is no result of it yet.
+The paper's width is 768, and its batches are larger; these sizes are for CPUs.
+results/contenders has results of a smaller one.
 """
 
 from gengap.config import base, native_size, on_blobs

@@ -29,6 +29,7 @@ from results.contenders import runs
 HERE = pathlib.Path(__file__).parent
 SCORES = HERE / "scores.json"
 AXES = ("frechet", "precision", "recall", "density", "coverage", "kl", "sharpness")
+TITLES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST"}
 OF_CURVE = ("frechet", "precision", "coverage")
 Found = dict[str, Any]
 
@@ -182,13 +183,17 @@ def curves(found: Found) -> plt.Figure:
     budget = places[runs.CHEAPEST]["shared"]
     row[1].axvline(budget["steps"] * budget["run"]["flops_per_step"] / 1e12, color="grey", lw=0.8, ls=":")
     row[0].axvline(budget["updates"], color="grey", lw=0.8, ls=":")
-    row[0].set_ylabel(f"{data}: Frechet distance, squared", fontsize=9)
+    row[0].set_ylabel(f"{TITLES[data]}: Frechet distance, squared", fontsize=9)
     for plot, title in zip(row, ("generator (decoder) updates", "training operations in TFLOP"), strict=True):
       plot.set(xscale="log", yscale="log")
-      plot.xaxis.set_major_locator(ticker.LogLocator(numticks=5))
-      plot.xaxis.set_minor_formatter(ticker.NullFormatter())
+      plot.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+      plot.yaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+      plot.yaxis.set_minor_formatter(ticker.NullFormatter())
       plot.set_xlabel(title, fontsize=9)
       plot.spines[["top", "right"]].set_visible(False)
+    row[0].set_xticks([2**i * runs.UPDATES // 8 for i in range(6)], minor=False)
+    row[0].xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+    row[0].xaxis.set_minor_formatter(ticker.NullFormatter())
   plots[0, 1].legend(fontsize=8, frameon=False, bbox_to_anchor=(1.02, 1), loc="upper left")
   figure.tight_layout()
   return figure
@@ -219,8 +224,12 @@ def main() -> None:
       pictures.save(HERE / f"{data}.png", samples(args.runs, data), dpi=130)
   found = json.loads(SCORES.read_text())
   pictures.save(HERE / "curves.png", curves(found), dpi=110)
-  words = {"found": found, "runs": runs}
-  words |= {call.__name__: call for call in (score_table, cost_table, ablation_table, ablations)}
+  words = {"found": found, "runs": runs, "titles": TITLES}
+  words |= {call.__name__: call for call in (score_table, cost_table, ablation_table, ablations, real)}
+  words["score"] = lambda data, name, axis="frechet", sampling="prior", at="updates": cell(
+    found[data][name], axis, sampling, at
+  )
+  words["accuracy"] = lambda data: f"{found[data][runs.CHEAPEST]['shared']['classifier_accuracy']:.1%}"
   words["seeds"] = lambda: " ".join(next(iter(found.values()))[runs.CHEAPEST]["seeds"])
   template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(
     (HERE / "README.md.jinja").read_text()
