@@ -67,7 +67,8 @@ def keep_programs() -> None:
     warnings.filterwarnings("ignore", message=".*persistent compilation cache")
   if folder.is_dir():
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    if not os.environ.get("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"):
+      jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
 def check_devices() -> None:

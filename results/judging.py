@@ -16,6 +16,7 @@ import gengap
 from gengap.config import native_size
 from gengap.data.pixels import tile
 from gengap.evaluation import Evaluation, Evaluator
+from gengap.evaluation.sampler import Sampler
 from gengap.method import Config
 from gengap.training import loop, workdirs
 
@@ -99,6 +100,6 @@ def logged(workdir: pathlib.Path) -> dict[str, float]:
   return {name: rounded(value) for name, value in found.items() if math.isfinite(value)}
 
 
-def samples(run: gengap.Run, seed: int) -> Image.Image:
-  """Returns a picture of GRID samples of a run."""
-  return Image.fromarray(tile(np.asarray(run.sample(jax.random.key(seed), GRID))))
+def samples(run: gengap.Run, seed: int, sampling: str = "prior") -> Image.Image:
+  """Returns a picture of GRID samples of a run, drawn as `gengap.evaluate --sampling` says."""
+  return Image.fromarray(tile(np.asarray(Sampler(run, sampling).images(jax.random.key(seed), GRID))))

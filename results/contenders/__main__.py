@@ -201,14 +201,18 @@ def curves(found: Found) -> plt.Figure:
 
 def samples(folder: pathlib.Path, data: str, seed: int = 0) -> plt.Figure:
   """Draws samples of every method, of the same latents where latents have the same number."""
-  names = [name for name in runs.CONTENDERS if (folder / data / name / f"{seed}.png").is_file()]
-  columns = 4
-  figure, plots = plt.subplots(-(-len(names) // columns), columns, figsize=(10, 5.6), squeeze=False)
+  files = {}
+  for name in runs.CONTENDERS:
+    drawn = folder / data / name / f"{seed}.png"
+    files |= {name: drawn, f"{name}, mixture": drawn.with_suffix(".mixture.png")}
+  files = {title: file for title, file in files.items() if file.is_file()}
+  columns = 5
+  figure, plots = plt.subplots(-(-len(files) // columns), columns, figsize=(12, 5.4), squeeze=False)
   for plot in plots.flat:
     plot.axis("off")
-  for plot, name in zip(plots.flat, names, strict=False):
-    plot.imshow(Image.open(folder / data / name / f"{seed}.png"), cmap="gray", interpolation="nearest")
-    plot.set_title(name, fontsize=9)
+  for plot, (title, file) in zip(plots.flat, files.items(), strict=False):
+    plot.imshow(Image.open(file), cmap="gray", interpolation="nearest")
+    plot.set_title(title, fontsize=9)
   figure.tight_layout()
   return figure
 

@@ -129,6 +129,11 @@ def classifier(data: str, out: pathlib.Path, scale: float) -> pathlib.Path:
   return judging.classifier(config, out / "classifiers" / data)
 
 
+def samplings(name: str) -> tuple[str, ...]:
+  """Returns how samples of a run are drawn."""
+  return ("prior", "mixture:10") if name in MIXTURES else ("prior",)
+
+
 Evaluators: TypeAlias = dict[tuple[str, str, str], Evaluator]  # data, run, protocol -> shared by all seeds
 
 
@@ -158,7 +163,7 @@ def evaluate(
   few = evaluator("curve", metrics=("frechet", "prdc"), num_samples=SMALL)
   chosen = sorted({*special.values(), *judging.spaced(steps(workdir), CURVE)})
   found: dict[str, Any] = {"curve": {at: scored(load(workdir, at), few) for at in chosen}}
-  for sampling in ("prior", "mixture:10") if place[1] in MIXTURES else ("prior",):
+  for sampling in samplings(place[1]):
     many = evaluator(sampling, metrics=METRICS, num_samples=LARGE, sampling=sampling)
     scores = {at: scored(load(workdir, at), many) for at in {*special.values()}}
     found[sampling] = {key: scores[at] for key, at in special.items()}
@@ -195,7 +200,9 @@ def train(name: str, data: str, seed: int, out: pathlib.Path, scale: float, shar
     "logged": judging.logged(workdir),
   }
   record.parent.mkdir(parents=True, exist_ok=True)
-  judging.samples(load(workdir, updates), seed).save(record.with_suffix(".png"))
+  for sampling in samplings(name):
+    picture = judging.samples(load(workdir, updates), seed, sampling)
+    picture.save(record.with_suffix(".png" if sampling == "prior" else ".mixture.png"))
   record.write_text(json.dumps(about | found, separators=(",", ":")) + "\n")
   print(f"{data} {name} {seed}: {found['prior']['updates']['values']}", flush=True)
 
