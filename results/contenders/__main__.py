@@ -24,6 +24,7 @@ from gengap.report.statistics import holm, interval, welch
 from gengap.report.wording import rounded, with_interval
 from launch.parser import Parser, path
 from results import judging, pictures, tables
+from results.claims.numbers import probability
 from results.contenders import runs
 
 HERE = pathlib.Path(__file__).parent
@@ -99,22 +100,43 @@ def real(place: Found, axis: str) -> str:
   return rounded(place["shared"]["real"][axis]) if axis in place["shared"]["real"] else "-"
 
 
+def entries(found: Found, data: str, at: str) -> dict[tuple[str, str], list[float]]:
+  """Returns the Frechet distances of every method and sampling that was evaluated, of all seeds."""
+  names = [name for name in runs.CONTENDERS if name in found[data]]
+  every = {
+    (name, sampling): values(found[data][name], "frechet", sampling, at)
+    for name in names
+    for sampling in runs.samplings(name)
+  }
+  return {key: numbers for key, numbers in every.items() if numbers}
+
+
+def behind(every: dict[tuple[str, str], list[float]]) -> dict[tuple[str, str], str]:
+  """Returns how far each is behind the least mean distance: Welch's test, corrected by Holm."""
+  first = min(every, key=lambda key: float(np.mean(every[key])))
+  tests = {key: welch(numbers, every[first]) for key, numbers in every.items() if key != first}
+  adjusted = dict(zip(tests, holm([test.p for test in tests.values()]), strict=True))
+  return {first: "least"} | {
+    key: f"{rounded(test.difference.value)}, {probability(adjusted[key])}" for key, test in tests.items()
+  }
+
+
 def score_table(found: Found, data: str, at: str) -> str:
   """Returns a row for each method: its budget, and its scores after equal updates or equal operations."""
-  head = ["", "seeds", "updates", "TFLOP of training", *AXES]
-  rows = []
-  for name in (name for name in runs.CONTENDERS if name in found[data]):
+  head = ["", "seeds", "updates", "TFLOP of training", *AXES, "Frechet distance behind the least"]
+  rows, every = [], entries(found, data, at)
+  after = behind(every)
+  for name, sampling in every:
     place = found[data][name]
     shared = place["shared"]
     step = shared["updates" if at == "updates" else "equal_operations_step"]
     spent = step * shared["run"]["flops_per_step"] / 1e12
-    for sampling in ("prior", "mixture:10"):
-      if values(place, "frechet", sampling, at):
-        title = f"`{name}`" + ("" if sampling == "prior" else ", mixture")
-        cells = [cell(place, axis, sampling, at) for axis in AXES]
-        rows.append([title, str(len(place["seeds"])), f"{step:,}", rounded(spent), *cells])
+    title = f"`{name}`" + ("" if sampling == "prior" else ", mixture")
+    cells = [cell(place, axis, sampling, at) for axis in AXES]
+    seeds = str(len(every[name, sampling]))
+    rows.append([title, seeds, f"{step:,}", rounded(spent), *cells, after[name, sampling]])
   reference = next(iter(found[data].values()))
-  rows.append(["real images", "", "", "", *(real(reference, axis) for axis in AXES)])
+  rows.append(["real images", "", "", "", *(real(reference, axis) for axis in AXES), ""])
   return tables.markdown(head, rows)
 
 
@@ -155,7 +177,9 @@ def ablation_table(found: Found, data: str) -> str:
     adjusted = dict(zip(tests, holm([test.p for test in tests.values()]), strict=True))
     for name in others:
       place = found[data][f"ablation_{name}{end}"]
-      test = f"{with_interval(tests[name].difference)}, p {adjusted[name]:.2g}" if name in tests else "-"
+      test = "-"
+      if name in tests:
+        test = f"{with_interval(tests[name].difference)}, {probability(adjusted[name])}"
       work = rounded(place["shared"]["run"]["flops_per_step"] / 1e9)
       rows.append([images, f"`{name}`", work, *(cell(place, axis) for axis in OF_CURVE), test])
   head = ["training images", "", "GFLOP a step", *OF_CURVE, "difference of the Frechet distance from `plain`"]
