@@ -257,6 +257,7 @@ def main() -> None:
   words["score"] = lambda data, name, axis="frechet", sampling="prior", at="updates": cell(
     found[data][name], axis, sampling, at
   )
+  words["each"] = lambda data, name: ", ".join(map(rounded, values(found[data][name], "frechet")))
   words["accuracy"] = lambda data: f"{found[data][runs.CHEAPEST]['shared']['classifier_accuracy']:.1%}"
   words["seeds"] = lambda: " ".join(next(iter(found.values()))[runs.CHEAPEST]["seeds"])
   template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(
