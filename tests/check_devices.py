@@ -53,21 +53,20 @@ for devices in (1, 8):
   by_pmap, numbers = tiny.run(m, 1, devices=devices, batch_size=16, ema=0.9)
   tiny.assert_identical(by_mesh, (by_pmap, numbers[0]))
 
-# Runs that are spread over devices, whole ones on each, are those of one device.
-m = tiny.method("cgan", network="dcgan", dropout=0.3, spectral_norm="both")
-seeds = np.arange(8, dtype=np.uint32)
-expected = [tiny.run(m, 3, batch_size=16, ema=0.9, seed=int(seed))[0] for seed in seeds]
-for devices, mapped in ((8, 1), (4, 2)):
-  runs = step.Runs(devices, mapped)
-  spread = step.dispatch(m, batch_size=16, ema=0.9, runs=runs)
-  states = [tiny.state(m, seed=int(seed), ema=0.9) for seed in seeds]
-  states = jax.tree.map(lambda *x, shape=runs.shape: jnp.stack(x).reshape(*shape, *x[0].shape), *states)
-  for _ in range(3):
-    states, numbers = spread(jnp.arange(devices), seeds.reshape(runs.shape), states, tiny.data())
-  for seed, place in enumerate(np.ndindex(runs.shape)):
-    found = jax.tree.map(lambda x, place=place: x[place], jax.device_get(states))
-    worst = max(tiny.differences(expected[seed].nets, found.nets).values())
-    assert worst < 1e-4, (devices, mapped, seed, worst)
+# Runs that are spread over devices, two whole ones on each of two, are those of one device.
+m = tiny.method("vae", network="dense")
+runs, seeds = step.Runs(spread=2, mapped=2), np.arange(4, dtype=np.uint32)
+alone = step.dispatch(m, batch_size=16, ema=0.9, devices=jax.devices()[:1])
+spread = step.dispatch(m, batch_size=16, ema=0.9, runs=runs, devices=jax.devices()[:2])
+before = [jax.device_get(tiny.state(m, seed=int(seed), ema=0.9)) for seed in seeds]
+stacked = jax.tree.map(lambda *x: np.stack(x).reshape(2, 2, *np.shape(x[0])), *before)
+images = jax.device_get(tiny.data())
+found, numbers = spread(np.arange(2), seeds.reshape(2, 2), stacked, images)
+for seed, place in enumerate(np.ndindex(runs.shape)):
+  expected, of_one = alone(np.arange(1), np.uint32(seed), before[seed], images)
+  mine = jax.tree.map(lambda x, place=place: x[place], jax.device_get((found.nets, numbers)))
+  worst = max(tiny.differences((expected.nets, of_one), mine).items(), key=lambda item: item[1])
+  assert worst[1] < 1e-4, (seed, worst)
 
 # Operations are those of all devices.
 c = config("vae", batch_size=64)
