@@ -2,6 +2,7 @@
 
 import importlib
 import time
+from typing import Any
 
 __version__ = "0.2.0"
 STARTED = time.perf_counter()  # nearly the start of a command: the package is the first thing it imports
@@ -14,7 +15,7 @@ def __dir__() -> list[str]:
   return ["Run", "__version__", "load", *PACKAGES]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
   if name in ("load", "Run"):  # lazily, so that `import gengap` costs nothing
     from gengap import run
 
