@@ -249,7 +249,7 @@ def main() -> None:
     found = collect(args.runs)
     SCORES.write_text(json.dumps(found, separators=(",", ":")) + "\n")
     for data in found:
-      pictures.save(HERE / f"{data}.png", samples(args.runs, data), dpi=130)
+      pictures.save(HERE / f"{data}.png", samples(args.runs, data), dpi=105)
   found = json.loads(SCORES.read_text())
   pictures.save(HERE / "curves.png", curves(found), dpi=110)
   words = {"found": found, "runs": runs, "titles": TITLES}
