@@ -42,7 +42,10 @@ def kept(record: Found) -> Found:
     for at, point in sorted(record["curve"].items(), key=lambda x: int(x[0]))
   }
   tables_of = {
-    sampling: {key: seen["values"] for key, seen in record[sampling].items()}
+    sampling: {
+      key: {axis: seen["values"][axis] for axis in AXES if axis in seen["values"]}
+      for key, seen in record[sampling].items()
+    }
     for sampling in ("prior", "mixture:10")
     if sampling in record
   }
@@ -249,7 +252,7 @@ def main() -> None:
     found = collect(args.runs)
     SCORES.write_text(json.dumps(found, separators=(",", ":")) + "\n")
     for data in found:
-      pictures.save(HERE / f"{data}.png", samples(args.runs, data), dpi=105)
+      pictures.save(HERE / f"{data}.png", samples(args.runs, data), dpi=72)
   found = json.loads(SCORES.read_text())
   pictures.save(HERE / "curves.png", curves(found), dpi=110)
   words = {"found": found, "runs": runs, "titles": TITLES}
