@@ -49,7 +49,7 @@ def kept(record: Found) -> Found:
     for sampling in ("prior", "mixture:10")
     if sampling in record
   }
-  return {"curve": curve, "logged": record["logged"], "seconds": record["seconds"], **tables_of}
+  return {"curve": curve, "seconds": record["seconds"], **tables_of}
 
 
 def accuracy(folder: pathlib.Path, data: str) -> float:
