@@ -22,7 +22,7 @@ from gengap import config as settings
 from gengap.errors import InputError
 from gengap.evaluation.speed import seconds
 from gengap.method import Config
-from gengap.training import program, step
+from gengap.training import intervals, program, step
 from gengap.training.cost import counted, device
 from gengap.training.population import Population
 
@@ -94,9 +94,9 @@ def bench(config: Config, repeats: int) -> dict[str, Any]:
 
   jax.block_until_ready(dispatch())
   first = time.perf_counter() - gengap.STARTED
-  repeats = -(-repeats // step.period(compiled.method)) * step.period(compiled.method)
+  repeats = -(-repeats // intervals.period(compiled.method)) * intervals.period(compiled.method)
   times = seconds(dispatch, repeats)
-  typical = np.median if step.period(compiled.method) == 1 else np.mean
+  typical = np.median if intervals.period(compiled.method) == 1 else np.mean
   step_seconds = float(typical(times)) / config.steps_per_dispatch
   flops = compiled.flops and compiled.flops * config.seeds
   drawn = config.batch_size * step.batches_per_step(compiled.method) * config.seeds

@@ -15,7 +15,7 @@ from gengap import config as settings
 from gengap.errors import InputError
 from gengap.method import AXIS
 from gengap.methods import METHODS, adversarial, common, defaults, gan, penalties
-from gengap.training import flops, program, step
+from gengap.training import flops, intervals, program, step
 
 ARGS: dict[str, Any] = dict(network="dense", width=4, latent_dim=4)
 # name -> cost before its weight, and numbers, of the squared norms of gradients at real, generated and mixed
@@ -70,7 +70,7 @@ def critic_losses(m, x, keys=KEYS, at=0):
   nets, turn = m.init(jax.random.key(0), x), m.turns[0]
 
   def one_device(_):
-    losses = [turn.loss, turn.between or turn.loss, step.mean_loss(turn)]
+    losses = [turn.loss, turn.between or turn.loss, intervals.mean_loss(turn)]
     found = [loss(nets["critic"]["params"], nets, x, keys, jnp.int32(at)) for loss in losses]
     return [{"loss": value} | numbers for value, (_, numbers) in found]
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from gengap.method import Config, Method, State, Turn
-from gengap.training import step
+from gengap.training import intervals, step
 
 
 def count_flops(program: jax.stages.Lowered | jax.stages.Compiled) -> float | None:
@@ -67,7 +67,9 @@ def count_on_cpu(
 
   def of_turn(turn: Turn) -> float | None:
     alone = method._replace(turns=(turn._replace(repeats=1),))
-    return weighted_sum([(count(*variant.turns), share) for variant, share in step.variants(alone).values()])
+    return weighted_sum(
+      [(count(*variant.turns), share) for variant, share in intervals.variants(alone).values()]
+    )
 
   updates = sum(turn.repeats for turn in method.turns)
   return weighted_sum([(count(), 1 - updates), *((of_turn(turn), turn.repeats) for turn in method.turns)])

@@ -12,7 +12,7 @@ import numpy as np
 from gengap import data
 from gengap.errors import InputError
 from gengap.method import Array, Config, Metrics, State
-from gengap.training import step
+from gengap.training import intervals
 from gengap.training.program import Program, calls_from, data_of_calls, seeds_of_programs
 
 
@@ -85,7 +85,7 @@ def check_phase(program: Program, steps: Sequence[int]) -> None:
   Raises:
     InputError: it does not.
   """
-  if len({program.compiled[step.due(program.method, at)] for at in steps}) > 1:
+  if len({program.compiled[intervals.due(program.method, at)] for at in steps}) > 1:
     raise InputError(
       f"the runs of seeds {program.seed} stopped at steps {', '.join(map(str, steps))}, which differ in "
       "the penalties that are due; resume each alone, with --config.seed=SEED --workdir=.../SEED"

@@ -14,7 +14,7 @@ from gengap.data import host_reader
 from gengap.errors import InputError
 from gengap.method import AXIS, Array, Batch, Config, Method, Metrics, Spec, State
 from gengap.networks import convolution
-from gengap.training import flops, step
+from gengap.training import flops, intervals, step
 from gengap.training.checkpoint import Checkpoints
 
 Ready: TypeAlias = Callable[[Method, State], None]
@@ -36,8 +36,8 @@ class Program(NamedTuple):
   seed: Any  # of the run, uint32; of several runs an array [*runs.shape]
   runs: step.Runs  # that one call of the program trains
   # what is due in a step -> (slots, seed, state, data) -> (state, metrics [steps]); only on the CPU are these
-  # different programs (see step.variants)
-  compiled: Mapping[step.Due, jax.stages.Compiled]
+  # different programs (see intervals.variants)
+  compiled: Mapping[intervals.Due, jax.stages.Compiled]
   steps: int  # in the compiled program
   calls: int  # calls of the compiled program in one dispatch
   place: jax.sharding.NamedSharding  # of state and data: a whole copy on every device
@@ -147,7 +147,7 @@ def compile_method(
     stacked = jax.tree.map(lambda x: jax.ShapeDtypeStruct((*runs.shape, *x.shape), x.dtype), shapes)
     return run.lower(slots.aval, seed, stacked, abstract_data(dataset, share, len(slots)))
 
-  variants = step.variants(method)
+  variants = intervals.variants(method)
   sharing = len(slots) // runs.spread  # devices of a run
   if step.unrolled():
     lowered = {due: lower(variant) for due, (variant, _) in variants.items()}
@@ -179,8 +179,8 @@ def runs_of_program(seeds: int) -> step.Runs:
   """Returns how many of a config's runs one call of the program trains, and how.
 
   Several devices get whole runs if every device gets equally many; otherwise they share every run's batches.
-  The runs of a device are mapped, except on the CPU, where programs of one run after another are faster
-  (results/speed) and are compiled once. Several processes share batches.
+  The runs of a device are mapped, except on the CPU, where calls of one run's program are compiled once and
+  give the bits of the run that is trained alone. Several processes share batches.
   """
   devices = jax.device_count()
   spread = devices if seeds % devices == 0 and jax.process_count() == 1 else 1
@@ -247,7 +247,7 @@ def source(program: Program, config: Config, dataset: data.Dataset, at: int) -> 
 def calls_from(program: Program, at: int, data_of: Iterator[step.Data]) -> Iterator[Call]:
   """Returns the calls of compiled programs from a step on, with the given data."""
   steps = itertools.count(at, program.steps)
-  programs = (program.compiled[step.due(program.method, first)] for first in steps)
+  programs = (program.compiled[intervals.due(program.method, first)] for first in steps)
   return map(Call, programs, data_of)
 
 

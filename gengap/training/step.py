@@ -5,7 +5,6 @@ and seed: resuming is exact, and one device gives what eight give, up to the ord
 """
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,10 +15,10 @@ from jax import lax
 
 from gengap.data import shuffle
 from gengap.method import AXIS, Array, Batch, Key, Keys, Loss, Method, Metrics, Nets, State, Turn
+from gengap.training import intervals
 
 Data = tuple[Array, Array]  # images [N, H, W, C] uint8, labels [N] int32: the whole data set on every device;
 # or, read by the host, each device's share of each batch of a call, [devices, batches, B, ...]
-Due = tuple[bool, ...]  # for each turn whether a step has its `loss`, and not the one `between`
 Reader = Callable[[Array, Array], Batch]  # number of a batch, positions of its images in the stream -> images
 PURPOSES = ("init", "train", "valid", "sample", "sample labels", "flip")
 
@@ -90,49 +89,6 @@ def update_player(turn: Turn, nets: Nets, opt: optax.OptState, batch: Batch, key
   updates, opt = turn.tx.update(grads, opt, params)
   params = optax.apply_updates(params, updates)
   return merge(merge(nets, changed), {turn.player: {"params": params}}), opt, metrics
-
-
-def due(method: Method, at: int) -> Due:
-  """Returns for each turn whether a step has its `loss`, and not the one `between`."""
-  return tuple(at % turn.interval == 0 for turn in method.turns)
-
-
-def period(method: Method) -> int:
-  """Returns after how many steps what is due repeats."""
-  return math.lcm(*(turn.interval for turn in method.turns))
-
-
-def variants(method: Method) -> dict[Due, tuple[Method, float]]:
-  """Returns the methods of steps that differ in what is due, with the share of steps of each.
-
-  Every turn of theirs has one loss. A host that chooses among their programs, by `due`, spares the device the
-  choice: XLA's CPU backend runs convolutions inside conditionals some 25 times slower than outside.
-  """
-  steps = [due(method, at) for at in range(period(method))]
-
-  def only(turn: Turn, here: bool) -> Turn:
-    loss = turn.loss if here else turn.between or turn.loss
-    return turn._replace(loss=loss, interval=1, between=None)
-
-  def of(now: Due) -> Method:
-    return method._replace(turns=tuple(map(only, method.turns, now)))
-
-  return {now: (of(now), steps.count(now) / len(steps)) for now in dict.fromkeys(steps)}
-
-
-def mean_loss(turn: Turn) -> Loss:
-  """Returns the mean of a turn's losses, and of their numbers, over its interval."""
-  if not (between := turn.between):
-    return turn.loss
-
-  def loss(*args):
-    (value, (changed, metrics)), (other, (_, others)) = turn.loss(*args), between(*args)
-    value, metrics = jax.tree.map(
-      lambda x, y: (x + (turn.interval - 1) * y) / turn.interval, (value, metrics), (other, others)
-    )
-    return value, (changed, metrics)
-
-  return loss
 
 
 def average(ema: Nets, nets: Nets, decay: float, step: Array) -> Nets:
@@ -315,7 +271,9 @@ def validate(method: Method, *, batch_size: int) -> Any:
     batch, keys = take_batch(device_reader(data, 0), stream(seed, "valid"), number, position)
     nets, metrics = state.eval_nets, {}
     for turn in method.turns:
-      value, (_, turn_metrics) = mean_loss(turn)(nets[turn.player]["params"], nets, batch, keys, state.step)
+      value, (_, turn_metrics) = intervals.mean_loss(turn)(
+        nets[turn.player]["params"], nets, batch, keys, state.step
+      )
       metrics |= {f"{turn.player}/{name}": x for name, x in ({"loss": value} | turn_metrics).items()}
     return mean_over_devices(metrics)
 

@@ -98,6 +98,17 @@ def cell(place: Found, axis: str, sampling: str = "prior", at: str = "updates") 
   return with_interval(interval(found, quantity.low, quantity.high)) if found else "-"
 
 
+def fewer(found: Found) -> str:
+  """Names the methods that have fewer seeds than the cheapest; "" if none has."""
+  missing = [
+    f"`{name}` has {len(place['seeds'])} on {TITLES[data]}"
+    for data, places in found.items()
+    for name, place in places.items()
+    if len(place["seeds"]) < len(places[runs.CHEAPEST]["seeds"])
+  ]
+  return f" ({'; '.join(missing)})" if missing else ""
+
+
 def real(place: Found, axis: str) -> str:
   """Returns what real images score in the place of samples."""
   return rounded(place["shared"]["real"][axis]) if axis in place["shared"]["real"] else "-"
@@ -256,7 +267,7 @@ def main() -> None:
   found = json.loads(SCORES.read_text())
   pictures.save(HERE / "curves.png", curves(found), dpi=110)
   words = {"found": found, "runs": runs, "titles": TITLES}
-  words |= {call.__name__: call for call in (score_table, cost_table, ablation_table, ablations, real)}
+  words |= {call.__name__: call for call in (score_table, cost_table, ablation_table, ablations, real, fewer)}
   words["score"] = lambda data, name, axis="frechet", sampling="prior", at="updates": cell(
     found[data][name], axis, sampling, at
   )
