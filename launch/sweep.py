@@ -114,17 +114,22 @@ def log(training: Training) -> pathlib.Path:
   return training.workdir.with_name(f"{training.workdir.name}.log")
 
 
-def last_line(training: Training) -> str:
-  """Returns the last line of a training's output: "stopped at step ..." if a signal ended it."""
+def last_lines(training: Training) -> list[str]:
+  """Returns the last lines of a training's output, one for each run: "stopped at step ..." after a signal."""
   try:
-    return log(training).read_text(errors="replace").splitlines()[-1]
-  except (OSError, IndexError):
-    return "no output"
+    return log(training).read_text(errors="replace").splitlines()[-len(training.runs) :] or ["no output"]
+  except OSError:
+    return ["no output"]
+
+
+def last_line(training: Training) -> str:
+  """Returns the last line of a training's output."""
+  return last_lines(training)[-1]
 
 
 def stopped(training: Training) -> bool:
-  """Whether a signal ended a training that had not failed."""
-  return re.match(r"(seed \d+: )?stopped", last_line(training)) is not None
+  """Whether a signal ended a run of a training that had not failed."""
+  return any(re.match(r"(seed \d+: )?stopped", line) for line in last_lines(training))
 
 
 def progress(training: Training) -> float:

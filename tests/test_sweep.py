@@ -193,8 +193,8 @@ def test_seeds_together_are_one_training_with_a_folder_for_each(tmp_path):
   assert sweep.done(one)
   (one.runs[1] / "config.json").unlink()
   assert not sweep.done(one)
-  for said, ended in (("seed 4: stopped at step 5 of 10", True), ("seed 4: done at step 10 of 10", False)):
-    sweep.log(one).write_text(f"seed 3: anything\n{said}\n")
+  for first, second, ended in (("stopped", "done", True), ("done", "stopped", True), ("done", "done", False)):
+    sweep.log(one).write_text(f"seed 4: stopped\nseed 3: {first} at step 5\nseed 4: {second} at step 5\n")
     assert sweep.stopped(one) is ended
   (alone,) = sweep.grid(tmp_path, ["vae"], ["mnist"], [3], {}, together=True)
   assert alone.runs == [tmp_path / "mnist" / "vae" / "3"]
