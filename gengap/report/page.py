@@ -32,7 +32,7 @@ from gengap.report.tables import Table
 from gengap.report.views import View
 from gengap.report.wording import joined
 
-PACKAGE = importlib.resources.files("gengap.report")
+TEMPLATES = importlib.resources.files("gengap.report") / "templates"
 
 
 class Picture(NamedTuple):
@@ -189,6 +189,12 @@ def section(comparison: Comparison, index: int) -> Section:
   )
 
 
+def all_files(ending: str) -> str:
+  """Returns the style sheets or the scripts of the page, in the order of their names."""
+  files = sorted((file for file in TEMPLATES.iterdir() if file.name.endswith(ending)), key=lambda f: f.name)
+  return "\n".join(file.read_text() for file in files)
+
+
 def render(
   comparisons: Sequence[Comparison], claims: Sequence[Json], made_by: str, faults: Sequence[str] = ()
 ) -> str:
@@ -201,7 +207,7 @@ def render(
     faults: why runs or files are left out.
   """
   environment = jinja2.Environment(
-    loader=jinja2.FunctionLoader(lambda name: (PACKAGE / name).read_text()),
+    loader=jinja2.FunctionLoader(lambda name: (TEMPLATES / name).read_text()),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
@@ -216,7 +222,7 @@ def render(
     negligible=f"{gaps.NEGLIGIBLE:.0%}",
     alpha=gaps.ALPHA,
     version=gengap.__version__,
-    style=(PACKAGE / "page.css").read_text(),
-    script=(PACKAGE / "page.js").read_text(),
+    style=all_files(".css"),
+    script=all_files(".js"),
   )
   return re.sub(r"\n\s+<", "\n<", html)  # indentation is a fifth of the page

@@ -53,7 +53,8 @@ def inception_gengap() -> Callable[[], Any]:
   from gengap.features import inception
   from gengap.networks.inception import Inception
 
-  variables: Any = Inception().init(jax.random.key(0), np.zeros((1, 299, 299, 3), np.float32))
+  init = jax.jit(lambda: Inception().init(jax.random.key(0), np.zeros((1, 299, 299, 3), np.float32)))
+  variables: Any = init()
   params = variables["params"]
   images = pictures()
   return lambda: inception.features(params, images, protocol="pytorch_fid")
@@ -108,7 +109,7 @@ def inception_torch() -> Callable[[], Any]:
     parts.append(Fork([part for part, _ in made]))
     width = sum(outputs for _, outputs in made)
   network = nn.Sequential(*parts).eval().to(memory_format=torch.channels_last)
-  images = torch.from_numpy(pictures()).permute(0, 3, 1, 2)
+  images = torch.from_numpy(pictures()).to(torch.get_default_device()).permute(0, 3, 1, 2)
 
   @torch.inference_mode()
   def run():

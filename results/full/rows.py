@@ -44,12 +44,14 @@ class Row(NamedTuple):
   @property
   def speed(self) -> str:
     """A name of its program: rows of one name take equally long for a step."""
-    return f"{self.config}:{ALIKE.get(self.base, self.base)}"
+    dtype = self.fields.get("dtype", "")
+    return f"{self.config}:{ALIKE.get(self.base, self.base)}{dtype and ':' + dtype}"
 
 
 ALIKE = {"fashion_mnist": "mnist", "blobs_multi": "blobs_single", "cub200": "cifar10"}  # as fast as
 BIRDS = "CIFAR-10's birds and not CUB-200's; float32 and not mixed precision"
 CUB = "float32 and not mixed precision"
+HALF: dict[str, Any] = {"dtype": "bfloat16"}
 BLOB = {"batch_size": 64, "image_size": 32, "steps": 250_000, "ema": 0.0}
 BLOB_ARGS = BLOBS | {"width": 32}
 UNNAMED = "networks, batch and blobs are ours; the report names only latents and updates"
@@ -105,6 +107,12 @@ ROWS: dict[str, Row] = {  # one seed of each is planned in this order, then a se
   **codes(("C6",), "ae_16", "ae", latent_dim=16),
   **codes(("C6",), "ae_128", "ae", latent_dim=128),
   **codes(("C6",), "ae_1024", "ae", latent_dim=1024),
+  "C3_bird_bfloat16": Row(
+    ("C3",), "wgan_gp", "cifar10/bird", fields=HALF, deviation="CIFAR-10's birds and not CUB-200's"
+  ),
+  "vae_1.0_bfloat16": Row(
+    ("C7",), "vae", "cifar10", fields=HALF, points=EPOCHS, judged=CODES, deviation="bfloat16"
+  ),
   **blobs("B9", "blobs_single"),
   **blobs("B10", "blobs_multi"),
   **six("mnist"),

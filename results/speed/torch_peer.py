@@ -1,8 +1,12 @@
 """The training steps that gengap is timed against, in PyTorch, tuned.
 
 python results/speed/torch_peer.py --which=vae|NETWORK_LOSS [--steps=N] [--threads=2] [--layout=...]
+  [--width=32] [--batch=64] [--device=cuda [--how=eager|compile|graph]]
 
-NETWORK is resnet, dcgan or dense, and LOSS is gan (non-saturating) or wgan_gp.
+NETWORK is resnet, dcgan or dense, and LOSS is gan (non-saturating) or wgan_gp. On a GPU, products and
+convolutions are TF32, and GROUP steps are timed together. --how=compile applies torch.compile to the
+networks; it cannot differentiate twice, so the critic of a gradient penalty stays eager. --how=graph captures
+a whole eager step in one CUDA graph.
 
 The last line is one JSON object: {"which", "step_seconds": the median, "first_step_seconds", "steps"}.
 PyTorch is not a dependency of gengap: install it for this script only.
@@ -119,6 +123,9 @@ def dcgan_critic(w: int) -> nn.Module:
   )
 
 
+GROUP = 10  # steps between two synchronisations with a GPU
+
+
 def sampler(batch: int, *shape: int) -> Callable[[], Tensor]:
   """Batches in [-1, 1] drawn at random from 10,000 uint8 images in memory."""
   data = torch.randint(0, 256, (10_000, *shape), dtype=torch.uint8)
@@ -128,7 +135,8 @@ def sampler(batch: int, *shape: int) -> Callable[[], Tensor]:
 
 
 def adam(net: nn.Module, lr: float, betas: tuple[float, float]) -> torch.optim.Adam:
-  return torch.optim.Adam(net.parameters(), lr, betas, fused=True)
+  parameters = list(net.parameters())
+  return torch.optim.Adam(parameters, lr, betas, fused=True, capturable=parameters[0].is_cuda)
 
 
 def update(opt: torch.optim.Optimizer, loss: Tensor) -> None:
@@ -229,50 +237,76 @@ def vae_update(net: nn.ModuleList, opt: torch.optim.Optimizer, loss: Tensor) -> 
   opt.step()
 
 
-def vae(draw: Callable[[], Tensor], latent: int = 1024):
+def vae(draw: Callable[[], Tensor], compiled: bool, latent: int = 1024):
   """Trains the VAE of configs/vae.py, at beta 1."""
   net = conv_pair(2 * latent, latent)
+  if compiled:
+    for part in net:
+      part.compile()
   opt = adam(net, 1e-3, (0.9, 0.999))
   return lambda: vae_update(net, opt, sum(vae_terms(net, draw())))
 
 
-def build(which: str, layout: torch.memory_format) -> Callable[[], None]:
+def build(args: argparse.Namespace) -> Callable[[], None]:
   """Returns the step of one experiment."""
+  which, width, batch, compiled = args.which, args.width, args.batch, args.how == "compile"
   if which == "vae":
-    return vae(sampler(256, 3, 32, 32))
+    return vae(sampler(256, 3, 32, 32), compiled)
   network, _, loss = which.partition("_")
   if network == "dense":
-    nets, draw = (dense(128, 256, 512, 1024, 1024), dense(1024, 1024, 512, 256, 1)), sampler(64, 1024)
+    nets, draw = (dense(128, 256, 512, 1024, 1024), dense(1024, 1024, 512, 256, 1)), sampler(batch, 1024)
   elif network == "dcgan":
-    nets, draw = (dcgan_generator(128, 32), dcgan_critic(32)), sampler(64, 1, 28, 28)
+    nets, draw = (dcgan_generator(128, width), dcgan_critic(width)), sampler(batch, 1, 28, 28)
   else:
-    nets, draw = (resnet_generator(128, 32), Critic(32)), sampler(64, 3, 32, 32)
-  generator, critic = (net.to(memory_format=layout) for net in nets)
+    nets, draw = (resnet_generator(128, width), Critic(width)), sampler(batch, 3, 32, 32)
+  generator, critic = (net.to(memory_format=getattr(torch, args.layout)) for net in nets)
+  if compiled:
+    generator.compile()
+    if loss == "gan":
+      critic.compile()
   if loss == "gan":
     return gan(generator, critic, draw, 128)
   return wgan_gp(generator, critic, draw, 128, n_critic=1 if network == "dense" else 5)
 
 
+def captured(step: Callable[[], None]) -> Callable[[], None]:
+  """Returns a function that replays a step on a GPU, without the interpreter's work."""
+  stream, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
+  with torch.cuda.stream(stream):  # as the capture's allocator and libraries need
+    for _ in range(3):
+      step()
+  torch.cuda.synchronize()
+  with torch.cuda.graph(graph, stream=stream):
+    step()
+  return graph.replay
+
+
 def measure(build: Callable[[], Callable[[], None]], args: argparse.Namespace) -> None:
   """Times the steps that `build` returns, and prints the JSON object."""
+  print(json.dumps({"which": args.which} | timed(build, args)))
+
+
+def timed(build: Callable[[], Callable[[], None]], args: argparse.Namespace) -> dict[str, float]:
+  """Times the steps that `build` returns: the median of args.steps, after the first three."""
   torch.manual_seed(0)
   torch.set_num_threads(args.threads)
-  step = build()
-  seconds = []
-  for _ in range(args.steps + 3):
+  on_gpu = getattr(args, "device", "cpu") == "cuda"
+  if on_gpu:
+    torch.set_default_device("cuda")
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
+  step, group, seconds = build(), GROUP if on_gpu else 1, []
+  for i in range(args.steps + 3):
+    if i == 1 and on_gpu and args.how == "graph":
+      step = captured(step)
     start = time.perf_counter()
-    step()
-    seconds.append(time.perf_counter() - start)
-  print(
-    json.dumps(
-      {
-        "which": args.which,
-        "step_seconds": statistics.median(seconds[3:]),
-        "first_step_seconds": seconds[0],
-        "steps": args.steps,
-      }
-    )
-  )
+    for _ in range(group):
+      step()
+    if on_gpu:
+      torch.cuda.synchronize()
+    seconds.append((time.perf_counter() - start) / group)
+  median = statistics.median(seconds[3:])
+  return {"step_seconds": median, "first_step_seconds": seconds[0], "steps": args.steps}
 
 
 def main() -> None:
@@ -281,8 +315,12 @@ def main() -> None:
   parser.add_argument("--steps", type=int, default=20)
   parser.add_argument("--threads", type=int, default=2)
   parser.add_argument("--layout", choices=["channels_last", "contiguous_format"], default="channels_last")
+  parser.add_argument("--width", type=int, default=32)
+  parser.add_argument("--batch", type=int, default=64)
+  parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+  parser.add_argument("--how", choices=["eager", "compile", "graph"], default="eager")
   args = parser.parse_args()
-  measure(lambda: build(args.which, getattr(torch, args.layout)), args)
+  measure(lambda: build(args), args)
 
 
 if __name__ == "__main__":
