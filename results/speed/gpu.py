@@ -2,10 +2,10 @@
 
   python -m results.speed.gpu [NAME ...] [--limit=150] [--repeats=20] [--out=results/speed/gpu.json]
 
-First every program is compiled in a process of its own, all side by side, for at most --limit seconds; nothing
-is timed then, and programs that need longer are left out and named. Then they are timed one after another, from
-the cache of programs. --here is for these processes: it times the named cases in this process, and prints one
-JSON line for each.
+First every program is compiled in a process of its own, all side by side, for at most --limit seconds;
+nothing is timed then, and programs that need longer are left out and named. Then they are timed one after
+another, from the cache of programs. --here is for these processes: it times the named cases in this
+process, and prints one JSON line for each.
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
   python -m results.speed.killed [--flags=XLA_FLAGS] [--steps=400] [--rounds=1] [gengap.main's flags ...]
 
-Each round trains a config (a width-32 WGAN-GP on blobs by default) twice. The second run is killed by SIGKILL
-soon after its checkpoint in the middle, and started again. Both have an empty cache of programs of their own, so
-that XLA chooses its algorithms anew. Prints one JSON line a round.
+Each round trains a config (a width-32 WGAN-GP on blobs by default) twice. The second run is killed by
+SIGKILL soon after its checkpoint in the middle, and started again. Both have an empty cache of programs of
+their own, so that XLA chooses its algorithms anew. Prints one JSON line a round.
 """
 
 import json
