@@ -36,6 +36,11 @@ class Axis(NamedTuple):
     quantity = self.quantity
     return "; ".join(filter(None, (quantity.better.value, quantity.unit, quantity.hint)))
 
+  @property
+  def definition(self) -> str:
+    """What the number means, in plain words."""
+    return self.hint
+
 
 def declared(found: Quantity | None, name: str) -> Axis:
   """Returns an axis; raises LookupError where no evaluation or probe declares its quantity."""

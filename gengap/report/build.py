@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gengap import paths
 from gengap.errors import InputError
 from gengap.report import grids, groups, inputs, page, scores_file
-from gengap.report.claims import read_claims
+from gengap.report.claims import cards
 from gengap.report.groups import Comparison
 
 
@@ -37,7 +37,7 @@ def make(
   """
   out = paths.local(out, "--out")
   paths.check_writable(out, "--out")
-  rows = read_claims(paths.local(claims, "--claims")) if claims else []
+  rows = cards(paths.local(claims, "--claims"), out) if claims else []
   records, left_out = inputs.read_all(inputs.find_runs(workdirs))
   comparisons = groups.comparisons(records)
   if not any(record.scores for record in records):

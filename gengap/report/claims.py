@@ -1,6 +1,7 @@
 """The claims that a page can show beside its measurements."""
 
 import json
+import os
 import pathlib
 
 from gengap.arguments import one_line
@@ -34,3 +35,31 @@ def read_claims(path: pathlib.Path) -> list[Json]:
         + ", ".join(VERDICTS)
       )
   return found
+
+
+def cards(path: pathlib.Path, out: pathlib.Path) -> list[Json]:
+  """Returns the claims in a JSON file, each with its `outcome`, `why`, and a `link` to its evidence.
+
+  The outcome is the first words of the verdict, and `why` is what follows. The link leads from `out` to what
+  `where` names, relative to the file's folder or to the folder above it; it is "" if there is nothing.
+
+  Raises:
+    InputError: see `read_claims`.
+  """
+  rows = read_claims(path)
+  return [row | outcome(row["verdict"]) | {"link": link(row["where"], path, out)} for row in rows]
+
+
+def outcome(verdict: str) -> dict[str, str]:
+  """Splits a verdict into its outcome and why."""
+  first = next(each for each in VERDICTS if verdict.startswith(each))
+  return {"outcome": first, "why": verdict.removeprefix(first).lstrip(":; ")}
+
+
+def link(where: str, path: pathlib.Path, out: pathlib.Path) -> str:
+  """Returns the path from a page's folder to the evidence of a claim; "" if there is none."""
+  for folder in (path.absolute().parent, path.absolute().parent.parent):
+    if where and (folder / where).exists():
+      target = folder / where / "README.md"
+      return pathlib.PurePath(os.path.relpath(target if target.is_file() else folder / where, out)).as_posix()
+  return ""

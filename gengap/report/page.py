@@ -154,7 +154,29 @@ def third_families(comparisons: Sequence[Comparison]) -> list[str]:
   return [family.name for family in RIVALS[2:] if family in compared]
 
 
-def section(comparison: Comparison, index: int) -> Section:
+def anchor(title: str) -> str:
+  """Returns the id of what has a title on the page."""
+  return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def definitions() -> dict[str, tuple[str, str]]:
+  """Returns the definition of every number: title -> its id on the page, and the definition."""
+  return {axis.quantity.title: (f"definition-{anchor(axis.name)}", axis.definition) for axis in AXES}
+
+
+def filters(comparisons: Sequence[Comparison]) -> list[tuple[str, str, list[tuple[str, str]]]]:
+  """Returns what the page can be filtered by: a name, its label, and values with their labels."""
+  groups = [group for comparison in comparisons for group in comparison.groups]
+  found = {
+    "section": ("data set", {anchor(one.title): one.title for one in comparisons}),
+    "family": ("family", {group.family.name: group.family.name for group in groups}),
+    "method": ("method", {name: name for name in sorted(group.name for group in groups)}),
+    "seed": ("seed", {str(s): str(s) for s in sorted({s for group in groups for s in group.records})}),
+  }
+  return [(name, label, list(values.items())) for name, (label, values) in found.items() if len(values) > 1]
+
+
+def section(comparison: Comparison) -> Section:
   """Returns the page's section on one data set."""
   view = views.at_step(views.equal_updates(comparison.groups))
   trainings = comparison.by_default
@@ -164,7 +186,7 @@ def section(comparison: Comparison, index: int) -> Section:
     scores.append((f"{name[0].upper()}{name[1:]}", [table for table in found if table]))
   samples, missing = sample_grids(trainings)
   return Section(
-    anchor=f"data-{index}",
+    anchor=anchor(comparison.title),
     title=comparison.title,
     answer=summary.paragraphs(comparison),
     planes=pictures(figures.planes(comparison, view)),
@@ -214,7 +236,10 @@ def render(
     lstrip_blocks=True,
   )
   html = environment.get_template("page.html.jinja").render(
-    sections=[section(comparison, i) for i, comparison in enumerate(comparisons)],
+    sections=list(map(section, comparisons)),
+    families={group.name: group.family.name for one in comparisons for group in one.groups},
+    filters=filters(comparisons),
+    definitions=definitions(),
     claims=claims,
     thirds=joined(third_families(comparisons)),
     made_by=made_by,
