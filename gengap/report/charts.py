@@ -1,0 +1,205 @@
+"""Charts as inline SVG that needs no script: scales, axes, marks with values, intervals, lines, legends.
+
+Every function returns markup. Coordinates are units of the chart's view box, about a pixel each; y points
+down. Colours are custom properties of templates/charts.css: `data-family` and `data-shade` choose them. Marks
+have their method, family and seed as data attributes, on themselves or on the group around them, and their
+value as text in `data-value`, which templates/charts.js shows.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import NamedTuple
+
+from gengap.report.scales import Scale
+
+WIDTH = 360  # of a chart: a phone shows it in its full width with text as large as it is
+CHARACTER = 6.0  # width of a character of the charts' font, rounded up
+ROW = 16  # height of a row of text
+MARKERS = {  # relative paths about a point
+  "circle": "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
+  "square": "m-3.5-3.5h7v7h-7z",
+  "diamond": "m0-5l4.5 5l-4.5 5l-4.5-5z",
+  "up": "m0-4.5l4.5 8h-9z",
+  "down": "m0 4.5l4.5-8h-9z",
+  "plus": "m-1.5-4.5h3v3h3v3h-3v3h-3v-3h-3v-3h3z",
+  "cross": "m0-2.1l2.5-2.5 2.1 2.1-2.5 2.5 2.5 2.5-2.1 2.1-2.5-2.5-2.5 2.5-2.1-2.1 2.5-2.5-2.5-2.5 2.1-2.1z",
+  "left": "m-4.5 0l8-4.5v9z",
+  "star": "m0-6.5l1.6 4.3 4.6.2-3.6 2.9 1.2 4.4-3.8-2.5-3.8 2.5 1.2-4.4-3.6-2.9 4.6-.2z",
+}
+OF_METHODS = tuple(MARKERS)[:-1]  # the star is that of real images
+
+
+class Chart(NamedTuple):
+  """A chart and its text alternative."""
+
+  svg: str
+  alt: str
+
+
+class Style(NamedTuple):
+  """How the marks of a method look."""
+
+  method: str
+  family: str  # name of its family, which has the colour
+  shade: int = 0  # of the colour: 0 to 3
+  marker: str = "circle"
+
+
+def number(x: float) -> str:
+  """Returns a coordinate as short text."""
+  return f"{round(x, 1) + 0.0:g}"  # without "-0"
+
+
+def element(name: str, *content: str, **attributes: object) -> str:
+  """Returns an element of SVG.
+
+  Args:
+    name: of the element.
+    *content: markup.
+    **attributes: `data_x` stands for `data-x`, `class_` for `class`; None: left out; floats are coordinates.
+  """
+  told = ""
+  for key, value in attributes.items():
+    if value is not None:
+      text = number(value) if isinstance(value, float) else escape(str(value))
+      told += f' {key.strip("_").replace("_", "-")}="{text}"'
+  inside = "".join(content)
+  return f"<{name}{told}>{inside}</{name}>" if inside else f"<{name}{told}/>"
+
+
+def text(x: float, y: float, words: str, anchor: str = "", css: str = "") -> str:
+  """Returns a line of text; `anchor` is "", "middle" or "end"."""
+  at = {"x": float(x), "y": float(y), "text_anchor": anchor or None, "class_": css or None}
+  return element("text", escape(words, quote=False), **at)
+
+
+def segment(x0: float, y0: float, x1: float, y1: float, css: str = "") -> str:
+  """Returns a straight line, such as an interval (class "interval") or the line of a grid (class "grid")."""
+  end = f"L{number(x1)} {number(y1)}" if x0 != x1 else f"V{number(y1)}"
+  end = f"H{number(x1)}" if y0 == y1 else end
+  return element("path", d=f"M{number(x0)} {number(y0)}{end}", class_=css or None)
+
+
+def shape(x: float, y: float, marker: str) -> str:
+  """Returns the path of a marker at a point."""
+  return f"M{number(x)} {number(y)}{MARKERS[marker]}"
+
+
+def of_method(style: Style, *content: str, seed: int | None = None) -> str:
+  """Returns a group of marks of one method, or of one of its runs, in its colour."""
+  return element(
+    "g",
+    *content,
+    data_method=style.method,
+    data_family=style.family,
+    data_shade=style.shade or None,
+    data_seed=seed,
+  )
+
+
+def of_real(*content: str) -> str:
+  """Returns a group of marks of real images, which no filter hides."""
+  return element("g", *content, class_="real", data_name="real images")
+
+
+def run_mark(x: float, y: float, value: str, seed: int) -> str:
+  """Returns the small mark of one run; see `of_method`."""
+  return element("circle", cx=float(x), cy=float(y), r=2, data_seed=seed, data_value=value)
+
+
+def mark(x: float, y: float, value: str, marker: str, runs: int | None = None, css: str = "") -> str:
+  """Returns a large mark, such as that of a mean of some runs; see `of_method`."""
+  return element("path", d=shape(x, y, marker), class_=css or None, data_value=value, data_runs=runs)
+
+
+def line(points: Iterable[tuple[float, float]], css: str = "", seed: int | None = None) -> str:
+  """Returns a line through points. Its values are those of the chart's scales; see `chart`."""
+  joined = " ".join(f"{number(x)},{y:.2f}" for x, y in points)
+  return element("polyline", points=joined, class_=css or None, data_seed=seed)
+
+
+def x_axis(scale: Scale, top: float, bottom: float, label: str = "", most: int = 5) -> str:
+  """Returns an axis below a plot: the lines of a grid, ticks as numbers, and a label."""
+  parts = []
+  for tick, words in scale.labelled(most):
+    at = scale.at(tick)
+    parts += [segment(at, top, at, bottom, "grid"), text(at, bottom + 14, words, "middle")]
+  if label:
+    parts.append(text((scale.start + scale.end) / 2, bottom + 30, label, "middle"))
+  return "".join(parts)
+
+
+def y_axis(scale: Scale, left: float, right: float, label: str = "", most: int = 5) -> str:
+  """Returns an axis left of a plot: the lines of a grid, ticks as numbers, and a label above them."""
+  parts = []
+  for tick, words in scale.labelled(most):
+    at = scale.at(tick)
+    parts += [segment(left, at, right, at, "grid"), text(left - 5, at + 4, words, "end")]
+  if label:
+    parts.append(text(0, min(scale.start, scale.end) - 9, label))
+  return "".join(parts)
+
+
+def margin(words: Iterable[str]) -> float:
+  """Returns the width that labels left of a plot need."""
+  return 10 + CHARACTER * max((len(word) for word in words), default=0)
+
+
+def legend(
+  styles: Sequence[Style], names: Sequence[str], top: float, real: bool = False
+) -> tuple[str, float]:
+  """Returns a legend in columns and its lower end.
+
+  Args:
+    styles: of the methods.
+    names: their names, as they are shown.
+    top: upper end.
+    real: whether real images have a mark, too.
+  """
+  longest = max(map(len, [*names, "real images" * real]), default=0)
+  columns = max(1, min(3, int(WIDTH / (24 + CHARACTER * longest))))
+  parts = []
+  for i, (style, name) in enumerate(zip(styles, names, strict=True)):
+    x, y = WIDTH / columns * (i % columns) + 6, top + ROW * (i // columns) + 8
+    mean = element("path", d=shape(x, y, style.marker), class_="mean")
+    parts.append(of_method(style, mean, text(x + 10, y + 4, name)))
+  count = len(styles)
+  if real:
+    x, y = WIDTH / columns * (count % columns) + 6, top + ROW * (count // columns) + 8
+    parts.append(
+      element("g", element("path", d=shape(x, y, "star")), text(x + 10, y + 4, "real images"), class_="real")
+    )
+    count += 1
+  return "".join(parts), top + ROW * -(-count // columns)
+
+
+def chart(
+  height: float,
+  title: str,
+  *content: str,
+  width: float = WIDTH,
+  x: Scale | None = None,
+  y: Scale | None = None,
+) -> Chart:
+  """Returns a chart.
+
+  Args:
+    height: in units of the view box.
+    title: text alternative.
+    *content: markup.
+    width: in units of the view box.
+    x: scale of the points of lines; None: there are no lines.
+    y: the same.
+  """
+  svg = element(
+    "svg",
+    element("title", escape(title, quote=False)),
+    *content,
+    class_="plot",
+    role="img",
+    viewBox=f"0 0 {number(width)} {math.ceil(height)}",
+    data_x=x and x.told,
+    data_y=y and y.told,
+  )
+  return Chart(svg, title)
