@@ -14,7 +14,7 @@ from test_vae import linear, worse  # noqa: F401, a fixture
 import gengap
 from gengap import cli, evaluate, metrics
 from gengap.errors import InputError
-from gengap.evaluation import autoencoders, speed
+from gengap.evaluation import autoencoder_quantities, autoencoders, speed
 from gengap.evaluation.quantities import find
 from gengap.method import Observation
 from gengap.training import loop
@@ -140,7 +140,7 @@ def test_a_run_is_judged_by_one_command(trained, capsys):
   assert set(found) >= {"posterior", "likelihood", "amortisation", "outside", "reconstructions"}
   assert found["protocol"] == {"split": "test", "images": 8, "seed": 0, "version": gengap.__version__}
   assert (found["step"], found["likelihood"]["samples"]) == (4, 3)
-  for name, block in (autoencoders.BLOCKS | speed.BLOCKS).items():
+  for name, block in (autoencoder_quantities.BLOCKS | speed.BLOCKS).items():
     for key in found[name].keys() - block.settings - {"protocol", "observes", "reason"}:
       names = (key, key.removesuffix("_error"))  # a number, or its standard error
       assert any(find(block.quantities, each, Observation.IMAGES) for each in names), key

@@ -1,5 +1,7 @@
 """Declarations of numbers: how one is found by its name in a file, and that they can be told apart."""
 
+import re
+
 import pytest
 
 from gengap.evaluation.quantities import Quantity, find
@@ -53,3 +55,17 @@ def test_an_axis_of_a_quantity_that_nobody_declares_is_refused():
     probed("latents", "nothing")
   with pytest.raises(LookupError, match="posterior/nothing is not declared"):
     evaluated("posterior", "nothing")
+
+
+@pytest.mark.parametrize("axis", AXES, ids=lambda axis: axis.name)
+def test_every_axis_of_the_page_has_a_meaning_in_plain_words(axis):
+  meaning = axis.quantity.meaning
+  assert meaning.endswith(".") and 40 < len(meaning) < 250 and axis.definition.startswith(meaning)
+  if axis.quantity.better.value:
+    assert re.search(r"better|best|too low|too few|than real images|cheaper|more likely|higher means", meaning, re.I)
+
+
+def test_every_declared_number_has_a_meaning():
+  blocks = [block.quantities for block in (*PROBES.values(), *BLOCKS.values())]
+  without = [quantity.key for declared in (OF_SAMPLES, *blocks) for quantity in declared if not quantity.meaning]
+  assert not without

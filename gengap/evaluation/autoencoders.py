@@ -19,61 +19,13 @@ from gengap.data.scale import to_float
 from gengap.data.subset import stratified
 from gengap.errors import InputError
 from gengap.evaluation.images import load_as_seen
-from gengap.evaluation.quantities import Better, Block, Capability, Quantity
-from gengap.method import Array, Density, Key, Observation
+from gengap.method import Array, Density, Key
 from gengap.methods import kl
 from gengap.metrics import aggregate, auroc
 from gengap.run import CHUNK, Run, chunked
 
 Numbers: TypeAlias = dict[str, Any]
 Images: TypeAlias = Array | np.ndarray
-
-
-def of_likelihood(name: str, title: str, unit: str, better: Better) -> tuple[Quantity, Quantity]:
-  """Declares a likelihood: of images, which have a density, and of bits, which have a probability."""
-  needs = Capability.VARIATIONAL
-  images = Quantity(name, f"{title} of images", unit, better, low=-math.inf, needs=needs)
-  bits = images._replace(title=f"{title} of binarised images", observes=Observation.BITS)
-  low, high = (0.0, math.inf) if better is Better.LOW else (-math.inf, 0.0)
-  return images._replace(observes=Observation.IMAGES), bits._replace(low=low, high=high)
-
-
-VARIATIONAL = Capability.VARIATIONAL
-BITS = of_likelihood("bits_per_dimension", "bits a dimension", "", Better.LOW)
-BLOCKS = {  # of eval/STEP.json
-  "posterior": Block(
-    (
-      *of_likelihood("elbo", "ELBO", "nats", Better.HIGH),
-      Quantity("distortion", "distortion", "nats", low=-math.inf, needs=VARIATIONAL),
-      Quantity("rate", "rate", "nats", low=-math.inf, needs=VARIATIONAL),
-      *BITS,
-      Quantity("active_units", "active units", needs=VARIATIONAL),
-      Quantity("latents", "latents", needs=VARIATIONAL),
-      Quantity("kl_per_unit", "KL of each latent", "nats", needs=VARIATIONAL),
-      Quantity("aggregate", "moments of the aggregate posterior", needs=VARIATIONAL),
-    )
-  ),
-  "likelihood": Block(
-    (*of_likelihood("nll", "negative log-likelihood", "nats", Better.LOW), *BITS), frozenset({"samples"})
-  ),
-  "amortisation": Block(
-    (Quantity("amortisation_gap", "amortisation gap", "nats", Better.LOW, needs=VARIATIONAL),),
-    frozenset({"steps"}),
-  ),
-  "outside": Block(
-    (
-      Quantity("elbo_inside", "median ELBO", "nats", low=-math.inf, needs=VARIATIONAL),
-      Quantity("elbo_outside", "median ELBO of other data", "nats", low=-math.inf, needs=VARIATIONAL),
-      Quantity("pixel_error_inside", "reconstruction error", needs=Capability.ENCODES),
-      Quantity("pixel_error_outside", "reconstruction error of other data", needs=Capability.ENCODES),
-      Quantity("auroc", "AUROC of the ELBO", better=Better.HIGH, high=1, needs=VARIATIONAL),
-    ),
-    frozenset({"dataset"}),
-  ),
-  "reconstructions": Block(
-    (Quantity("pixel_error", "reconstruction error", better=Better.LOW, needs=Capability.ENCODES),)
-  ),
-}
 
 
 def test_data(run: Run, dataset: str = "") -> Dataset:

@@ -37,6 +37,10 @@ BLOCKS = {  # of eval/STEP.json
         high=1,
         depends=DEPENDS,
         hint="precision against coverage over temperatures; that of real images is their one point's",
+        meaning=(
+          "What samples reach in precision and coverage together over all temperatures of the latents: 1 "
+          "is all of both, and the value of real images is best."
+        ),
       ),
       Quantity(
         "area_at_one",
@@ -44,6 +48,10 @@ BLOCKS = {  # of eval/STEP.json
         better=Better.REAL,
         high=1,
         depends=DEPENDS,
+        meaning=(
+          "Precision times coverage of samples as they are drawn by default. The value of real images is "
+          "best."
+        ),
       ),
     ),
     frozenset({"neighbour"}),

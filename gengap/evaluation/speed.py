@@ -20,8 +20,18 @@ REPEATS = 5
 BLOCKS = {  # of eval/STEP.json
   "sampling": Block(
     (
-      Quantity("images_per_second", "images a second", better=Better.HIGH),
-      Quantity("flops_per_image", "operations an image", better=Better.LOW),
+      Quantity(
+        "images_per_second",
+        "images a second",
+        better=Better.HIGH,
+        meaning="How many images the generator makes in a second on the named device: higher is cheaper.",
+      ),
+      Quantity(
+        "flops_per_image",
+        "operations an image",
+        better=Better.LOW,
+        meaning="How many floating point operations one sample takes: lower is cheaper.",
+      ),
     ),
     frozenset({"batch", "device"}),
     on_images=False,

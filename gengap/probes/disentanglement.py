@@ -15,12 +15,61 @@ BINS = 20  # of a latent, and of a factor
 LEAST = 100  # images with known factors
 MOST = 256  # latents; there are at most a few thousand images to tell them apart by
 QUANTITIES = (
-  Quantity("valid", "share of images with one blob", high=1),
-  Quantity("linear_r2", "R2 of a linear function of the latents", better=Better.HIGH, low=-math.inf, high=1),
-  Quantity("disentanglement", "disentanglement", better=Better.HIGH, high=1),
-  Quantity("completeness", "completeness", better=Better.HIGH, high=1),
-  Quantity("informativeness", "informativeness", better=Better.HIGH, low=-math.inf, high=1),
-  Quantity("mig", "mutual information gap", better=Better.HIGH, high=1),
+  Quantity(
+    "valid",
+    "share of images with one blob",
+    high=1,
+    meaning="The share of images with one blob, whose place is known: only these are scored.",
+  ),
+  Quantity(
+    "linear_r2",
+    "R2 of a linear function of the latents",
+    better=Better.HIGH,
+    low=-math.inf,
+    high=1,
+    meaning=(
+      "How well a linear function of the latents predicts the place of the blob: 1 is exactly, and "
+      "higher is better."
+    ),
+  ),
+  Quantity(
+    "disentanglement",
+    "disentanglement",
+    better=Better.HIGH,
+    high=1,
+    meaning=(
+      "Whether each latent encodes a single property of the image: 1 is always, and higher is better."
+    ),
+  ),
+  Quantity(
+    "completeness",
+    "completeness",
+    better=Better.HIGH,
+    high=1,
+    meaning=(
+      "Whether each property of the image is encoded by a single latent: 1 is always, and higher is better."
+    ),
+  ),
+  Quantity(
+    "informativeness",
+    "informativeness",
+    better=Better.HIGH,
+    low=-math.inf,
+    high=1,
+    meaning=(
+      "How well all latents together predict the properties of the image: 1 is exactly, and higher is better."
+    ),
+  ),
+  Quantity(
+    "mig",
+    "mutual information gap",
+    better=Better.HIGH,
+    high=1,
+    meaning=(
+      "How much more the best latent tells about a property of the image than the second best: 1 is "
+      "everything, and higher is better."
+    ),
+  ),
 )
 
 

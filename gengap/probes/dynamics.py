@@ -22,14 +22,66 @@ COLLAPSED = 0.4  # of the diversity of real images
 NEIGHBOUR = 5  # k of precision and coverage
 LEAST = 8  # images, so that a jackknife keeps at least NEIGHBOUR + 1
 QUANTITIES = (
-  Quantity("diversity", "diversity over that of test images", better=Better.REAL),
-  Quantity("precision", "precision", better=Better.REAL, high=1),
-  Quantity("coverage", "coverage", better=Better.REAL, high=1),
-  Quantity("classes", "classes", better=Better.HIGH),
-  Quantity("least", "smallest share of a class", better=Better.HIGH),
-  Quantity("entropy", "entropy of classes", "nats", Better.HIGH),
-  Quantity("collapse", "step from which on diversity has collapsed"),
-  Quantity("dropping", "step from which on a class is missing"),
+  Quantity(
+    "diversity",
+    "diversity over that of test images",
+    better=Better.REAL,
+    meaning=(
+      "How different two samples are, over how different two test images are: 1 is as different; "
+      "lower means too little variety."
+    ),
+  ),
+  Quantity(
+    "precision",
+    "precision",
+    better=Better.REAL,
+    high=1,
+    meaning=(
+      "The share of samples that look real: their pixels lie within the reach of a real image. Too "
+      "low means unreal samples."
+    ),
+  ),
+  Quantity(
+    "coverage",
+    "coverage",
+    better=Better.REAL,
+    high=1,
+    meaning=(
+      "The share of real images that have a sample nearby. Too low means that parts of the data are missing."
+    ),
+  ),
+  Quantity(
+    "classes",
+    "classes",
+    better=Better.HIGH,
+    meaning="The number of classes that samples show, as the classifier names them: higher is better.",
+  ),
+  Quantity(
+    "least",
+    "smallest share of a class",
+    better=Better.HIGH,
+    meaning=(
+      "The smallest share of a class among the samples, over its share of the data: 0 means that a "
+      "class is missing."
+    ),
+  ),
+  Quantity(
+    "entropy",
+    "entropy of classes",
+    "nats",
+    Better.HIGH,
+    meaning="How evenly samples are spread over the classes: higher is more even.",
+  ),
+  Quantity(
+    "collapse",
+    "step from which on diversity has collapsed",
+    meaning="The training step from which on samples have too little variety until the end.",
+  ),
+  Quantity(
+    "dropping",
+    "step from which on a class is missing",
+    meaning="The training step from which on a class that was there is missing until the end.",
+  ),
 )
 
 

@@ -22,13 +22,59 @@ EPSILON = 1e-4  # of the difference quotient that gives a speed
 def on_paths(where: str, kind: str, depends: frozenset[Depends]) -> tuple[Quantity, ...]:
   """Declares the numbers of paths of a kind."""
   quantities = (
-    Quantity("squared_speed", f"squared speed{where}"),
-    Quantity("detour", f"length of a path over the distance of its ends{where}", low=1),
-    Quantity("abruptness", f"largest step of a path over its mean{where}", better=Better.LOW, low=1),
-    Quantity("off_data", f"distance to real images{where}"),
-    Quantity("off_data_ends", f"distance to real images at the ends{where}"),
-    Quantity("unsure", f"low-confidence share{where}", better=Better.REAL, high=1),
-    Quantity("elsewhere", f"share of a third class{where}", high=1),
+    Quantity(
+      "squared_speed",
+      f"squared speed{where}",
+      meaning="How fast the features change along a path between two latents: lower is a smoother path.",
+    ),
+    Quantity(
+      "detour",
+      f"length of a path over the distance of its ends{where}",
+      low=1,
+      meaning="How much longer a path is in features than the straight line between its ends: 1 is straight.",
+    ),
+    Quantity(
+      "abruptness",
+      f"largest step of a path over its mean{where}",
+      better=Better.LOW,
+      low=1,
+      meaning=(
+        "Whether images change evenly along a path between two latents: the largest of 16 steps over "
+        "the mean step. 1 is perfectly smooth, 16 is a single jump, and lower is better."
+      ),
+    ),
+    Quantity(
+      "off_data",
+      f"distance to real images{where}",
+      meaning=(
+        "How far the middle of a path is from the nearest real image, in units of the distance between "
+        "real neighbours: higher means unreal images on the way."
+      ),
+    ),
+    Quantity(
+      "off_data_ends",
+      f"distance to real images at the ends{where}",
+      meaning=(
+        "How far the ends of a path are from the nearest real image, in the same units: what the "
+        "middle is compared with."
+      ),
+    ),
+    Quantity(
+      "unsure",
+      f"low-confidence share{where}",
+      better=Better.REAL,
+      high=1,
+      meaning=(
+        "The share of images at the middle of a path of which the classifier gives no class a "
+        "probability of one half. Higher than real images means unclear images on the way."
+      ),
+    ),
+    Quantity(
+      "elsewhere",
+      f"share of a third class{where}",
+      high=1,
+      meaning="The share of paths whose middle shows another class than both ends.",
+    ),
   )
   return tuple(quantity._replace(depends=depends, rows=(kind,)) for quantity in quantities)
 
@@ -37,7 +83,13 @@ QUANTITIES = (
   *on_paths("", "random", frozenset()),
   *on_paths(" within a class", "within", frozenset({Depends.ENDS})),
   *on_paths(" between classes", "across", frozenset({Depends.ENDS})),
-  Quantity("unsure", "low-confidence share of real images", high=1, rows=("real",)),
+  Quantity(
+    "unsure",
+    "low-confidence share of real images",
+    high=1,
+    rows=("real",),
+    meaning="The share of real images of which the classifier gives no class a probability of one half.",
+  ),
 )
 
 

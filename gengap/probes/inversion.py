@@ -17,14 +17,29 @@ from gengap.probes.types import Array, Examples, Options, Scores, Subject
 
 DRAWS = 4  # draws of the prior for each image of a set
 BY_ENCODER = frozenset({Depends.ENCODER})
-RESIDUAL = Quantity("reached", "inversion residual", "share of variance", Better.LOW, depends=BY_ENCODER)
+RESIDUAL = Quantity(
+  "reached",
+  "inversion residual",
+  "share of variance",
+  Better.LOW,
+  depends=BY_ENCODER,
+  meaning=(
+    "What the generator cannot make of a real image: the error of the closest image that was "
+    "found, over the variance of a pixel. 0 is an exact copy, and lower is better."
+  ),
+)
 QUANTITIES = (
   RESIDUAL._replace(title="inversion residual of training images", rows=("train",)),
   RESIDUAL._replace(title="inversion residual of test images", rows=("test",)),
   RESIDUAL._replace(title="inversion residual of a class", rows=("class ",)),
   RESIDUAL._replace(name="guessed", title="residual of the encoder's latent"),
   RESIDUAL._replace(name="drawn", title="residual of the nearest drawn latent"),
-  Quantity("size", "root mean square of the latents", depends=BY_ENCODER),
+  Quantity(
+    "size",
+    "root mean square of the latents",
+    depends=BY_ENCODER,
+    meaning="How large the latents of the closest images are: draws of the prior have 1.",
+  ),
 )
 
 

@@ -25,23 +25,107 @@ LEAST = 8  # test images
 BY_ENCODER = frozenset({Depends.ENCODER})
 HIGH = Better.HIGH
 QUANTITIES = (
-  Quantity("linear_probe", "accuracy of a linear probe of codes", better=HIGH, high=1, depends=BY_ENCODER),
-  Quantity("knn", "accuracy of nearest neighbours of codes", better=HIGH, high=1, depends=BY_ENCODER),
-  Quantity("chance", "accuracy of the most frequent class", high=1, depends=BY_ENCODER),
-  Quantity("silhouette", "silhouette of codes", better=HIGH, low=-1, high=1, depends=BY_ENCODER),
-  Quantity("kl", "KL to the prior", "nats", depends=BY_ENCODER),
-  Quantity("active_units", "active units", depends=BY_ENCODER),
-  Quantity("variance", "variance of codes", depends=BY_ENCODER),
-  Quantity("mean_norm", "norm of the mean code", depends=BY_ENCODER),
-  Quantity("mean_norm_prior", "norm of the mean of draws of the prior", depends=BY_ENCODER),
+  Quantity(
+    "linear_probe",
+    "accuracy of a linear probe of codes",
+    better=HIGH,
+    high=1,
+    depends=BY_ENCODER,
+    meaning=(
+      "How often a linear classifier names the class of a test image by its code: higher means that "
+      "codes separate the classes better."
+    ),
+  ),
+  Quantity(
+    "knn",
+    "accuracy of nearest neighbours of codes",
+    better=HIGH,
+    high=1,
+    depends=BY_ENCODER,
+    meaning=(
+      "How often the nearest codes name the class of a test image: higher means that codes of a "
+      "class are closer together."
+    ),
+  ),
+  Quantity(
+    "chance",
+    "accuracy of the most frequent class",
+    high=1,
+    depends=BY_ENCODER,
+    meaning=(
+      "How often one is right who always names the most frequent class: what the other accuracies "
+      "must exceed."
+    ),
+  ),
+  Quantity(
+    "silhouette",
+    "silhouette of codes",
+    better=HIGH,
+    low=-1,
+    high=1,
+    depends=BY_ENCODER,
+    meaning=(
+      "How far codes of one class are from those of other classes, from -1 to 1: higher means clearer groups."
+    ),
+  ),
+  Quantity(
+    "kl",
+    "KL to the prior",
+    "nats",
+    depends=BY_ENCODER,
+    meaning=(
+      "How many nats a code tells about its image: the divergence of the encoder's distribution from "
+      "the prior."
+    ),
+  ),
+  Quantity(
+    "active_units",
+    "active units",
+    depends=BY_ENCODER,
+    meaning=(
+      "The number of latents whose mean code varies between images: latents that are not active "
+      "carry nothing."
+    ),
+  ),
+  Quantity(
+    "variance",
+    "variance of codes",
+    depends=BY_ENCODER,
+    meaning="The mean variance of a latent over the codes of images: the prior has 1.",
+  ),
+  Quantity(
+    "mean_norm",
+    "norm of the mean code",
+    depends=BY_ENCODER,
+    meaning="How far the mean of all codes is from the origin: the prior's mean is at the origin.",
+  ),
+  Quantity(
+    "mean_norm_prior",
+    "norm of the mean of draws of the prior",
+    depends=BY_ENCODER,
+    meaning="How far the mean of as many draws of the prior is from the origin: what chance alone gives.",
+  ),
   Quantity(
     "energy_distance",
     "energy distance of codes to the prior",
     better=Better.LOW,
     low=-math.inf,
     depends=BY_ENCODER,
+    meaning=(
+      "How far the codes of images are from the prior that samples are drawn from: 0 is no "
+      "difference, and lower is better."
+    ),
   ),
-  Quantity("p_value", "p of codes being draws of the prior", high=1, depends=BY_ENCODER),
+  Quantity(
+    "p_value",
+    "p of codes being draws of the prior",
+    high=1,
+    depends=BY_ENCODER,
+    meaning=(
+      "How probable such a distance of codes from the prior is if the codes were draws of the prior: "
+      "small values say that they are not."
+    ),
+  ),
 )
 ACTIVE = 0.01  # variance of its mean over the data above which a unit is active (Burda et al. 2016)
 

@@ -49,17 +49,104 @@ PRIORS: dict[str, Sampler] = {
 }
 RADII = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)
 QUANTITIES = (
-  Quantity("frechet", "Frechet distance, squared", better=Better.LOW),
-  Quantity("sharpness", "sharpness", better=Better.REAL),
-  Quantity("contrast", "contrast", better=Better.REAL),
-  Quantity("off_data", "distance to the nearest real image", better=Better.REAL),
-  Quantity("unsure", "low-confidence share", better=Better.REAL, high=1),
-  Quantity("pixel_error_inside", "reconstruction error"),
-  Quantity("pixel_error_outside", "reconstruction error of other data"),
-  Quantity("elbo_inside", "median ELBO", "nats", low=-math.inf),
-  Quantity("elbo_outside", "median ELBO of other data", "nats", low=-math.inf),
-  Quantity("auroc", "AUROC of the ELBO", better=Better.HIGH, high=1),
-  Quantity("auroc_error", "AUROC of the reconstruction error", better=Better.HIGH, high=1),
+  Quantity(
+    "frechet",
+    "Frechet distance, squared",
+    better=Better.LOW,
+    meaning=(
+      "The squared Frechet distance of images from real ones, if latents are drawn from another "
+      "distribution than in training: lower is better."
+    ),
+  ),
+  Quantity(
+    "sharpness",
+    "sharpness",
+    better=Better.REAL,
+    meaning=(
+      "How strong fine detail and edges are: the median variance of the Laplacian. Lower than real "
+      "images is blurry, higher is noisy."
+    ),
+  ),
+  Quantity(
+    "contrast",
+    "contrast",
+    better=Better.REAL,
+    meaning=(
+      "How much the pixels of an image vary: their standard deviation. Lower than real images is flat."
+    ),
+  ),
+  Quantity(
+    "off_data",
+    "distance to the nearest real image",
+    better=Better.REAL,
+    meaning=(
+      "How far images are from the nearest real image, in units of the distance between real "
+      "neighbours: higher means unreal images."
+    ),
+  ),
+  Quantity(
+    "unsure",
+    "low-confidence share",
+    better=Better.REAL,
+    high=1,
+    meaning=(
+      "The share of images of which the classifier gives no class a probability of one half. Higher "
+      "than real images means unclear images."
+    ),
+  ),
+  Quantity(
+    "pixel_error_inside",
+    "reconstruction error",
+    meaning=(
+      "The mean squared error of a pixel in reconstructions of test images of the same data set: "
+      "lower is better."
+    ),
+  ),
+  Quantity(
+    "pixel_error_outside",
+    "reconstruction error of other data",
+    meaning="The mean squared error of a pixel in reconstructions of images of another data set.",
+  ),
+  Quantity(
+    "elbo_inside",
+    "median ELBO",
+    "nats",
+    low=-math.inf,
+    meaning=(
+      "The median bound on the log-likelihood of test images of the same data set: higher means that "
+      "images are more likely."
+    ),
+  ),
+  Quantity(
+    "elbo_outside",
+    "median ELBO of other data",
+    "nats",
+    low=-math.inf,
+    meaning=(
+      "The median bound on the log-likelihood of images of another data set: it should be below that "
+      "of the own test images."
+    ),
+  ),
+  Quantity(
+    "auroc",
+    "AUROC of the ELBO",
+    better=Better.HIGH,
+    high=1,
+    meaning=(
+      "How well the bound on the likelihood tells test images from images of another data set: 0.5 "
+      "is chance, and higher is better."
+    ),
+  ),
+  Quantity(
+    "auroc_error",
+    "AUROC of the reconstruction error",
+    better=Better.HIGH,
+    high=1,
+    meaning=(
+      "How well the reconstruction error tells test images from images of another data set: 0.5 is "
+      "chance, and higher is better."
+    ),
+  ),
 )
 
 

@@ -19,19 +19,95 @@ SHOWN = 6  # latents in the figure, and half as many directions
 COLUMNS = 15
 GRID = 10  # images per side
 QUANTITIES = (
-  Quantity("effective_dims", "latents with effect"),
-  Quantity("active_dims", "latents with an effect above 0.01"),
-  Quantity("interaction", "sum of the effects of all latents"),
-  Quantity("top_dim", "largest effect of a latent on the image"),
-  Quantity("top_dim_sharpness", "its effect on sharpness"),
-  Quantity("top_dim_class", "how often it changes the class", high=1),
-  Quantity("mean_dim", "mean effect of a latent on the image"),
-  Quantity("mean_dim_sharpness", "mean effect of a latent on sharpness"),
-  Quantity("mean_dim_class", "how often a latent changes the class", high=1),
-  Quantity("effective_directions", "principal directions with effect"),
-  Quantity("effective_axes", "latents with effect, by the Jacobian"),
-  Quantity("top_directions", "share of the best direction", high=1),
-  Quantity("top_axes", "share of the best latent", high=1),
+  Quantity(
+    "effective_dims",
+    "latents with effect",
+    meaning=(
+      "How many latents matter to the image in effect: 1 if a single one does everything, all of "
+      "them if each does equally much. It is not ranked."
+    ),
+  ),
+  Quantity(
+    "active_dims",
+    "latents with an effect above 0.01",
+    meaning=(
+      "The number of latents of which each accounts for more than one per cent of the image's variance."
+    ),
+  ),
+  Quantity(
+    "interaction",
+    "sum of the effects of all latents",
+    meaning=(
+      "Whether latents act independently: 1 if their effects add up, more if they depend on each other."
+    ),
+  ),
+  Quantity(
+    "top_dim",
+    "largest effect of a latent on the image",
+    meaning="The share of the image's variance that is due to the latent with the largest effect.",
+  ),
+  Quantity(
+    "top_dim_sharpness",
+    "its effect on sharpness",
+    meaning=(
+      "The share of the variance of sharpness that is due to the latent with the largest effect on the image."
+    ),
+  ),
+  Quantity(
+    "top_dim_class",
+    "how often it changes the class",
+    high=1,
+    meaning=(
+      "How often the class changes when the latent with the largest effect on the image is drawn again."
+    ),
+  ),
+  Quantity(
+    "mean_dim",
+    "mean effect of a latent on the image",
+    meaning="The share of the image's variance that is due to a latent, on average.",
+  ),
+  Quantity(
+    "mean_dim_sharpness",
+    "mean effect of a latent on sharpness",
+    meaning="The share of the variance of sharpness that is due to a latent, on average.",
+  ),
+  Quantity(
+    "mean_dim_class",
+    "how often a latent changes the class",
+    high=1,
+    meaning="How often the class changes when one latent is drawn again, on average.",
+  ),
+  Quantity(
+    "effective_directions",
+    "principal directions with effect",
+    meaning=(
+      "How many directions of the latent space change the image in effect, if directions are chosen "
+      "to be as few as possible."
+    ),
+  ),
+  Quantity(
+    "effective_axes",
+    "latents with effect, by the Jacobian",
+    meaning="How many single latents change the image in effect, by the slope of the image.",
+  ),
+  Quantity(
+    "top_directions",
+    "share of the best direction",
+    high=1,
+    meaning=(
+      "The share of the image's change that happens along the best direction of the latent space: "
+      "higher means that fewer directions matter."
+    ),
+  ),
+  Quantity(
+    "top_axes",
+    "share of the best latent",
+    high=1,
+    meaning=(
+      "The share of the image's change that happens along the best single latent: higher means that "
+      "fewer latents matter."
+    ),
+  ),
   *disentanglement.QUANTITIES,
 )
 

@@ -2,13 +2,13 @@
 
 from typing import NamedTuple
 
-from gengap.evaluation import autoencoders, curve, quantities, speed
+from gengap.evaluation import autoencoder_quantities, curve, quantities, speed
 from gengap.evaluation.quantities import Capability, Quantity
 from gengap.evaluation.sample_metrics import METRICS
 from gengap.method import Observation
 from gengap.probes import PROBES
 
-BLOCKS = autoencoders.BLOCKS | speed.BLOCKS | curve.BLOCKS
+BLOCKS = autoencoder_quantities.BLOCKS | speed.BLOCKS | curve.BLOCKS
 OF_SAMPLES = tuple(quantity for metric in METRICS.values() for quantity in metric.quantities)
 CLASSES = "classes"
 LACKS = {  # why a method has no number
