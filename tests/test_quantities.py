@@ -62,10 +62,14 @@ def test_every_axis_of_the_page_has_a_meaning_in_plain_words(axis):
   meaning = axis.quantity.meaning
   assert meaning.endswith(".") and 40 < len(meaning) < 250 and axis.definition.startswith(meaning)
   if axis.quantity.better.value:
-    assert re.search(r"better|best|too low|too few|than real images|cheaper|more likely|higher means", meaning, re.I)
+    assert re.search(
+      r"better|best|too low|too few|than real images|cheaper|more likely|higher means", meaning, re.I
+    )
 
 
 def test_every_declared_number_has_a_meaning():
   blocks = [block.quantities for block in (*PROBES.values(), *BLOCKS.values())]
-  without = [quantity.key for declared in (OF_SAMPLES, *blocks) for quantity in declared if not quantity.meaning]
+  without = [
+    quantity.key for declared in (OF_SAMPLES, *blocks) for quantity in declared if not quantity.meaning
+  ]
   assert not without

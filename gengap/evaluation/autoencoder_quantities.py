@@ -18,12 +18,24 @@ def of_likelihood(
 
 
 VARIATIONAL = Capability.VARIATIONAL
-BITS = of_likelihood("bits_per_dimension", "bits a dimension", "", Better.LOW, "How many bits a lossless code of the test images needs for each pixel and channel, as a "
-"bound: lower means that the images are more likely.")
+BITS = of_likelihood(
+  "bits_per_dimension",
+  "bits a dimension",
+  "",
+  Better.LOW,
+  "How many bits a lossless code of the test images needs for each pixel and channel, as a "
+  "bound: lower means that the images are more likely.",
+)
 BLOCKS = {  # of eval/STEP.json
   "posterior": Block(
     (
-      *of_likelihood("elbo", "ELBO", "nats", Better.HIGH, "A lower bound of the log-likelihood of a test image: higher means that images are more likely."),
+      *of_likelihood(
+        "elbo",
+        "ELBO",
+        "nats",
+        Better.HIGH,
+        "A lower bound of the log-likelihood of a test image: higher means that images are more likely.",
+      ),
       Quantity(
         "distortion",
         "distortion",
@@ -76,8 +88,18 @@ BLOCKS = {  # of eval/STEP.json
     )
   ),
   "likelihood": Block(
-    (*of_likelihood("nll", "negative log-likelihood", "nats", Better.LOW, "How unlikely a test image is, by an upper bound from many samples: lower means that images "
-"are more likely."), *BITS), frozenset({"samples"})
+    (
+      *of_likelihood(
+        "nll",
+        "negative log-likelihood",
+        "nats",
+        Better.LOW,
+        "How unlikely a test image is, by an upper bound from many samples: lower means that images "
+        "are more likely.",
+      ),
+      *BITS,
+    ),
+    frozenset({"samples"}),
   ),
   "amortisation": Block(
     (

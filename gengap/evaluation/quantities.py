@@ -70,12 +70,12 @@ class Quantity(NamedTuple):
   depends: frozenset[Depends] = frozenset()  # beside the settings that all numbers of its block share
   needs: Capability = Capability.GENERATES
   hint: str = ""  # what a reader must know beside the better side
-  meaning: str = ""  # what it says of a method and which side is good, in plain words for a reader of the page
   per_class: bool = False  # one number for each class: name_0, name_1, ...
   always: bool = True  # False: only some data sets have it
   rows: tuple[str, ...] = ()  # of a probe: with what the names of its rows begin; (): any
   ratio_of: str = ""  # the number that it is the ratio of, to that number's floor; "": it is no such ratio
   observes: Observation | None = None  # the likelihood is of this; None: it does not matter
+  meaning: str = ""  # what it is and which side is good, in plain words for readers of the page
 
   @property
   def key(self) -> str:

@@ -38,8 +38,10 @@ class Axis(NamedTuple):
 
   @property
   def definition(self) -> str:
-    """What the number means, in plain words."""
-    return self.hint
+    """What the number means, in plain words, and its unit."""
+    quantity = self.quantity
+    unit = f"Its unit is {quantity.unit}." if quantity.unit else ""
+    return " ".join(filter(None, (quantity.meaning, unit)))
 
 
 def declared(found: Quantity | None, name: str) -> Axis:
