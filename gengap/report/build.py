@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gengap import paths
 from gengap.errors import InputError
-from gengap.report import grids, groups, inputs, page, scores_file
+from gengap.report import gallery, groups, inputs, page, scores_file
 from gengap.report.claims import cards
 from gengap.report.groups import Comparison
 
@@ -47,10 +47,11 @@ def make(
     )
   with refuse_unwritable(out):
     out.mkdir(parents=True, exist_ok=True)  # before the page is rendered, which takes a while
-  html = page.render(comparisons, rows, command, left_out)
+  galleries = list(map(gallery.of, comparisons))
+  html = page.render(comparisons, rows, command, left_out, galleries)
   report = Report(out / "index.html", out / "scores.json", tuple(comparisons), tuple(left_out))
   with refuse_unwritable(out):
-    for name, content in grids.stored(comparisons):
+    for name, content in (file for one in galleries for file in one.files.items()):
       paths.write(out / name, content)
     paths.write(report.scores, scores_file.store(comparisons).encode())
     paths.write(report.page, html.encode("utf-8", "replace"))

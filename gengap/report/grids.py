@@ -1,21 +1,25 @@
-"""Grids of samples: cut small for the page, stored losslessly beside it, and read from there again."""
+"""Grids of samples: chosen for the page, cut small, stored losslessly beside it, and read from there."""
 
 import base64
 import contextlib
 import io
 import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
 from PIL import Image
 
 from gengap.report.groups import Comparison, Group
-from gengap.report.record import Record
+from gengap.report.record import ONLY_STEP, Record
+from gengap.report.views import equal_updates
 
 EDGE = 4  # samples in a row and in a column, at most
 MARGIN = 2  # pixels between samples: see `gengap.data.pixels.tile`
 LARGEST = 16  # enlargement of samples in a grid, at most
+MOST_BYTES = 200_000  # of the grids of a data set
+CHOICES = ((6, 3), (5, 3), (4, 3), (3, 3), (2, 2), (1, 1))  # steps of a method's first run, and runs
 
 
 class Grid(NamedTuple):
@@ -25,32 +29,109 @@ class Grid(NamedTuple):
   path: pathlib.Path
   size: int  # pixels of a side of a sample
   caption: str
+  stored: str  # path beside a page
+  method: str = ""  # "" for real images
+  family: str = ""
+  seed: int = 0
+  step: int = ONLY_STEP
 
 
 def grids(comparison: Comparison) -> Iterator[Grid]:
-  """Yields the last grid of every method's first run, then one of real images."""
+  """Yields a grid of every method's first run, at equal updates if there is one, then one of real images."""
+  for found in grids_of_methods(comparison, 1, 1):
+    yield from found
+  yield from real_grids(comparison)
+
+
+def chosen(comparison: Comparison) -> list[list[Grid]]:
+  """Returns the grids among which a reader of the page chooses: as many as take about MOST_BYTES.
+
+  Returns:
+    For each method that has grids, those of several steps of its first run and of one step of other runs.
+  """
+  sizes = [0 if not grid.method else bytes_of(grid) for grid in grids(comparison)]
+  found = []
+  for steps, runs in CHOICES:
+    found = grids_of_methods(comparison, steps, runs)
+    if sum(n * len(of_one) for n, of_one in zip(sizes, found, strict=False)) <= MOST_BYTES:
+      break
+  return found
+
+
+def grids_of_methods(comparison: Comparison, steps: int, runs: int) -> list[list[Grid]]:
+  """Returns grids of each method that has some: of steps of its first run, and of one step of other runs."""
+  step, found = equal_updates(comparison.groups), []
   for group in comparison.groups:
-    record = group.first
-    if last := newest(record):
-      seed, latent = record.config["seed"], record.config["method_args"].get("latent_dim")
-      detail = f"step {int(last.stem):,}, seed {seed}" if record.trained else "given images"
-      detail += f", {latent} latents" if latent else ""
-      yield Grid(f"samples of {group.name}", last, record.config["image_size"], f"{group.name}: {detail}")
-  for record in (group.first for group in comparison.groups):
-    for path in sorted(record.samples.glob("real.*")) if record.samples else []:
-      yield Grid("real images", path, record.config["image_size"], "real images")
-      return
+    records = with_grids(group)[:runs]
+    for record in records[:1]:
+      at_steps = {shown_step(record, step), *evenly(sorted(by_step(record)), steps - 1)}
+      found.append([grid_of(comparison, group, record, at) for at in sorted(at_steps)])
+    for record in records[1:]:
+      found[-1].append(grid_of(comparison, group, record, shown_step(record, step)))
+  return found
 
 
-def newest(record: Record) -> pathlib.Path | None:
-  """Returns the grid of a run's last step; None: there is no grid."""
-  found = {int(p.stem): p for p in (record.samples.glob("*") if record.samples else []) if p.stem.isdecimal()}
-  return found[max(found)] if found else None
+def with_grids(group: Group) -> list[Record]:
+  """Returns the runs of a method that have grids of their own, in the order of seeds.
+
+  A scores.json of gengap 0.2 and earlier names one folder for all runs of a method: that of the first one.
+  """
+  folders: dict[pathlib.Path, Record] = {}
+  for _, record in sorted(group.records.items()):
+    if record.samples and by_step(record):
+      folders.setdefault(record.samples, record)
+  return list(folders.values())
+
+
+def by_step(record: Record) -> dict[int, pathlib.Path]:
+  """Returns the grids of a run: step -> file."""
+  files = record.samples.glob("*") if record.samples else []
+  return {int(path.stem): path for path in sorted(files) if path.stem.isdecimal() and path.is_file()}
+
+
+def shown_step(record: Record, step: int) -> int:
+  """Returns the last step up to `step` that a run has a grid of; its last one, if there is none."""
+  found = by_step(record)
+  return max((at for at in found if at <= step), default=max(found))
+
+
+def evenly(steps: Sequence[int], number: int) -> list[int]:
+  """Returns `number` of some steps, evenly spaced, with the last; all, if there is at most one more."""
+  if len(steps) <= number + 1:
+    return list(steps)
+  return [steps[i] for i in np.linspace(len(steps) - 1, 0, number).round().astype(int)]
+
+
+def grid_of(comparison: Comparison, group: Group, record: Record, step: int) -> Grid:
+  """Returns the grid of a step of a run."""
+  seed, latents = record.config["seed"], record.config["method_args"].get("latent_dim")
+  detail = f"step {step:,}, seed {seed}" if record.trained else "given images"
+  return Grid(
+    f"samples of {group.name}",
+    by_step(record)[step],
+    record.config["image_size"],
+    f"{group.name}: {detail}" + (f", {latents} latents" if latents else ""),
+    f"{folder(comparison.title, group.name, seed)}/{step}.webp",
+    group.name,
+    group.family.name,
+    seed,
+    step,
+  )
+
+
+def real_grids(comparison: Comparison) -> list[Grid]:
+  """Returns the grid of real images of the first run that has one; [] if there is none."""
+  for group in comparison.groups:
+    for seed, record in sorted(group.records.items()):
+      for path in sorted(record.samples.glob("real.*")) if record.samples else []:
+        stored = f"{folder(comparison.title, group.name, seed)}/real.webp"
+        return [Grid("real images", path, record.config["image_size"], "real images", stored)]
+  return []
 
 
 def methods_without(comparison: Comparison) -> list[str]:
   """Returns the names of the methods that have no grid."""
-  return [group.name for group in comparison.groups if not newest(group.first)]
+  return [group.name for group in comparison.groups if not with_grids(group)]
 
 
 def shrunk(grid: Grid) -> bytes:
@@ -68,6 +149,18 @@ def shrunk(grid: Grid) -> bytes:
   if scale := next(scales, 0):
     edge = [min(x // scale, EDGE * cell + MARGIN) for x in image.size]
     image = image.crop((0, 0, edge[0] * scale, edge[1] * scale)).resize(edge, Image.Resampling.NEAREST)
+  return webp(image)
+
+
+def bytes_of(grid: Grid) -> int:
+  """Returns the bytes of a grid on the page; 0 if the file is no picture."""
+  with contextlib.suppress(OSError, ValueError):
+    return len(shrunk(grid))
+  return 0
+
+
+def webp(image: Image.Image) -> bytes:
+  """Returns a picture as a lossless WebP file."""
   image.save(file := io.BytesIO(), "WEBP", lossless=True, quality=100, method=6)
   return file.getvalue()
 
@@ -77,18 +170,12 @@ def uri(data: bytes, kind: str) -> str:
   return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def folder(comparison: Comparison, group: Group) -> str:
-  """Returns the folder of a method's grids beside a page."""
-  return "/".join(["samples", *(re.sub(r"[^\w.-]+", "_", name) for name in (comparison.title, group.name))])
+def folder(title: str, method: str, seed: int) -> str:
+  """Returns the folder of a run's pictures beside a page.
 
-
-def stored(comparisons: list[Comparison]) -> Iterator[tuple[str, bytes]]:
-  """Yields the grids that are written beside a page: path and content."""
-  for comparison in comparisons:
-    by_path = {grid.path: grid for grid in grids(comparison)}
-    for group in comparison.groups:
-      record = group.first
-      real = sorted(record.samples.glob("real.*"))[:1] if record.samples else []
-      for path in filter(by_path.get, filter(None, [newest(record), *real])):
-        with contextlib.suppress(OSError, ValueError):  # the page lists it as missing
-          yield f"{folder(comparison, group)}/{path.stem}.webp", shrunk(by_path[path])
+  Args:
+    title: of the data set.
+    method: its name on the page.
+    seed: of the run.
+  """
+  return "/".join(["samples", *(re.sub(r"[^\w.-]+", "_", name) for name in (title, method)), str(seed)])

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import jinja2
 
 import gengap
-from gengap.arguments import one_line
 from gengap.families import RIVALS
 from gengap.report import (
   curves,
   figures,
+  gallery,
   gaps,
   grids,
   selection,
@@ -26,6 +26,7 @@ from gengap.report import (
 )
 from gengap.report.axes import AXES, THEMES
 from gengap.report.figures import Drawing
+from gengap.report.gallery import Gallery
 from gengap.report.groups import Comparison
 from gengap.report.record import Json, Record
 from gengap.report.tables import Table
@@ -56,8 +57,7 @@ class Section(NamedTuple):
   scores: list[tuple[str, list[Table]]]  # title of a view and its tables
   without_flops: str  # methods whose operations are unknown
   equal_flops: bool  # whether others are compared at equal operations
-  samples: list[Picture]
-  missing: list[str]  # why samples are missing
+  gallery: Gallery
   curves: list[Picture]
   losses: list[Picture]
   budgets: Table
@@ -69,20 +69,6 @@ class Section(NamedTuple):
 def pictures(drawings: Iterable[Drawing]) -> list[Picture]:
   """Returns figures as images for the page."""
   return [Picture(grids.uri(svg.svg(figure), "svg+xml"), alt) for figure, alt in drawings]
-
-
-def sample_grids(comparison: Comparison) -> tuple[list[Picture], list[str]]:
-  """Returns the grids of samples, and why others are missing."""
-  found, missing = [], []
-  for grid in grids.grids(comparison):
-    try:
-      source = grids.uri(grids.shrunk(grid), "webp")
-      found.append(Picture(source, f"Grid of {grid.title}: {grid.caption}", grid.caption))
-    except (OSError, ValueError) as error:
-      missing.append(f"{grid.path} cannot be shown ({one_line(error)[:120]}).")
-  if names := grids.methods_without(comparison):
-    missing.append(f"There are no grids of samples for {joined(names)}.")
-  return found, missing
 
 
 def how_drawn(comparison: Comparison) -> list[str]:
@@ -176,15 +162,14 @@ def filters(comparisons: Sequence[Comparison]) -> list[tuple[str, str, list[tupl
   return [(name, label, list(values.items())) for name, (label, values) in found.items() if len(values) > 1]
 
 
-def section(comparison: Comparison) -> Section:
-  """Returns the page's section on one data set."""
+def section(comparison: Comparison, pictured: Gallery) -> Section:
+  """Returns the page's section on one data set and its pictures."""
   view = views.at_step(views.equal_updates(comparison.groups))
   trainings = comparison.by_default
   scores = []
   for name, seen in titled_views(comparison):
     found = (tables.scores(comparison, seen, axes, theme) for theme, axes in THEMES.items())
     scores.append((f"{name[0].upper()}{name[1:]}", [table for table in found if table]))
-  samples, missing = sample_grids(trainings)
   return Section(
     anchor=anchor(comparison.title),
     title=comparison.title,
@@ -200,8 +185,7 @@ def section(comparison: Comparison) -> Section:
     scores=scores,
     without_flops=joined(views.without_flops(trainings.groups)),
     equal_flops=math.isfinite(views.equal_flops(trainings.groups)),
-    samples=samples,
-    missing=missing,
+    gallery=pictured,
     curves=pictures(curves.curves(trainings)),
     losses=pictures(curves.losses(trainings)),
     budgets=training_tables.budget_table(trainings),
@@ -218,7 +202,11 @@ def all_files(ending: str) -> str:
 
 
 def render(
-  comparisons: Sequence[Comparison], claims: Sequence[Json], made_by: str, faults: Sequence[str] = ()
+  comparisons: Sequence[Comparison],
+  claims: Sequence[Json],
+  made_by: str,
+  faults: Sequence[str] = (),
+  galleries: Sequence[Gallery] = (),
 ) -> str:
   """Returns the page.
 
@@ -227,6 +215,7 @@ def render(
     claims: rows of the table of claims, see `gengap.report.claims`.
     made_by: the command that makes the page.
     faults: why runs or files are left out.
+    galleries: the pictures of each comparison; () encodes them.
   """
   environment = jinja2.Environment(
     loader=jinja2.FunctionLoader(lambda name: (TEMPLATES / name).read_text()),
@@ -236,7 +225,7 @@ def render(
     lstrip_blocks=True,
   )
   html = environment.get_template("page.html.jinja").render(
-    sections=list(map(section, comparisons)),
+    sections=list(map(section, comparisons, galleries or map(gallery.of, comparisons))),
     families={group.name: group.family.name for one in comparisons for group in one.groups},
     filters=filters(comparisons),
     definitions=definitions(),

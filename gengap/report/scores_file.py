@@ -66,7 +66,7 @@ def run_entry(record: Record, samples: str, protocols: dict[str, int]) -> Json:
 
   Args:
     record: the run.
-    samples: the folder of its sample grids, relative to the file.
+    samples: the folder of its pictures, relative to the file.
     protocols: protocol -> index, of the runs so far; new protocols are added.
   """
   scores = {
@@ -117,10 +117,10 @@ def store(comparisons: Iterable[Comparison]) -> str:
   protocols: dict[str, int] = {}
   runs = [
     {"data": comparison.title, "method": group.name, "kind": group.family.name}
-    | run_entry(record, grids.folder(comparison, group), protocols)
+    | run_entry(record, grids.folder(comparison.title, group.name, seed), protocols)
     for comparison in comparisons
     for group in comparison.groups
-    for _, record in sorted(group.records.items())
+    for seed, record in sorted(group.records.items())
   ]
   head = {"gengap": gengap.__version__, "protocols": [json.loads(protocol) for protocol in protocols]}
   return json.dumps(head | {"runs": runs}, separators=(",", ":"), allow_nan=False) + "\n"
