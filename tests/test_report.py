@@ -35,6 +35,7 @@ from gengap.report import (
   svg,
   tables,
   training_tables,
+  verdicts,
   views,
 )
 from gengap.report.axes import AXES, BLOBS, COVERAGE, DISTANCE, FIDELITY, MEMORY, axis_of
@@ -144,8 +145,10 @@ def test_scatter_about_real_is_no_virtue():
 
 
 def test_what_one_of_several_seeds_has_is_not_told():
-  assert told("precision", [0.8], [0.4]).decided
-  assert not told("precision", [0.8], [0.4], runs=3).decided
+  for runs in (1, 3):
+    alone = told("precision", [0.8], [0.4], runs=runs)
+    assert alone.winner and not alone.decided
+    assert verdicts.words(alone) == "not tested: needs two seeds of each"
 
 
 def test_what_does_not_vary_is_not_tested(tmp_path):
@@ -646,7 +649,7 @@ def test_a_damaged_file_is_left_out_and_said(tmp_path, capsys):
   (tmp_path / "wgan_gp/0/probes/40/ood.json").write_text("[]")
   written.run(tmp_path / "other", "lsgan", 0, {40: {"frechet": 1.0}}, config={"seed": None})
   html = make(tmp_path)
-  assert "Against wgan_gp, vae gives up" in html
+  assert "The run of vae is worse than that of wgan_gp by" in html
   said = capsys.readouterr().err
   for fault in ("vae/0/eval/20.json cannot be read", "ood.json holds no object", "its seed is None"):
     assert fault in html

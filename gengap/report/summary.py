@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 
 from gengap.evaluation.quantities import Better, Drawn
-from gengap.report import columns, gaps, selection, statistics, views
+from gengap.report import advice, columns, gaps, selection, statistics, verdicts, views
 from gengap.report.axes import COST, axis_of
 from gengap.report.gaps import ALPHA, NEGLIGIBLE, Contest, Gap
 from gengap.report.groups import Comparison, Group
 from gengap.report.statistics import Cell
+from gengap.report.verdicts import SMALL, Verdict
 from gengap.report.views import View
 from gengap.report.wording import counted, joined, rounded, spelled, with_interval
 
@@ -51,13 +52,10 @@ def outcome(comparison: Comparison, contest: Contest, warned: Sequence[Group]) -
   """Returns what both methods of a pair give up, how far they are from the data, and warnings of some."""
   a, b, view = contest.a, contest.b, views.at_step(contest.step)
   if not contest.gaps:
-    both = "both" if warned else f"both {a.name} and {b.name}"
-    return [
-      f"No number was measured for {both} by one protocol at step {contest.step:,}; evaluate with --step=all."
-    ]
+    return [advice.why_not_compared(comparison, contest)]
   return [
-    gives_up(a.name, b.name, contest.lost(-1), not contest.single_runs),
-    gives_up(b.name, a.name, contest.lost(1), not contest.single_runs),
+    gives_up(a.name, b.name, contest.lost(-1), contest.single_runs),
+    gives_up(b.name, a.name, contest.lost(1), contest.single_runs),
     distance_sentence(comparison, a, b, view),
     *proximity_warnings(comparison, warned, view),
   ]
@@ -115,17 +113,20 @@ def no_candidates(comparison: Comparison, compared: Sequence[Group]) -> list[str
   return [text] if left else []
 
 
-def gives_up(loser: str, other: str, lost: list[tuple[Gap, Cell, Cell]], several_seeds: bool) -> str:
-  """Returns the axes on which a method is worse than another, with both numbers."""
+def gives_up(loser: str, other: str, lost: list[tuple[Gap, Cell, Cell]], single_runs: bool) -> str:
+  """Returns the axes on which a method is worse than another, with both numbers, the largest gap first."""
   if not lost:
-    decided = " and decided" if several_seeds else ""
-    return f"Against {other}, {loser} gives up nothing that was measured{decided} here."
+    if single_runs:
+      return f"The run of {loser} is not worse than that of {other} on any number here."
+    return f"Against {other}, {loser} gives up nothing that was measured and decided here."
   named = [
     f"{gap.axis.quantity.title} ({rounded(own.estimate.value)} against {rounded(others.estimate.value)}"
     + (f", real images {rounded(gap.real)})" if gap.axis.quantity.better is Better.REAL else ")")
     for gap, own, others in lost[:MOST]
   ]
   more = f", and {counted(len(lost) - MOST, 'more number')} below" if len(lost) > MOST else ""
+  if single_runs:
+    return f"The run of {loser} is worse than that of {other} by {joined(named)}{more}."
   return f"Against {other}, {loser} gives up {joined(named)}{more}."
 
 
@@ -200,12 +201,23 @@ def certainty(found: list[Gap], pairs: int) -> str:
   if not tested:
     return "With one seed each, a gap between methods cannot be told from a gap between two runs."
   untested = sum(not math.isfinite(gap.p) and bool(gap.winner) for gap in found)
-  decided = sum(gap.decided for gap in tested)
+  said = [verdicts.verdict(gap) for gap in tested]
+  decided, others = said.count(Verdict.DECIDED), other_verdicts(said)
   differ = f"{spelled(decided) if decided else 'none'} differ{'s' if decided < 2 else ''}"
   between = f" of {counted(pairs, 'pair')} of methods" if pairs > 1 else ""
   more = f" {spelled(untested).capitalize()} more cannot be tested: no seed differs from another."
   return (
     f"Of {counted(len(tested), 'number')}{between} that can be tested, {differ} by more than the variation "
     f"between seeds and by more than {NEGLIGIBLE:.0%} of the distance from the best value (Welch's t-test, p "
-    f"below {ALPHA:g} after Holm's correction for all tests of this data set).{more * bool(untested)}"
+    f"below {ALPHA:g} after Holm's correction for all tests of this data set).{others}{more * bool(untested)}"
   )
+
+
+def other_verdicts(said: Sequence[Verdict]) -> str:
+  """Returns how many of some differences are undecided, and how many are small, as a sentence; "": none."""
+  undecided, small = said.count(Verdict.UNDECIDED), said.count(Verdict.SMALL)
+  parts = [f"{spelled(undecided)} {'is' if undecided == 1 else 'are'} undecided"] if undecided else []
+  if small:
+    has = "has" if small == 1 else "have"
+    parts.append(f"{spelled(small)} {has} no difference larger than {SMALL:.0%} of the value of real images")
+  return f" Of the others, {joined(parts)}." if parts else ""

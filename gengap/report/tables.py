@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gengap.evaluation.quantities import Better
-from gengap.report import columns, gaps
+from gengap.report import columns, gaps, verdicts
 from gengap.report.axes import Axis
 from gengap.report.gaps import ALPHA, NEGLIGIBLE, Contest, Gap
 from gengap.report.groups import Comparison, Group
 from gengap.report.statistics import Cell
+from gengap.report.verdicts import Verdict
 from gengap.report.views import View
-from gengap.report.wording import rounded, with_interval
+from gengap.report.wording import probability, rounded, with_interval
 
 DASH = "\u2013"
 
@@ -67,6 +68,11 @@ def plain_entry(value: float | None, missing: str, notes: list[str]) -> Entry:
   return Entry(DASH, None, note_number(missing, notes))
 
 
+def probability_entry(p: float, missing: str, notes: list[str]) -> Entry:
+  """Returns a cell with a p value, or a dash with a note where nothing was tested."""
+  return Entry(probability(p), p) if math.isfinite(p) else plain_entry(None, missing, notes)
+
+
 def scores(comparison: Comparison, view: View, axes: Sequence[Axis], caption: str) -> Table | None:
   """Returns a table with one row for each method and one column for each axis; None: nothing was measured."""
   rows = {axis: columns.column(comparison, view, axis) for axis in axes}
@@ -99,16 +105,18 @@ def tested_quantity(axis: Axis) -> str:
 
 def gap_row(gap: Gap, a: Group, b: Group, notes: list[str]) -> list[Entry]:
   """Returns the cells of the gap between two methods on one axis."""
-  test, better = gap.test, {1: a.name, -1: b.name, 0: DASH}[gap.winner]
-  if math.isfinite(gap.p):
-    verdict = better if gap.decided or not gap.winner else "undecided"
-  else:
-    verdict = f"{better} (not tested)" if gap.winner else DASH
+  test, nearer = gap.test, {1: a.name, -1: b.name, 0: ""}[gap.winner]
+  found = verdicts.verdict(gap)
+  said = {
+    Verdict.DECIDED: f"decided: {nearer} is better",
+    Verdict.SMALL: f"{found.value} {rounded(verdicts.bound(gap))}",
+    Verdict.UNTESTED: f"{found.value}: {nearer} is nearer" if nearer else found.value,
+  }.get(found, found.value)
   negligible = f"the methods differ by less than {NEGLIGIBLE:.0%} of the distance from the best value"
   known = math.isfinite(test.difference.value)
   return [
     text_entry(gap.axis.quantity.title),
-    text_entry(verdict)._replace(note=0 if gap.winner or not known else note_number(negligible, notes)),
+    text_entry(said)._replace(note=0 if gap.winner or not known else note_number(negligible, notes)),
     *(Entry(rounded(cell.estimate.value), cell.estimate.value) for cell in (gap.a, gap.b)),
     plain_entry(gap.real, "not defined for real images, or not measured", notes),
     text_entry(tested_quantity(gap.axis)),
@@ -117,8 +125,8 @@ def gap_row(gap: Gap, a: Group, b: Group, notes: list[str]) -> list[Entry]:
     else plain_entry(None, test.reason, notes),
     Entry(f"{gap.share:.0%}", gap.share) if known else plain_entry(None, test.reason, notes),
     plain_entry(test.g, test.reason, notes),
-    plain_entry(test.p, test.reason, notes),
-    plain_entry(gap.p, test.reason, notes),
+    probability_entry(test.p, test.reason, notes),
+    probability_entry(gap.p, test.reason, notes),
   ]
 
 
@@ -130,13 +138,13 @@ def differences(comparison: Comparison, view: View | None = None) -> list[Table]
 
 
 def difference(contest: Contest, corrected: str) -> Table:
-  """Returns a table of the gap between two methods; `corrected` says how p values are corrected."""
+  """Returns a table of the gaps of two methods, the largest first; `corrected` says how p is corrected."""
   a, b = contest.a, contest.b
   notes: list[str] = []
-  body = [gap_row(gap, a, b, notes) for gap in contest.gaps]
+  body = [gap_row(gap, a, b, notes) for gap in gaps.by_size(contest.gaps)]
   headings = (
     ("number", ""),
-    ("better", f"where p (Holm) is below {ALPHA:g}"),
+    ("verdict", f"decided where p (Holm) is below {ALPHA:g}"),
     (a.name, "mean over seeds"),
     (b.name, "mean over seeds"),
     ("real images", ""),

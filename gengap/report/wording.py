@@ -18,6 +18,11 @@ def with_interval(found: Estimate) -> str:
   return f"{rounded(found.value)}{interval}"
 
 
+def probability(p: float) -> str:
+  """Returns a p value, which is never 0, however small it is."""
+  return "< 0.001" if p < 0.001 else rounded(p)
+
+
 def spelled(n: int) -> str:
   """Returns a small number as a word, a larger one in digits."""
   return NUMBERS[n] if n < len(NUMBERS) else str(n)
