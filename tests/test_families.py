@@ -113,13 +113,13 @@ def test_without_a_gan_the_question_is_between_the_families_that_there_are(tmp_p
 def test_colours_are_of_families_and_markers_of_methods(page, tmp_path):
   found = styles(page[0].comparisons[0])
   for name, family in (("vae", "VAE"), ("wgan_gp", "GAN"), ("edm", "diffusion")):
-    assert found[name]["color"] == figures.shaded(families.of_name(family).colour, 0)
+    assert found[name][:3] == (name, family, 0)
   for beta in range(6):
     args = {"method_args": {"beta": beta}}
     written.run(tmp_path / str(beta), "vae", 0, {40: {"frechet": 1.0}}, config=args)
   many = styles(one(tmp_path)).values()
-  assert len({(style["color"], style["marker"]) for style in many}) == 6
-  assert len({style["color"] for style in many}) == len(figures.SHADES)
+  assert len({(style.shade, style.marker) for style in many}) == 6
+  assert {style.shade for style in many} == set(range(figures.SHADES))
 
 
 def test_sampling_costs_stand_in_the_budget(page):

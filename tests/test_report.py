@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 import written
@@ -21,8 +20,6 @@ from gengap.report import __main__ as report
 from gengap.report import claims as claims_file
 from gengap.report import (
   columns,
-  curves,
-  figures,
   gaps,
   groups,
   inputs,
@@ -32,7 +29,6 @@ from gengap.report import (
   stability,
   statistics,
   summary,
-  svg,
   tables,
   training_tables,
   verdicts,
@@ -208,62 +204,6 @@ def test_runs_with_other_training_images_are_not_mixed(tmp_path):
   assert [c.title for c in comparisons(tmp_path)] == [
     f"blobs_single 8x8, validation share {s}" for s in (0.0, 0.1)
   ]
-
-
-def test_ticks_are_plain_numbers(made):
-  found = one(made[0])
-  for drawn in (*curves.curves(found), *curves.losses(found), *figures.panels(found, views.final)):
-    drawn.figure.draw_without_rendering()
-    for plot in drawn.figure.axes:
-      texts = [text.get_text() for text in (*plot.get_yticklabels(), *plot.get_xticklabels())]
-      assert any(texts)
-      assert not any("$" in text or "math" in text for text in texts)
-
-
-@pytest.mark.parametrize(
-  ("values", "scale"),
-  [
-    ([12, 17], {"scale": "log"}),
-    ([0.1, 0.4], {"scale": "symlog", "linthresh": 1}),
-    ([1, 99], {"scale": "log"}),
-  ],
-)
-def test_a_logarithmic_axis_has_two_ticks_however_short_it_is(values, scale):
-  figure, (plot,) = figures.sheet(3, 3, 1, 1)
-  plot.plot([0, 1], values)
-  curves.log_scale(plot, **scale)
-  figure.draw_without_rendering()
-  low, high = plot.get_ylim()
-  shown = {text.get_text() for text in plot.get_yticklabels() if low < text.get_position()[1] < high}
-  assert len(shown) >= 2
-
-
-def test_a_figure_as_a_file_says_what_it_said():
-  figure, (plot,) = figures.sheet(3, 3, 1, 1)
-  plot.set_title('0.00123456 12.3456 ; id="text_1" <g>')
-  plot.plot([0, 0.00123456])
-  text = svg.svg(figure).decode()
-  assert '0.00123456 12.3456 ; id="text_1" &lt;g&gt;' in text
-  ElementTree.fromstring(text)
-
-
-def test_names_in_figures_are_text_that_is_seen_and_not_too_long(tmp_path):
-  for i, args in enumerate(({"note": "$x^$"}, {"note": "_c"})):
-    written.run(tmp_path / str(i), "vae", 0, {40: written.FLOORS}, config={"method_args": args})
-  written.run(tmp_path / "long", "_" + "gan" * 50, 0, {40: written.FLOORS})
-  found = one(tmp_path)
-  for drawn in (
-    *figures.planes(found, views.final),
-    *curves.curves(found),
-    *figures.panels(found, views.final),
-  ):
-    text = svg.svg(drawn.figure).decode()
-    assert "(note $x^$)" in text
-    assert " _gangan" in text
-    assert "gan" * 20 not in text
-  plot = next(figures.planes(found, views.final)).figure.axes[0]
-  assert len(plot.get_legend().texts) == 1 + len(found.groups)  # and real images  # pyright: ignore[reportOptionalMemberAccess]
-  assert "$x^$" in make(tmp_path)
 
 
 def test_training_time_is_that_of_the_steps(tmp_path):
@@ -589,8 +529,10 @@ def test_the_page_needs_nothing_else(made):
 
 def test_every_picture_says_what_it_shows(made):
   pictures = re.findall(r"<img [^>]*>", made[1])
-  assert len(pictures) >= 7
+  assert len(pictures) >= 3
   assert all(re.search(r'alt="[^"]{10,}"', picture) for picture in pictures)
+  plots = re.findall(r'<svg class="plot" role="img"[^>]*><title>[^<]{10,}</title>', made[1])
+  assert len(plots) == made[1].count("<svg") >= 10
 
 
 def test_the_page_is_the_same_every_time(made):
@@ -610,9 +552,7 @@ def test_every_number_is_written_beside_the_page(made):
 def test_a_page_is_made_again_from_what_stands_beside_it(made, tmp_path):
   call(workdirs=made[0] / "out" / "scores.json", out=tmp_path / "again")
   pages = [
-    re.sub(
-      r'(?s)<section id=.again.*| data-order="[^"]*"|svg.xml;base64[^"]*', "", (p / "index.html").read_text()
-    )
+    re.sub(r'(?s)<section id=.again.*| data-order="[^"]*"|<svg .*?</svg>', "", (p / "index.html").read_text())
     for p in (made[0] / "out", tmp_path / "again")
   ]
   assert pages[0] == pages[1]
@@ -930,7 +870,7 @@ def test_a_browser_shows_and_sorts_the_page_without_a_complaint(made, tmp_path, 
   title = re.search(r"<title>(.*?)</title>", shown.stdout)
   assert title
   found = json.loads(title[1].replace("&quot;", '"'))
-  assert len(found["images"]) >= 7
+  assert len(found["images"]) >= 3
   assert all(found["images"])
   assert found["wide"] <= 0
   assert (found["up"], found["upSaid"]) == (["vae", "wgan_gp", "real images"], "ascending")

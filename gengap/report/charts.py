@@ -27,6 +27,7 @@ MARKERS = {  # relative paths about a point
   "left": "m-4.5 0l8-4.5v9z",
   "star": "m0-6.5l1.6 4.3 4.6.2-3.6 2.9 1.2 4.4-3.8-2.5-3.8 2.5 1.2-4.4-3.6-2.9 4.6-.2z",
 }
+SERIES = 6  # colours of things that are no methods
 OF_METHODS = tuple(MARKERS)[:-1]  # the star is that of real images
 
 
@@ -38,12 +39,13 @@ class Chart(NamedTuple):
 
 
 class Style(NamedTuple):
-  """How the marks of a method look."""
+  """How marks look, and the method that they are of."""
 
-  method: str
-  family: str  # name of its family, which has the colour
+  method: str = ""
+  family: str = ""  # name of the method's family, which has the colour
   shade: int = 0  # of the colour: 0 to 3
   marker: str = "circle"
+  series: int = 0  # number of a colour instead, 1 to SERIES, of several things of one method
 
 
 def number(x: float) -> str:
@@ -70,15 +72,20 @@ def element(name: str, *content: str, **attributes: object) -> str:
 
 def text(x: float, y: float, words: str, anchor: str = "", css: str = "") -> str:
   """Returns a line of text; `anchor` is "", "middle" or "end"."""
-  at = {"x": float(x), "y": float(y), "text_anchor": anchor or None, "class_": css or None}
+  at = {"x": float(x) or None, "y": float(y), "text_anchor": anchor or None, "class_": css or None}
   return element("text", escape(words, quote=False), **at)
 
 
-def segment(x0: float, y0: float, x1: float, y1: float, css: str = "") -> str:
-  """Returns a straight line, such as an interval (class "interval") or the line of a grid (class "grid")."""
+def straight(x0: float, y0: float, x1: float, y1: float) -> str:
+  """Returns the path of a straight line."""
   end = f"L{number(x1)} {number(y1)}" if x0 != x1 else f"V{number(y1)}"
   end = f"H{number(x1)}" if y0 == y1 else end
-  return element("path", d=f"M{number(x0)} {number(y0)}{end}", class_=css or None)
+  return f"M{number(x0)} {number(y0)}{end}"
+
+
+def segment(x0: float, y0: float, x1: float, y1: float, css: str = "", value: str | None = None) -> str:
+  """Returns a straight line, such as the interval of a mean; see `of_method`."""
+  return element("path", d=straight(x0, y0, x1, y1), class_=css or None, data_value=value)
 
 
 def shape(x: float, y: float, marker: str) -> str:
@@ -86,16 +93,15 @@ def shape(x: float, y: float, marker: str) -> str:
   return f"M{number(x)} {number(y)}{MARKERS[marker]}"
 
 
-def of_method(style: Style, *content: str, seed: int | None = None) -> str:
-  """Returns a group of marks of one method, or of one of its runs, in its colour."""
-  return element(
-    "g",
-    *content,
-    data_method=style.method,
-    data_family=style.family,
-    data_shade=style.shade or None,
-    data_seed=seed,
-  )
+def of_method(style: Style, *content: str, seed: int | None = None, part: str | None = None) -> str:
+  """Returns a group of marks of one method, or of one of its runs or parts, in its colour."""
+  return element("g", *content, **told(style), data_seed=seed, data_part=part)
+
+
+def told(style: Style) -> dict[str, object]:
+  """Returns a style as attributes."""
+  found = {name: value or None for name, value in style._asdict().items() if name != "marker"}
+  return {f"data_{name}": value for name, value in found.items()}
 
 
 def of_real(*content: str) -> str:
@@ -103,9 +109,15 @@ def of_real(*content: str) -> str:
   return element("g", *content, class_="real", data_name="real images")
 
 
-def run_mark(x: float, y: float, value: str, seed: int) -> str:
+def run_mark(x: float, y: float, value: str, seed: int | None = None) -> str:
   """Returns the small mark of one run; see `of_method`."""
-  return element("circle", cx=float(x), cy=float(y), r=2, data_seed=seed, data_value=value)
+  return element(
+    "path",
+    d=f"M{number(x)} {number(y)}h0",
+    class_="run" if seed is None else None,
+    data_seed=seed,
+    data_value=value,
+  )
 
 
 def mark(x: float, y: float, value: str, marker: str, runs: int | None = None, css: str = "") -> str:
@@ -113,32 +125,30 @@ def mark(x: float, y: float, value: str, marker: str, runs: int | None = None, c
   return element("path", d=shape(x, y, marker), class_=css or None, data_value=value, data_runs=runs)
 
 
-def line(points: Iterable[tuple[float, float]], css: str = "", seed: int | None = None) -> str:
-  """Returns a line through points. Its values are those of the chart's scales; see `chart`."""
+def line(
+  points: Iterable[tuple[float, float]], css: str = "", seed: int | None = None, runs: int | None = None
+) -> str:
+  """Returns a line through points, of one run or of the mean of some; its values are those of the scales."""
   joined = " ".join(f"{number(x)},{y:.2f}" for x, y in points)
-  return element("polyline", points=joined, class_=css or None, data_seed=seed)
+  return element("polyline", points=joined, class_=css or None, data_seed=seed, data_runs=runs)
 
 
 def x_axis(scale: Scale, top: float, bottom: float, label: str = "", most: int = 5) -> str:
   """Returns an axis below a plot: the lines of a grid, ticks as numbers, and a label."""
-  parts = []
-  for tick, words in scale.labelled(most):
-    at = scale.at(tick)
-    parts += [segment(at, top, at, bottom, "grid"), text(at, bottom + 14, words, "middle")]
-  if label:
-    parts.append(text((scale.start + scale.end) / 2, bottom + 30, label, "middle"))
-  return "".join(parts)
+  ticks = [(scale.at(tick), words) for tick, words in scale.labelled(most)]
+  grid = element("path", d="".join(straight(at, top, at, bottom) for at, _ in ticks), class_="grid")
+  words = [text(at, bottom + 14, words) for at, words in ticks]
+  words += [text((scale.start + scale.end) / 2, bottom + 30, label)] if label else []
+  return grid + element("g", *words, text_anchor="middle")
 
 
 def y_axis(scale: Scale, left: float, right: float, label: str = "", most: int = 5) -> str:
   """Returns an axis left of a plot: the lines of a grid, ticks as numbers, and a label above them."""
-  parts = []
-  for tick, words in scale.labelled(most):
-    at = scale.at(tick)
-    parts += [segment(left, at, right, at, "grid"), text(left - 5, at + 4, words, "end")]
-  if label:
-    parts.append(text(0, min(scale.start, scale.end) - 9, label))
-  return "".join(parts)
+  ticks = [(scale.at(tick), words) for tick, words in scale.labelled(most)]
+  grid = element("path", d="".join(straight(left, at, right, at) for at, _ in ticks), class_="grid")
+  words = [text(left - 5, at + 4, words) for at, words in ticks]
+  above = text(0, min(scale.start, scale.end) - 9, label) if label else ""
+  return grid + element("g", *words, text_anchor="end") + above
 
 
 def margin(words: Iterable[str]) -> float:
@@ -181,6 +191,7 @@ def chart(
   width: float = WIDTH,
   x: Scale | None = None,
   y: Scale | None = None,
+  style: Style | None = None,
 ) -> Chart:
   """Returns a chart.
 
@@ -189,8 +200,9 @@ def chart(
     title: text alternative.
     *content: markup.
     width: in units of the view box.
-    x: scale of the points of lines; None: there are no lines.
+    x: scale of the points of lines; None: there are no lines, or their marks have values.
     y: the same.
+    style: of the method that the whole chart is of; None: of several.
   """
   svg = element(
     "svg",
@@ -201,5 +213,6 @@ def chart(
     viewBox=f"0 0 {number(width)} {math.ceil(height)}",
     data_x=x and x.told,
     data_y=y and y.told,
+    **(told(style._replace(shade=0)) if style else {}),
   )
   return Chart(svg, title)

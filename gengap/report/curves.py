@@ -1,103 +1,123 @@
-"""Figures of training: distances to the data, and losses, over generator updates and operations."""
+"""Charts of training: distances to the data, and losses, over generator updates and operations."""
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from gengap.probes.figures.names import COLOURS, readable
-from gengap.report import columns
+from gengap.report import charts, columns, scales
 from gengap.report.axes import axis_of
-from gengap.report.figures import NAME, Drawing, label, legend, sheet, styles
+from gengap.report.charts import Chart, Style
+from gengap.report.figures import X_LABELS, label, styles
 from gengap.report.groups import Comparison, Group
 from gengap.report.record import Record
-from gengap.report.wording import joined
+from gengap.report.scales import Scale
 from gengap.training.validation import ENERGY
 
+HEIGHT = 190  # of a plot between two axes
 MOST_POINTS = 40  # of a line of losses
+MOST_MARKS = 6  # of a mean
 AGAINST_TRAINING = {
   ENERGY: "energy distance to held-out images",
   axis_of("frechet").name: "squared Frechet distance to test images",
 }
+Budget = Callable[[Record, int], float]
+Line = list[tuple[float, float]]
 
 
-def log_scale(plot: Axes, scale: str, **settings: Any) -> None:
-  """Gives the y axis of a finished plot a logarithmic scale, with at least two ticks as plain numbers."""
-  plot.set_yscale(scale, **settings)
-  low, high = plot.get_ylim()
-  if sum(low < tick < high for tick in plot.get_yticks()) < 2:  # no two powers of ten
-    plot.yaxis.set_major_locator(MaxNLocator(4))
-  plot.yaxis.set_major_formatter(lambda x, _: f"{x:g}")
-  plot.yaxis.set_minor_formatter(NullFormatter())
-
-
-def line(
-  plot: Axes, group: Group, x: Callable[[Record, int], float], y: str, protocol: str, style: dict[str, Any]
-) -> None:
-  """Draws a number over training: a thin line for each run, and their mean where all have equal steps."""
-  curves = []
-  for record in group.records.values():
-    points = [(x(record, step), value) for step, value in record.curve(y, protocol)]
-    if points := [point for point in points if math.isfinite(point[0])]:
-      curves.append(points)
-      plot.plot(*np.array(curves[-1]).T, color=style["color"], linewidth=0.7, alpha=0.5)
-  if curves:
-    alike = all([at for at, _ in curve] == [at for at, _ in curves[0]] for curve in curves)
-    mean = np.mean(curves, 0) if alike else np.array(curves[0])
-    every = max(1, len(mean) // 6)
-    plot.plot(*mean.T, lw=1.8 if alike else 0.7, markevery=every, ms=5, label=label(group.name), **style)
-
-
-def curves(comparison: Comparison) -> Iterator[Drawing]:
+def curves(comparison: Comparison) -> Iterator[Chart]:
   """Draws distances to held-out and to test images over training, by generator updates and by operations."""
-  budgets: dict[str, Callable[[Record, int], float]] = {
+  budgets: dict[str, Budget] = {
     "generator updates": lambda _, step: step,
     "operations of training": lambda record, step: record.flops(step),
   }
   records = [record for group in comparison.groups for record in group.records.values()]
   counted = any(math.isfinite(record.flops(1)) for record in records)
-  measured = [
-    (name, budget)
-    for name in AGAINST_TRAINING
-    if any(len(record.curve(name)) > 1 for record in records)
-    for budget in list(budgets)[: 1 + counted]
-  ]
-  if not measured:
-    return
-  figure, plots = sheet(4.6, 3.6, len(measured), 2)
-  for plot, (name, budget) in zip(plots, measured, strict=True):
-    protocol = columns.curve_protocol(comparison, name)
-    for group in filter(lambda group: group.trained, comparison.groups):
-      line(plot, group, budgets[budget], name, protocol, styles(comparison)[group.name])
-    plot.set_xlabel(budget, fontsize=9)
-    plot.set_ylabel(AGAINST_TRAINING[name], fontsize=9)
-    log_scale(plot, "log")
-  legend(plots[0])
-  titles = joined([AGAINST_TRAINING[name] for name in dict.fromkeys(name for name, _ in measured)])
-  yield Drawing(figure, f"{titles} over training, every method of {comparison.title}")
+  for name in AGAINST_TRAINING:
+    if any(len(record.curve(name)) > 1 for record in records):
+      for budget in list(budgets)[: 1 + counted]:
+        yield over_training(comparison, name, budget, budgets[budget])
 
 
-def losses(comparison: Comparison) -> Iterator[Drawing]:
-  """Draws the losses of every player over training: a panel for each method, a line for each run."""
-  shown = []
+def over_training(comparison: Comparison, name: str, label_x: str, budget: Budget) -> Chart:
+  """Draws a number of every method over a budget: a thin line for each run, and their means."""
+  protocol, styled = columns.curve_protocol(comparison, name), styles(comparison)
+  lines = {group.name: runs(group, name, protocol, budget) for group in comparison.groups if group.trained}
+  lines = {name: found for name, found in lines.items() if found}
+  shown = [styled[name] for name in lines]
+  legend, top = charts.legend(shown, list(map(label, lines)), 0)
+  points = [point for found in lines.values() for line in found.values() for point in line]
+  x, y, axes = plot(points, top + 24, (label_x, AGAINST_TRAINING[name]), scales.logarithmic)
+  drawn = [charts.of_method(style, *with_mean(lines[style.method], x, y, style)) for style in shown]
+  title = f"{AGAINST_TRAINING[name]} over {label_x}, every method of {comparison.title}"
+  return charts.chart(y.start + X_LABELS, title, legend, axes, *drawn, x=x, y=y)
+
+
+def runs(group: Group, name: str, protocol: str, budget: Budget) -> dict[int, Line]:
+  """Returns the points of a number over a budget, for every seed with any."""
+  found = {}
+  for seed, record in group.records.items():
+    points = [(budget(record, step), value) for step, value in record.curve(name, protocol)]
+    if points := [(x, value) for x, value in points if math.isfinite(x) and value > 0]:
+      found[seed] = points
+  return found
+
+
+def plot(
+  points: Sequence[tuple[float, float]], top: float, labels: tuple[str, str], scale: Callable[..., Scale]
+) -> tuple[Scale, Scale, str]:
+  """Returns the scales of a plot that holds points, and its axes."""
+  y = scale([value for _, value in points], top + HEIGHT, top)
+  left = charts.margin(words for _, words in y.labelled(5))
+  x = scales.linear([at for at, _ in points], left, charts.WIDTH - 14, zero=True)
+  axes = charts.y_axis(y, left, x.end, labels[1]) + charts.x_axis(x, top, y.start, labels[0], most=4)
+  return x, y, axes
+
+
+def with_mean(lines: dict[int, Line], x: Scale, y: Scale, style: Style) -> Iterator[str]:
+  """Yields the lines of the runs of a method, and of their mean where all were measured at equal steps."""
+  css = "mean" if len(lines) == 1 else ""
+  for seed, points in lines.items():
+    yield charts.line([(x.at(at), y.at(value)) for at, value in points], css, seed)
+  every = list(lines.values())
+  alike = all([at for at, _ in line] == [at for at, _ in every[0]] for line in every)
+  mean = np.mean(every, 0).tolist() if alike else every[0]
+  drawn = [(x.at(at), y.at(value)) for at, value in mean]
+  if alike and len(every) > 1:
+    yield charts.line(drawn, "mean", runs=len(every))
+  marked = drawn[:: -max(1, len(drawn) // MOST_MARKS)]
+  yield charts.element("path", d="".join(charts.shape(*at, style.marker) for at in marked), class_="mean")
+
+
+def losses(comparison: Comparison) -> Iterator[Chart]:
+  """Draws the losses of every player over training: a chart for each method, a line for each run."""
   for group in comparison.groups:
     names = dict.fromkeys(f"{player}/loss" for record in group.records.values() for player in record.players)
-    if players := [name for name in names if any(r.curve(name) for r in group.records.values())]:
-      shown.append((group, players))
-  if not shown:
-    return
-  figure, plots = sheet(3.2, 2.6, len(shown), 3)
-  for plot, (group, players) in zip(plots, shown, strict=True):
-    for i, name in enumerate(players):
-      style = {"color": COLOURS(i % 10), "linewidth": 0.7, "alpha": 0.7}
-      for run in filter(None, (record.curve(name) for record in group.records.values())):
-        plot.plot(*np.array(run[:: -(1 + len(run) // MOST_POINTS)]).T, **style)  # with the last one
-      plot.plot([], [], label=readable(name.removesuffix("/loss"), NAME), **style)
-    log_scale(plot, "symlog", linthresh=1)
-    plot.set_xlabel("generator updates", fontsize=8)
-    plot.set_ylabel(f"losses of {label(group.name)}", fontsize=8)
-    legend(plot)
-  yield Drawing(figure, f"Losses of every method on {comparison.title} over training")
+    found = {name: {seed: thinned(r.curve(name)) for seed, r in group.records.items()} for name in names}
+    if found := {name: lines for name, lines in found.items() if any(lines.values())}:
+      yield of_players(comparison, group, found)
+
+
+def thinned(points: list[tuple[int, float]]) -> Line:
+  """Returns at most about 40 points of a line, with the last one."""
+  return list(points[:: -(1 + len(points) // MOST_POINTS)])[::-1]
+
+
+def of_players(comparison: Comparison, group: Group, found: dict[str, dict[int, Line]]) -> Chart:
+  """Draws the losses of the players of a method."""
+  players = [label(name.removesuffix("/loss")) for name in found]
+  own = [Style(series=1 + i % charts.SERIES, marker="square") for i in range(len(players))]
+  legend, top = charts.legend(own, players, 20)
+  points = [point for lines in found.values() for line in lines.values() for point in line]
+  x, y, axes = plot(points, top + 24, ("generator updates", "loss"), scales.symmetric)
+  parts = [charts.text(0, 12, label(group.name), css="title"), legend, axes]
+  for style, player, lines in zip(own, players, found.values(), strict=True):
+    drawn = [
+      charts.line([(x.at(at), y.at(value)) for at, value in line], seed=seed)
+      for seed, line in lines.items()
+      if line
+    ]
+    parts.append(charts.of_method(style, *drawn, part=player))
+  title = f"Losses of {label(group.name)} on {comparison.title} over training: {', '.join(players)}"
+  whose = styles(comparison)[group.name]
+  return charts.chart(y.start + X_LABELS, title, *parts, x=x, y=y, style=whose)

@@ -4,7 +4,7 @@ import importlib.resources
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jinja2
@@ -16,16 +16,14 @@ from gengap.report import (
   figures,
   gallery,
   gaps,
-  grids,
   selection,
   summary,
-  svg,
   tables,
   training_tables,
   views,
 )
 from gengap.report.axes import AXES, THEMES
-from gengap.report.figures import Drawing
+from gengap.report.charts import Chart
 from gengap.report.gallery import Gallery
 from gengap.report.groups import Comparison
 from gengap.report.record import Json, Record
@@ -36,39 +34,26 @@ from gengap.report.wording import joined
 TEMPLATES = importlib.resources.files("gengap.report") / "templates"
 
 
-class Picture(NamedTuple):
-  """An image in the page."""
-
-  source: str  # data URI
-  alt: str
-  caption: str = ""
-
-
 class Section(NamedTuple):
   """The page's section on one data set."""
 
   anchor: str
   title: str
   answer: list[list[str]]  # paragraphs of sentences
-  planes: list[Picture]
-  tradeoffs: list[Picture]  # curves over temperature
-  panels: list[Picture]
+  planes: list[Chart]
+  tradeoffs: list[Chart]  # curves over temperature
+  panels: list[Chart]
   tables: list[Table]
   scores: list[tuple[str, list[Table]]]  # title of a view and its tables
   without_flops: str  # methods whose operations are unknown
   equal_flops: bool  # whether others are compared at equal operations
   gallery: Gallery
-  curves: list[Picture]
-  losses: list[Picture]
+  curves: list[Chart]
+  losses: list[Chart]
   budgets: Table
   drawn: list[str]
   protocols: list[tuple[str, str]]
   commands: list[tuple[str, list[str]]]
-
-
-def pictures(drawings: Iterable[Drawing]) -> list[Picture]:
-  """Returns figures as images for the page."""
-  return [Picture(grids.uri(svg.svg(figure), "svg+xml"), alt) for figure, alt in drawings]
 
 
 def how_drawn(comparison: Comparison) -> list[str]:
@@ -174,9 +159,9 @@ def section(comparison: Comparison, pictured: Gallery) -> Section:
     anchor=anchor(comparison.title),
     title=comparison.title,
     answer=summary.paragraphs(comparison),
-    planes=pictures(figures.planes(comparison, view)),
-    tradeoffs=pictures(figures.tradeoffs(comparison, view)),
-    panels=pictures(figures.panels(comparison, view)),
+    planes=list(figures.planes(comparison, view)),
+    tradeoffs=list(figures.tradeoffs(comparison, view)),
+    panels=list(figures.panels(comparison, view)),
     tables=[
       *tables.differences(comparison),
       *training_tables.equal_flops_table(trainings),
@@ -186,8 +171,8 @@ def section(comparison: Comparison, pictured: Gallery) -> Section:
     without_flops=joined(views.without_flops(trainings.groups)),
     equal_flops=math.isfinite(views.equal_flops(trainings.groups)),
     gallery=pictured,
-    curves=pictures(curves.curves(trainings)),
-    losses=pictures(curves.losses(trainings)),
+    curves=list(curves.curves(trainings)),
+    losses=list(curves.losses(trainings)),
     budgets=training_tables.budget_table(trainings),
     drawn=how_drawn(comparison),
     protocols=protocols(comparison),

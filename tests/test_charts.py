@@ -1,0 +1,184 @@
+"""Charts of the report: what their marks say and where they are, scales, names, and the script's values."""
+
+import math
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import written
+
+from gengap.families import FAMILIES
+from gengap.report import charts, columns, curves, figures, groups, inputs, page, run_files, scales, views
+from gengap.report.axes import axis_of
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def one(folder):
+  (found,) = groups.comparisons([run_files.read(f) for f in inputs.find_runs([str(folder)])])
+  return found
+
+
+def every(found):
+  """Returns all charts of a comparison."""
+  drawn = [*figures.planes(found, views.final), *figures.panels(found, views.final)]
+  return [*drawn, *figures.tradeoffs(found, views.final), *curves.curves(found), *curves.losses(found)]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+  return one(written.grid(tmp_path_factory.mktemp("grid")))
+
+
+SCALES = (
+  (scales.linear, [12, 17]),
+  (scales.linear, [100, 30000]),
+  (scales.linear, [3, 3]),
+  (scales.linear, [math.nan]),
+  (scales.logarithmic, [12, 17]),
+  (scales.logarithmic, [1, 99]),
+  (scales.logarithmic, [1e-3, 1e5]),
+  (scales.logarithmic, [1e12, 3e13]),
+  (scales.logarithmic, [5]),
+  (scales.logarithmic, [0]),
+  (scales.symmetric, [0.1, 0.4]),
+  (scales.symmetric, [-5000, 3e6]),
+  (scales.symmetric, [-1, 0.2]),
+  (scales.symmetric, [-1e-9, 0]),
+)
+
+
+@pytest.mark.parametrize(("scale", "values"), SCALES)
+def test_a_scale_has_two_to_six_ticks_as_plain_numbers_between_its_ends(scale, values):
+  found = scale(values, 40, 340)
+  ticks = found.labelled(5)
+  assert 2 <= len(ticks) <= 6
+  places = [found.at(tick) for tick, _ in ticks]
+  assert places == sorted(places) and places[0] > 40 - 1e-9 and places[-1] <= 340 + 1e-9
+  for tick, words in ticks:
+    assert float(words.replace(",", "")) == pytest.approx(tick, rel=1e-5, abs=1e-12)
+    assert len(words) <= 8 and "e+" not in words and "e-0" not in words
+  assert len({words for _, words in ticks}) == len(ticks)
+
+
+@pytest.mark.parametrize(("scale", "values"), SCALES)
+def test_a_scale_holds_its_values_in_their_order(scale, values):
+  found = scale(values, 340, 40)
+  assert (found.at(found.low), found.at(found.high)) == pytest.approx((340, 40))
+  inside = sorted(x for x in values if x > 0 or (scale is not scales.logarithmic and not math.isnan(x)))
+  places = [found.at(x) for x in inside]
+  assert places == sorted(places, reverse=True) and all(40 < x < 340 for x in places)
+
+
+def test_a_logarithmic_scale_gives_equal_ratios_equal_lengths_and_a_symmetric_one_beyond_one_too():
+  found = scales.logarithmic([1, 100], 0, 100)
+  assert found.at(10) - found.at(1) == pytest.approx(found.at(100) - found.at(10))
+  found = scales.symmetric([-100, 100], 0, 100)
+  lengths = np.diff([found.at(x) for x in (-100, -10, -1, 0, 1, 10, 100)])
+  assert lengths == pytest.approx([lengths[0]] * 6)
+
+
+def test_charts_are_markup_that_names_itself_and_needs_nothing(made):
+  found = every(made)
+  assert len(found) == 2 + 6 + 4 + 2
+  for chart in found:
+    root = ElementTree.fromstring(chart.svg.replace("<svg ", f'<svg xmlns="{SVG[1:-1]}" '))
+    assert root.attrib["role"] == "img" and root[0].tag == f"{SVG}title"
+    assert root[0].text == chart.alt and len(chart.alt) > 20
+    assert not re.search(r"(?:href|src|url|style|id)[=(]", chart.svg)
+
+
+def test_a_panel_says_every_value_of_every_run_and_every_mean(made):
+  column = columns.column(made, views.final, axis_of("precision"))
+  svg = next(figures.panels(made, views.final)).svg
+  for group in made.groups:
+    (row,) = re.findall(rf'<g data-method="{group.name}" data-family="{group.family.name}">(.*?)</g>', svg)
+    runs = dict(re.findall(r'h0" data-seed="(\d)" data-value="([^"]*)"', row))
+    values = column[group.name].values
+    assert {int(seed): float(value) for seed, value in runs.items()} == pytest.approx(values, rel=5e-3)
+    ((mean, count),) = re.findall(r'class="mean" data-value="([^"]*)" data-runs="(\d)"', row)
+    assert [float(x) for x in re.findall(r"[\d.]+", mean)] == pytest.approx(
+      list(column[group.name].estimate[:3]), rel=5e-3
+    )
+    assert int(count) == len(values)
+  assert re.search(r'<g class="real" data-name="real images"><path [^>]*data-value="0.9"/>', svg)
+
+
+def test_marks_stand_where_their_values_are(made):
+  for chart in figures.panels(made, views.final):
+    marks = re.findall(r'd="M([\d.]+) [\d.]+h0" data-seed="\d" data-value="([^"]*)"', chart.svg)
+    x, values = np.array(marks, float).T
+    slope, offset = np.polyfit(values, x, 1)
+    assert slope > 0
+    assert np.abs(slope * values + offset - x).max() < 1 + 0.01 * abs(slope) * values.max()
+
+
+def test_points_of_lines_are_the_values_of_the_curve_on_the_scales_of_the_chart(made):
+  chart = next(curves.curves(made))
+  x, y = (
+    scales.Scale(*map(float, told.split()[1:]), told.split()[0])
+    for told in re.findall(r'data-[xy]="([a-z]+ [^"]*)"', chart.svg)
+  )
+  assert (x.kind, y.kind) == ("linear", "log")
+  points = re.findall(r'<polyline points="([^"]*)" data-seed="1"', chart.svg)[0]
+  expected = made.groups[0].records[1].curve("valid/energy_distance")
+  found = [tuple(map(float, point.split(","))) for point in points.split()]
+  assert np.array(found) == pytest.approx(np.array([(x.at(a), y.at(b)) for a, b in expected]), abs=0.06)
+
+
+def test_what_a_mean_of_one_run_is_drawn_from(tmp_path):
+  found = one(written.grid(tmp_path, seeds=1))
+  for chart in every(found):
+    assert "nan" not in chart.svg and "inf" not in chart.svg
+  assert 'data-runs="1"' in next(figures.panels(found, views.final)).svg
+  assert 'class="mean" data-seed="0"' in next(curves.curves(found)).svg
+
+
+def test_names_in_charts_are_text_of_limited_length(tmp_path):
+  for i, args in enumerate(({"note": "$x^$<b>"}, {"note": '_"c'})):
+    written.run(tmp_path / str(i), "vae", 0, {40: written.FLOORS}, config={"method_args": args})
+  written.run(tmp_path / "long", "_" + "gan" * 50, 0, {40: written.FLOORS})
+  found = one(tmp_path)
+  for chart in (
+    *figures.planes(found, views.final),
+    *curves.curves(found),
+    *figures.panels(found, views.final),
+  ):
+    assert ">vae (note $x^$&lt;b&gt;)</text>" in chart.svg
+    assert 'data-method="vae (note _&quot;c)"' in chart.svg
+    assert ">_gangan" in chart.svg
+    assert all(len(words) < 90 for words in re.findall(">([^<]*)</text>", chart.svg))
+  assert "$x^$" in page.render([found], [], "command")
+
+
+def test_nothing_of_a_chart_lies_outside_of_it(made):
+  for chart in every(made):
+    width, height = map(int, re.findall(r'viewBox="0 0 (\d+) (\d+)"', chart.svg)[0])
+    assert width == charts.WIDTH
+    for x, y in re.findall(r'(?:[dM]|points)="M?([\d.-]+)[ ,]([\d.-]+)', chart.svg):
+      assert -0.1 <= float(x) <= width and 0 <= float(y) <= height
+    for x, y, words in re.findall(r'<text(?: x="([\d.-]+)")? y="([\d.-]+)"[^>]*>([^<]*)<', chart.svg):
+      assert 0 <= float(x or 0) <= width and 0 <= float(y) <= height, words
+
+
+def test_a_legend_stands_in_as_many_columns_as_its_names_leave_room_for():
+  for length, rows in ((5, 2), (20, 3), (28, 5)):
+    styles = [charts.Style(str(i), "VAE") for i in range(5)]
+    markup, end = charts.legend(styles, [str(i) * length for i in range(5)], 10)
+    assert end == 10 + charts.ROW * rows
+    assert len({tuple(at) for at in re.findall(r'<text x="(\d+\.?\d*)" y="(\d+\.?\d*)"', markup)}) == 5
+
+
+def test_losses_are_of_their_method_and_coloured_by_player(made):
+  charted = list(curves.losses(made))
+  for group, chart in zip(made.groups, charted, strict=True):
+    assert re.match(rf'<svg [^>]*data-method="{group.name}" data-family="{group.family.name}"', chart.svg)
+    assert f'data-series="1" data-part="{group.first.players[0]}"' in chart.svg
+    assert re.findall(r'<polyline [^>]*data-seed="(\d)"', chart.svg) == ["0", "1", "2"]
+
+
+def test_colours_of_families_are_those_of_the_table_of_families():
+  rules = r'^\[data-family="([^"]*)"\] \{ --family: (#\w+); \}'
+  found = dict(re.findall(rules, page.all_files(".css"), re.MULTILINE))
+  assert found == {family.name: family.colour.lower() for family in FAMILIES}
