@@ -12,6 +12,7 @@ import jinja2
 import gengap
 from gengap.families import RIVALS
 from gengap.report import (
+  answers,
   curves,
   figures,
   gallery,
@@ -22,6 +23,7 @@ from gengap.report import (
   training_tables,
   views,
 )
+from gengap.report.answers import Answer
 from gengap.report.axes import AXES, THEMES
 from gengap.report.charts import Chart
 from gengap.report.gallery import Gallery
@@ -39,6 +41,7 @@ class Section(NamedTuple):
 
   anchor: str
   title: str
+  first: Answer  # on the first screen
   answer: list[list[str]]  # paragraphs of sentences
   planes: list[Chart]
   tradeoffs: list[Chart]  # curves over temperature
@@ -158,6 +161,7 @@ def section(comparison: Comparison, pictured: Gallery) -> Section:
   return Section(
     anchor=anchor(comparison.title),
     title=comparison.title,
+    first=answers.answer(comparison),
     answer=summary.paragraphs(comparison),
     planes=list(figures.planes(comparison, view)),
     tradeoffs=list(figures.tradeoffs(comparison, view)),

@@ -1,9 +1,11 @@
 """The methods that a report is about: the best of each family by held-out images."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
+from gengap.data import blobs
 from gengap.families import RIVALS
 from gengap.report.groups import Comparison, Group
 from gengap.report.views import equal_updates
@@ -51,6 +53,21 @@ def best_pair(comparison: Comparison) -> tuple[Group, Group] | None:
   """
   found = rivals(comparison)
   return (found[0], found[1]) if found else None
+
+
+def is_asked(comparison: Comparison) -> bool:
+  """Whether a VAE can be compared with a GAN, as the page's title asks."""
+  return {family.name for family in RIVALS[:2]} <= {group.family.name for group in comparison.groups}
+
+
+def ordered(comparisons: Iterable[Comparison]) -> list[Comparison]:
+  """Returns comparisons in the order of the page: what its title asks about first, real data before blobs."""
+  return sorted(comparisons, key=lambda found: (not is_asked(found), is_procedural(found)))
+
+
+def is_procedural(comparison: Comparison) -> bool:
+  """Whether the data are drawn by a program."""
+  return str(comparison.groups[0].first.config["dataset"]).split("/")[0] in blobs.COUNT
 
 
 def pairs(comparison: Comparison) -> list[tuple[Group, Group]]:
