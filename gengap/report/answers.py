@@ -74,7 +74,7 @@ def answer(comparison: Comparison) -> Answer:
     certainty(first.gaps, first.single_runs),
     basis(first),
     "",
-    [dumbbell.dumbbells(first, comparison.title, part) for part in parts],
+    [dumbbell.dumbbells(comparison, first, part) for part in parts],
     strip,
   )
 
@@ -110,7 +110,7 @@ def certainty(found: Sequence[Gap], single_runs: bool) -> str:
     Verdict.UNTESTED: "not tested",
   }
   parts = [f"{said.count(verdict)} {words}" for verdict, words in names.items() if said.count(verdict)]
-  return f"Of {counted(len(said), 'difference')}, {', '.join(parts)} (Welch's t-test, Holm's correction)."
+  return f"Of {counted(len(said), 'difference')}, {', '.join(parts)}."
 
 
 def basis(contest: Contest) -> str:

@@ -12,16 +12,17 @@ from gengap.metrics.estimate import Estimate
 from gengap.report import columns, statistics, verdicts
 from gengap.report.axes import COST
 from gengap.report.charts import Chart, Style, chart, mark, of_method, segment, text
+from gengap.report.figures import styles
 from gengap.report.gaps import Contest, Gap, by_size, position
+from gengap.report.groups import Comparison
 from gengap.report.scales import Scale
 from gengap.report.statistics import Cell
 from gengap.report.wording import counted, rounded, with_interval
 
-LABEL = 24  # characters of a line of a row's label
+LABEL = 22  # characters of a line of a row's label
 LEFT, RIGHT = 146, 284  # of the scale
 TOP = 18  # of the first row
 LINE = 12  # height of a line of a label
-MARKS = ("circle", "square")
 
 
 def ranked(contest: Contest) -> list[Gap]:
@@ -37,34 +38,38 @@ def mean_position(gap: Gap, cell: Cell) -> Estimate:
   return Estimate(*(position(x, gap.ends) for x in (mean.value, mean.high, mean.low)))
 
 
-def dumbbells(contest: Contest, title: str, found: Sequence[Gap]) -> Chart:
+def dumbbells(comparison: Comparison, contest: Contest, found: Sequence[Gap]) -> Chart:
   """Returns the chart of some gaps between two methods of a data set."""
   scale = Scale(0.0, 1.0, LEFT, RIGHT)
+  styled = styles(comparison)
+  pair = styled[contest.a.name], styled[contest.b.name]
   rows, y = [], float(TOP)
   for gap in found:
     label = textwrap.wrap(gap.axis.quantity.title, LABEL)
     height = LINE * len(label) + 5
     lines = (text(LEFT - 12, y + LINE * (i + 1) - 2, words, "end", "name") for i, words in enumerate(label))
-    rows += [*lines, row(contest, gap, scale, y + height / 2)]
+    rows += [*lines, row(pair, gap, scale, y + height / 2)]
     y += height
   ends = [segment(scale.at(x), TOP - 2, scale.at(x), y, css) for x, css in ((0, "grid"), (1, "goal"))]
   heads = [text(LEFT, 10, "worst here", "middle"), text(RIGHT, 10, "real images", "middle")]
-  return chart(y + 3, alternative(contest, title, found), *ends, *heads, *rows)
+  return chart(y + 3, alternative(contest, comparison.title, found), *ends, *heads, *rows)
 
 
-def row(contest: Contest, gap: Gap, scale: Scale, y: float) -> str:
+def row(pair: tuple[Style, Style], gap: Gap, scale: Scale, y: float) -> str:
   """Returns the marks of both methods on one axis, their intervals and the verdict."""
   places = [mean_position(gap, cell) for cell in (gap.a, gap.b)]
   start, end = (scale.at(place.value) for place in places)
   parts = [segment(start, y, end, y, "between")]
   decided = gap.decided
-  for group, cell, place, marker in zip((contest.a, contest.b), (gap.a, gap.b), places, MARKS, strict=True):
+  for style, cell, place in zip(pair, (gap.a, gap.b), places, strict=True):
     value = f"{gap.axis.quantity.title} {with_interval(cell.estimate)}, {counted(len(cell.values), 'seed')}"
-    told = [mark(scale.at(place.value), y, value, marker, len(cell.values), "mean" if decided else "hollow")]
+    told = [
+      mark(scale.at(place.value), y, value, style.marker, len(cell.values), "mean" if decided else "hollow")
+    ]
     if math.isfinite(place.high):
       low, high = (scale.at(min(1.0, max(0.0, x))) for x in (place.low, place.high))
       told.insert(0, segment(low, y, high, y, "interval"))
-    parts.append(of_method(Style(group.name, group.family.name), *told))
+    parts.append(of_method(style, *told))
   parts.append(text(RIGHT + 10, y + 4, verdicts.short(gap), "", "decided" if decided else ""))
   return "".join(parts)
 

@@ -213,8 +213,10 @@ def render(
     trim_blocks=True,
     lstrip_blocks=True,
   )
+  pictured = zip(comparisons, galleries or map(gallery.of, comparisons), strict=True)
+  in_order = sorted(pictured, key=lambda each: selection.place(each[0]))
   html = environment.get_template("page.html.jinja").render(
-    sections=list(map(section, comparisons, galleries or map(gallery.of, comparisons))),
+    sections=[section(*each) for each in in_order],
     families={group.name: group.family.name for one in comparisons for group in one.groups},
     filters=filters(comparisons),
     definitions=definitions(),

@@ -1,7 +1,6 @@
 """The methods that a report is about: the best of each family by held-out images."""
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
 
@@ -60,9 +59,9 @@ def is_asked(comparison: Comparison) -> bool:
   return {family.name for family in RIVALS[:2]} <= {group.family.name for group in comparison.groups}
 
 
-def ordered(comparisons: Iterable[Comparison]) -> list[Comparison]:
-  """Returns comparisons in the order of the page: what its title asks about first, real data before blobs."""
-  return sorted(comparisons, key=lambda found: (not is_asked(found), is_procedural(found)))
+def place(comparison: Comparison) -> tuple[bool, bool]:
+  """Returns a key that sorts data sets: first what the page's title asks about, real data before blobs."""
+  return not is_asked(comparison), is_procedural(comparison)
 
 
 def is_procedural(comparison: Comparison) -> bool:
