@@ -4,6 +4,7 @@ import math
 import re
 from xml.etree import ElementTree
 
+import browser
 import numpy as np
 import pytest
 import written
@@ -11,6 +12,7 @@ import written
 from gengap.families import FAMILIES
 from gengap.report import charts, columns, curves, figures, groups, inputs, page, run_files, scales, views
 from gengap.report.axes import axis_of
+from gengap.report.wording import with_interval
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -182,3 +184,164 @@ def test_colours_of_families_are_those_of_the_table_of_families():
   rules = r'^\[data-family="([^"]*)"\] \{ --family: (#\w+); \}'
   found = dict(re.findall(rules, page.all_files(".css"), re.MULTILINE))
   assert found == {family.name: family.colour.lower() for family in FAMILIES}
+
+
+@pytest.fixture(scope="module")
+def html(made):
+  return page.render([made], [], "command").replace("<details", "<details open")
+
+
+HOVER = """
+  const at = (element) => {
+    const { left, top, width, height } = element.getBoundingClientRect();
+    return { clientX: left + width / 2, clientY: top + height / 2, bubbles: true };
+  };
+  const hover = (element) => {
+    element.scrollIntoView({ block: "center" });
+    const svg = element.closest("svg");
+    svg.dispatchEvent(new PointerEvent("pointerenter", at(element)));
+    element.dispatchEvent(new PointerEvent("pointermove", at(element)));
+    return one(".value").textContent;
+  };
+"""
+
+
+@browser.needed
+def test_a_mark_shows_method_seed_and_value_to_the_pointer(html, made, tmp_path):
+  found = browser.visit(
+    tmp_path,
+    html,
+    HOVER
+    + """
+    const svg = all("svg.plot").find((each) => each.dataset.title.startsWith("recall on"));
+    const row = svg.querySelector("[data-method=wgan_gp]");
+    found.run = hover(row.querySelector("[data-seed='2']"));
+    found.mean = hover(row.querySelector(".mean"));
+    const { left, right, bottom } = one(".value").getBoundingClientRect();
+    const mark = at(row.querySelector(".mean"));
+    found.beside = left < mark.clientX && mark.clientX < right && Math.abs(bottom - mark.clientY) < 30;
+    found.ring = svg.querySelectorAll(".ring").length;
+    found.real = hover(svg.querySelector(".real path"));
+    const { left: x, top: y } = svg.getBoundingClientRect();
+    svg.dispatchEvent(new PointerEvent("pointermove", { clientX: x + 1, clientY: y + 1 }));
+    found.far = one(".value").textContent;
+    hover(row.querySelector(".mean"));
+    svg.dispatchEvent(new PointerEvent("pointerleave"));
+    found.left = one(".value").textContent;
+    """,
+  )
+  recall = columns.column(made, views.final, axis_of("recall"))["wgan_gp"]
+  assert found["run"] == f"wgan_gp, seed 2: {recall.values[2]:.3g}"
+  assert found["mean"] == f"wgan_gp, mean of 3 runs: {with_interval(recall.estimate)}"
+  assert found["real"] == "real images: 0.9"
+  assert found["beside"] and found["ring"] == 1 and found["far"] == found["left"] == ""
+
+
+@browser.needed
+def test_a_point_of_a_line_shows_its_value_and_where(html, made, tmp_path):
+  found = browser.visit(
+    tmp_path,
+    html,
+    HOVER
+    + """
+    found.shown = all("svg.plot[data-x]").map((svg) => {
+      svg.scrollIntoView({ block: "center" });
+      const line = svg.querySelector("polyline[data-seed='1']"), last = line.points[line.points.length - 1];
+      const { x, y } = new DOMPoint(last.x, last.y).matrixTransform(svg.getScreenCTM());
+      svg.dispatchEvent(new PointerEvent("pointerenter"));
+      svg.dispatchEvent(new PointerEvent("pointermove", { clientX: x, clientY: y }));
+      return one(".value").textContent;
+    });
+    """,
+  )["shown"]
+  assert found[0] in {
+    f"vae, {who}: 0.025 at 40 generator updates" for who in ("seed 1", "mean of 3 runs", "seed 0")
+  }
+  assert " at 4e7 operations of training" in found[1]
+  assert re.fullmatch(r"wgan_gp, critic, seed [012]: 0.025 at 40 generator updates", found[-1])
+
+
+@browser.needed
+def test_arrow_keys_walk_through_the_marks_of_a_focused_chart_that_no_filter_hides(html, tmp_path):
+  found = browser.visit(
+    tmp_path,
+    html,
+    """
+    const svg = all("svg.plot").find((each) => each.dataset.title.startsWith("precision on"));
+    const press = (key) => {
+      svg.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+      return one(".value").textContent.split(":")[0];
+    };
+    const focused = () => (svg.blur(), svg.focus());
+    found.stops = svg.querySelectorAll("[tabindex]").length;
+    focused();
+    found.walk = ["ArrowRight", "ArrowRight", "ArrowLeft", "ArrowDown", "End", "ArrowUp", "Home"].map(press);
+    found.escaped = press("Escape");
+    svg.querySelectorAll("[data-seed='0']").forEach((mark) => mark.setAttribute("data-hidden", ""));
+    svg.querySelector("[data-method=wgan_gp]").setAttribute("data-hidden", "");
+    focused();
+    found.filtered = ["Home", "End"].map(press);
+    svg.blur();
+    found.blurred = one(".value").textContent;
+    found.said = [svg.getAttribute("role"), svg.tabIndex, one(".value").getAttribute("role")];
+    """,
+  )
+  zero, one_, real = "vae, seed 0", "vae, seed 1", "real images"
+  assert found["stops"] == 0
+  assert found["walk"] == [zero, one_, zero, "wgan_gp, seed 0", real, "wgan_gp, mean of 3 runs", zero]
+  assert found["filtered"] == [one_, real]
+  assert found["escaped"] == found["blurred"] == ""
+  assert found["said"] == ["application", 0, "status"]
+
+
+@browser.needed
+def test_a_chart_is_saved_as_a_file_of_its_own_in_its_colours(html, tmp_path):
+  found = browser.visit(
+    tmp_path,
+    html,
+    """
+    const svg = one("svg.plot");
+    let blob;
+    URL.createObjectURL = (given) => ((blob = given), "data:,");
+    HTMLAnchorElement.prototype.click = function () { found.name = this.download; };
+    found.before = all(".save").length;
+    svg.focus();
+    const save = one(".save"), box = save.getBoundingClientRect();
+    const { right, top } = svg.getBoundingClientRect();
+    found.corner = Math.abs(box.right - right) < 2 && Math.abs(box.top - top) < 2;
+    save.focus();
+    save.click();
+    found.file = await blob.text();
+    found.colour = getComputedStyle(svg.querySelector("[data-family=GAN] .mean")).fill;
+    save.blur();
+    found.after = all(".save").length;
+    """,
+  )
+  assert (found["before"], found["after"], found["corner"]) == (0, 0, True)
+  assert found["name"].endswith(".svg") and found["name"].startswith("precision-against-recall")
+  root = ElementTree.fromstring(found["file"])
+  (row,) = (g for g in root.iter(f"{SVG}g") if g.get("data-method") == "wgan_gp" and len(g) > 2)
+  assert f"fill:{found['colour']}" in next(x for x in row if x.get("class") == "mean").attrib["style"]
+  assert root.attrib["width"] == str(charts.WIDTH)
+
+
+@browser.needed
+@pytest.mark.parametrize("width", [390, 1366])
+def test_text_in_charts_is_never_smaller_than_ten_pixels(html, tmp_path, width):
+  framed = html.replace("</head>", f"<style>body {{ margin: 0; width: {width}px }}</style></head>")
+  found = browser.visit(
+    tmp_path,
+    framed,
+    """
+    const size = (text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a;
+    const outside = (each) => {
+      const [box, whole] = [each, each.closest("svg")].map((one) => one.getBoundingClientRect());
+      return box.left < whole.left - 1 || box.right > whole.right + 1 || box.bottom > whole.bottom + 1;
+    };
+    found.sizes = all("svg.plot text").map(size);
+    found.over = all("svg.plot :is(text, path, polyline)").filter(outside).map((each) => each.outerHTML);
+    found.width = Math.max(...all("svg.plot").map((svg) => svg.getBoundingClientRect().right));
+    """,
+  )
+  assert min(found["sizes"]) >= 10
+  assert not found["over"] and found["width"] <= width

@@ -191,6 +191,7 @@ def chart(
   width: float = WIDTH,
   x: Scale | None = None,
   y: Scale | None = None,
+  unit: str | None = None,
   style: Style | None = None,
 ) -> Chart:
   """Returns a chart.
@@ -202,6 +203,7 @@ def chart(
     width: in units of the view box.
     x: scale of the points of lines; None: there are no lines, or their marks have values.
     y: the same.
+    unit: of the values on x.
     style: of the method that the whole chart is of; None: of several.
   """
   svg = element(
@@ -213,6 +215,7 @@ def chart(
     viewBox=f"0 0 {number(width)} {math.ceil(height)}",
     data_x=x and x.told,
     data_y=y and y.told,
+    data_unit=unit,
     **(told(style._replace(shade=0)) if style else {}),
   )
   return Chart(svg, title)

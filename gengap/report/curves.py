@@ -21,6 +21,7 @@ AGAINST_TRAINING = {
   ENERGY: "energy distance to held-out images",
   axis_of("frechet").name: "squared Frechet distance to test images",
 }
+UPDATES = "generator updates"
 Budget = Callable[[Record, int], float]
 Line = list[tuple[float, float]]
 
@@ -28,7 +29,7 @@ Line = list[tuple[float, float]]
 def curves(comparison: Comparison) -> Iterator[Chart]:
   """Draws distances to held-out and to test images over training, by generator updates and by operations."""
   budgets: dict[str, Budget] = {
-    "generator updates": lambda _, step: step,
+    UPDATES: lambda _, step: step,
     "operations of training": lambda record, step: record.flops(step),
   }
   records = [record for group in comparison.groups for record in group.records.values()]
@@ -50,7 +51,7 @@ def over_training(comparison: Comparison, name: str, label_x: str, budget: Budge
   x, y, axes = plot(points, top + 24, (label_x, AGAINST_TRAINING[name]), scales.logarithmic)
   drawn = [charts.of_method(style, *with_mean(lines[style.method], x, y, style)) for style in shown]
   title = f"{AGAINST_TRAINING[name]} over {label_x}, every method of {comparison.title}"
-  return charts.chart(y.start + X_LABELS, title, legend, axes, *drawn, x=x, y=y)
+  return charts.chart(y.start + X_LABELS, title, legend, axes, *drawn, x=x, y=y, unit=label_x)
 
 
 def runs(group: Group, name: str, protocol: str, budget: Budget) -> dict[int, Line]:
@@ -109,7 +110,7 @@ def of_players(comparison: Comparison, group: Group, found: dict[str, dict[int, 
   own = [Style(series=1 + i % charts.SERIES, marker="square") for i in range(len(players))]
   legend, top = charts.legend(own, players, 20)
   points = [point for lines in found.values() for line in lines.values() for point in line]
-  x, y, axes = plot(points, top + 24, ("generator updates", "loss"), scales.symmetric)
+  x, y, axes = plot(points, top + 24, (UPDATES, "loss"), scales.symmetric)
   parts = [charts.text(0, 12, label(group.name), css="title"), legend, axes]
   for style, player, lines in zip(own, players, found.values(), strict=True):
     drawn = [
@@ -120,4 +121,4 @@ def of_players(comparison: Comparison, group: Group, found: dict[str, dict[int, 
     parts.append(charts.of_method(style, *drawn, part=player))
   title = f"Losses of {label(group.name)} on {comparison.title} over training: {', '.join(players)}"
   whose = styles(comparison)[group.name]
-  return charts.chart(y.start + X_LABELS, title, *parts, x=x, y=y, style=whose)
+  return charts.chart(y.start + X_LABELS, title, *parts, x=x, y=y, unit=UPDATES, style=whose)
