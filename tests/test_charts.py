@@ -300,7 +300,7 @@ def test_a_chart_is_saved_as_a_file_of_its_own_in_its_colours(html, tmp_path):
     tmp_path,
     html,
     """
-    const svg = one("svg.plot");
+    const svg = all("svg.plot").find((each) => each.dataset.title.startsWith("precision against"));
     let blob;
     URL.createObjectURL = (given) => ((blob = given), "data:,");
     HTMLAnchorElement.prototype.click = function () { found.name = this.download; };
