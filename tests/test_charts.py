@@ -107,6 +107,16 @@ def test_a_panel_says_every_value_of_every_run_and_every_mean(made):
   assert re.search(r'<g class="real" data-name="real images"><path [^>]*data-value="0.9"/>', svg)
 
 
+def test_a_missing_value_is_a_dash_that_says_why(tmp_path):
+  written.run(tmp_path / "a", "vae", 0, {40: {}}, measures={"likelihood": {"bits_per_dimension": 0.2}})
+  written.run(tmp_path / "b", "wgan_gp", 0, {40: {"frechet": 1.0}})
+  found = {chart.alt.partition(" on ")[0]: chart for chart in figures.panels(one(tmp_path), views.final)}
+  rows = re.findall(r'data-method="(\w+)"[^>]*>(.*?)</g>', found["bits a dimension of images"].svg)
+  dashes = {name: re.findall(r'data-value="([^"]*)">\N{EN DASH}</text>', row) for name, row in rows}
+  assert dashes == {"vae": [], "wgan_gp": ["it has no likelihood"]}
+  assert "wgan_gp" not in found["bits a dimension of images"].alt
+
+
 def test_marks_stand_where_their_values_are(made):
   for chart in figures.panels(made, views.final):
     marks = re.findall(r'd="M([\d.]+) [\d.]+h0" data-seed="\d" data-value="([^"]*)"', chart.svg)
@@ -345,3 +355,25 @@ def test_text_in_charts_is_never_smaller_than_ten_pixels(html, tmp_path, width):
   )
   assert min(found["sizes"]) >= 10
   assert not found["over"] and found["width"] <= width
+
+
+@browser.needed
+def test_the_filter_of_the_page_hides_marks_and_charts_of_others(html, tmp_path):
+  shown = """
+    await wait();
+    const visible = (selector) => all(selector).filter(shown);
+    found.methods = [...new Set(visible("svg.plot g[data-method]").map((each) => each.dataset.method))];
+    found.losses = visible("svg.plot[data-method]").map((each) => each.dataset.method);
+    found.seeds = [...new Set(visible("svg.plot [data-seed]").map((each) => each.dataset.seed))];
+    found.real = visible("svg.plot .real path").length > 0;
+  """
+  both = browser.visit(tmp_path, html, shown)
+  assert both == {
+    "methods": ["vae", "wgan_gp"],
+    "losses": ["vae", "wgan_gp"],
+    "seeds": ["0", "1", "2"],
+    "real": True,
+  }
+  family = browser.visit(tmp_path, html, shown, fragment="#;family=GAN")
+  assert family == both | {"methods": ["wgan_gp"], "losses": ["wgan_gp"]}
+  assert browser.visit(tmp_path, html, shown, fragment="#;seed=1") == both | {"seeds": ["1"]}

@@ -16,6 +16,7 @@ from gengap.report.scales import Scale
 WIDTH = 360  # of a chart: a phone shows it in its full width with text as large as it is
 CHARACTER = 6.0  # width of a character of the charts' font, rounded up
 ROW = 16  # height of a row of text
+DASH = "\N{EN DASH}"
 MARKERS = {  # relative paths about a point
   "circle": "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
   "square": "m-3.5-3.5h7v7h-7z",
@@ -74,6 +75,11 @@ def text(x: float, y: float, words: str, anchor: str = "", css: str = "") -> str
   """Returns a line of text; `anchor` is "", "middle" or "end"."""
   at = {"x": float(x) or None, "y": float(y), "text_anchor": anchor or None, "class_": css or None}
   return element("text", escape(words, quote=False), **at)
+
+
+def missing(x: float, y: float, reason: str) -> str:
+  """Returns the dash of a missing value, which says why it is missing; see `of_method`."""
+  return element("text", DASH, x=float(x), y=float(y), data_value=reason)
 
 
 def straight(x0: float, y0: float, x1: float, y1: float) -> str:

@@ -141,6 +141,8 @@ def strip(name: str, cell: Cell, x: Scale, y: float, marker: str) -> Iterator[st
     yield charts.segment(x.at(mean.low), y, x.at(mean.high), y)
   if cell.values:
     yield charts.mark(x.at(mean.value), y, with_interval(mean), marker, len(cell.values), "mean")
+  else:
+    yield charts.missing(x.start + 4, y + 4, cell.reason)
 
 
 def tradeoffs(comparison: Comparison, view: View) -> Iterator[Chart]:
