@@ -12,6 +12,7 @@ from PIL import Image
 from scipy import stats
 
 from gengap.metrics.estimate import Estimate
+from gengap.report import claims as claims_file
 from gengap.report import gaps, groups, scores_file, tables, views, wording
 from gengap.report.claims import read_claims
 from results import claims, pictures
@@ -151,7 +152,10 @@ def test_a_tests_p_in_claims_md_is_the_reports():
 
 def test_the_page_shows_the_claims_and_what_they_quote():
   page = html.unescape((RESULTS / "gap" / "index.html").read_text())
-  assert all(row["measured"] in page and row["verdict"] in page for row in ROWS)
+  for row in ROWS:
+    said = claims_file.outcome(row["verdict"])
+    assert row["measured"] in page and said["why"] in page
+    assert f'id="claim-{row["id"]}" data-verdict="{said["outcome"]}"' in page
   for comparison in gap.comparisons().values():
     view = views.at_step(views.equal_updates(comparison.groups))
     for table in tables.differences(comparison, view):

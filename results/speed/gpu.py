@@ -19,7 +19,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gengap import cli
+from gengap.bench import bench
+from gengap.errors import InputError
+from gengap.method import Config
 from launch.parser import Parser, path
+from results import judging
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -101,17 +105,19 @@ CASES: dict[str, Case | Peer | Features] = {
 }
 
 
-def bench_gengap(case: Case, repeats: int, together: int) -> dict[str, Any]:
-  """Times a program of gengap, `together` steps in one dispatch."""
-  from gengap.bench import bench
-  from results import judging
-
+def describe(case: Case, together: int) -> Config:
+  """Returns the config of a program of gengap, `together` steps in one dispatch."""
   config = judging.read_config(case.config, "blobs_single")
   config.method_args.update(case.args)
   steps = 1000 * together
   config.update(ema=0.0, steps=steps, steps_per_dispatch=together, log_every=together)
   config.update(eval_every=steps, sample_every=steps, checkpoint_every=steps, **case.fields)
-  return bench(config, repeats)
+  return config
+
+
+def bench_gengap(case: Case, repeats: int, together: int) -> dict[str, Any]:
+  """Times a program of gengap."""
+  return bench(describe(case, together), repeats)
 
 
 def bench_torch(peer: Peer, repeats: int) -> dict[str, Any]:
@@ -167,6 +173,8 @@ def time_here(names: Sequence[str], repeats: int, together: int) -> None:
   for name in names:
     try:
       found = bench_one(name, repeats, together)
+    except InputError:
+      raise
     except Exception as error:  # one case must not cost the others
       found = {"failed": cli.one_line(error)}
     print(json.dumps({"case": name} | found), flush=True)
