@@ -1,5 +1,6 @@
 """Charts of the report: what their marks say and where they are, scales, names, and the script's values."""
 
+import json
 import math
 import re
 from xml.etree import ElementTree
@@ -30,7 +31,13 @@ def every(found):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-  return one(written.grid(tmp_path_factory.mktemp("grid")))
+  folder = written.grid(tmp_path_factory.mktemp("grid"))
+  path = folder / "vae/0/eval/40.json"
+  points = {"temperature": [0.5, 1.0, 1.5], "coverage": [0.1, 0.3, 0.4], "precision": [0.8, 0.6, 0.3]}
+  real = {"precision": 0.95, "coverage": 0.9, "of": "test"}
+  block = {"area": 0.3, "points": points, "real": real, "protocol": {}}
+  written.write(path, json.loads(path.read_text()) | {"curve": block})
+  return one(folder)
 
 
 SCALES = (
@@ -83,7 +90,7 @@ def test_a_logarithmic_scale_gives_equal_ratios_equal_lengths_and_a_symmetric_on
 
 def test_charts_are_markup_that_names_itself_and_needs_nothing(made):
   found = every(made)
-  assert len(found) == 2 + 6 + 4 + 2
+  assert len(found) == 2 + 7 + 1 + 4 + 2
   for chart in found:
     root = ElementTree.fromstring(chart.svg.replace("<svg ", f'<svg xmlns="{SVG[1:-1]}" '))
     assert root.attrib["role"] == "img" and root[0].tag == f"{SVG}title"
@@ -121,22 +128,35 @@ def test_marks_stand_where_their_values_are(made):
   for chart in figures.panels(made, views.final):
     marks = re.findall(r'd="M([\d.]+) [\d.]+h0" data-seed="\d" data-value="([^"]*)"', chart.svg)
     x, values = np.array(marks, float).T
-    slope, offset = np.polyfit(values, x, 1)
-    assert slope > 0
-    assert np.abs(slope * values + offset - x).max() < 1 + 0.01 * abs(slope) * values.max()
+    if len(values) > 1:
+      slope, offset = np.polyfit(values, x, 1)
+      assert slope > 0
+      assert np.abs(slope * values + offset - x).max() < 1 + 0.01 * abs(slope) * values.max()
 
 
 def test_points_of_lines_are_the_values_of_the_curve_on_the_scales_of_the_chart(made):
   chart = next(curves.curves(made))
-  x, y = (
-    scales.Scale(*map(float, told.split()[1:]), told.split()[0])
-    for told in re.findall(r'data-[xy]="([a-z]+ [^"]*)"', chart.svg)
-  )
+  told = [words.split() for words in re.findall(r'data-[xy]="([a-z]+ [^"]*)"', chart.svg)]
+  x, y = (scales.Scale(*map(float, ends), kind=kind) for kind, *ends in told)  # pyright: ignore[reportArgumentType]
   assert (x.kind, y.kind) == ("linear", "log")
   points = re.findall(r'<polyline points="([^"]*)" data-seed="1"', chart.svg)[0]
   expected = made.groups[0].records[1].curve("valid/energy_distance")
   found = [tuple(map(float, point.split(","))) for point in points.split()]
   assert np.array(found) == pytest.approx(np.array([(x.at(a), y.at(b)) for a, b in expected]), abs=0.06)
+
+
+def test_a_fidelity_coverage_curve_has_a_mark_for_each_temperature_and_a_large_one_at_1(made):
+  (chart,) = figures.tradeoffs(made, views.final)
+  (curve,) = re.findall(r'<g data-method="vae" data-family="VAE" data-seed="0">(.*?)</g>', chart.svg)
+  small = re.findall(r'h0" class="run" data-value="([^"]*)"', curve)
+  assert small == [
+    f"temperature {t}: coverage {x}, precision {y}" for t, x, y in ((0.5, 0.1, 0.8), (1.5, 0.4, 0.3))
+  ]
+  assert re.findall(r'class="mean" data-value="([^"]*)"', curve) == [
+    "temperature 1: coverage 0.3, precision 0.6"
+  ]
+  assert ">vae: area 0.300</text>" in chart.svg
+  assert 'data-value="coverage 0.9; precision 0.95; test"' in chart.svg
 
 
 def test_what_a_mean_of_one_run_is_drawn_from(tmp_path):

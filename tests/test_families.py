@@ -114,11 +114,11 @@ def test_colours_are_of_families_and_markers_of_methods(page, tmp_path):
   found = styles(page[0].comparisons[0])
   for name, family in (("vae", "VAE"), ("wgan_gp", "GAN"), ("edm", "diffusion")):
     assert found[name][:3] == (name, family, 0)
-  for beta in range(6):
+  for beta in range(32):
     args = {"method_args": {"beta": beta}}
     written.run(tmp_path / str(beta), "vae", 0, {40: {"frechet": 1.0}}, config=args)
   many = styles(one(tmp_path)).values()
-  assert len({(style.shade, style.marker) for style in many}) == 6
+  assert len({(style.shade, style.marker) for style in many}) == 32
   assert {style.shade for style in many} == set(range(figures.SHADES))
 
 

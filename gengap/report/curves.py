@@ -101,7 +101,8 @@ def losses(comparison: Comparison) -> Iterator[Chart]:
 
 def thinned(points: list[tuple[int, float]]) -> Line:
   """Returns at most about 40 points of a line, with the last one."""
-  return list(points[:: -(1 + len(points) // MOST_POINTS)])[::-1]
+  every = 1 + len(points) // MOST_POINTS
+  return [(float(at), value) for at, value in points[::-every][::-1]]
 
 
 def of_players(comparison: Comparison, group: Group, found: dict[str, dict[int, Line]]) -> Chart:
@@ -113,8 +114,9 @@ def of_players(comparison: Comparison, group: Group, found: dict[str, dict[int, 
   x, y, axes = plot(points, top + 24, (UPDATES, "loss"), scales.symmetric)
   parts = [charts.text(0, 12, label(group.name), css="title"), legend, axes]
   for style, player, lines in zip(own, players, found.values(), strict=True):
+    css = "mean" if len(group.records) == 1 else ""
     drawn = [
-      charts.line([(x.at(at), y.at(value)) for at, value in line], seed=seed)
+      charts.line([(x.at(at), y.at(value)) for at, value in line], css, seed)
       for seed, line in lines.items()
       if line
     ]

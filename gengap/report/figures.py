@@ -8,7 +8,6 @@ from gengap.report import charts, columns, scales
 from gengap.report.axes import AXES, Axis, axis_of
 from gengap.report.charts import Chart, Style
 from gengap.report.groups import Comparison
-from gengap.report.record import Json
 from gengap.report.scales import Scale
 from gengap.report.statistics import Cell
 from gengap.report.views import View
@@ -32,9 +31,9 @@ def styles(comparison: Comparison) -> dict[str, Style]:
   default_first = sorted(comparison.groups, key=lambda group: not group.sampling.default)
   seen, found = Counter(), {}
   for i, group in enumerate(default_first):  # so that charts of training have the same colours
-    family = group.family.name
-    marker = charts.OF_METHODS[i % len(charts.OF_METHODS)]
-    found[group.name] = Style(group.name, family, seen[family] % SHADES, marker)
+    family, marker = group.family.name, charts.OF_METHODS[i % len(charts.OF_METHODS)]
+    turn = seen[family] + seen[family] // len(charts.OF_METHODS)  # no pair of marker and shade twice in 32
+    found[group.name] = Style(group.name, family, turn % SHADES, marker)
     seen[family] += 1
   return found
 
@@ -156,11 +155,11 @@ def tradeoffs(comparison: Comparison, view: View) -> Iterator[Chart]:
   if not found:
     return
   styled = styles(comparison)
-  names = [f"{label(name)}: area {area(block)}" for name, (_, block) in found.items()]
+  names = [f"{label(name)}: area {block['area']:.3f}" for name, (_, block) in found.items()]
   real = next((block["real"] for _, block in found.values() if block.get("real")), None)
   legend, top = charts.legend([styled[name] for name in found], names, 0, bool(real))
   top += 24
-  x = Scale(0, 1.03, charts.margin(["0.2"]), charts.WIDTH - 8)
+  x = Scale(0, 1.03, charts.margin(["0.25"]), charts.WIDTH - 8)
   y = Scale(0, 1.03, top + HEIGHT, top)
   parts = [
     legend,
@@ -176,12 +175,6 @@ def tradeoffs(comparison: Comparison, view: View) -> Iterator[Chart]:
     parts.append(charts.of_real(charts.mark(*at, value, "star")))
   title = f"precision against coverage over temperatures, methods of {comparison.title}: {joined(names)}"
   yield charts.chart(y.start + X_LABELS, title, *parts)
-
-
-def area(block: Json) -> str:
-  """Returns the area under a fidelity-coverage curve with its interval over draws."""
-  interval = f" [{block['area_low']:.3f}, {block['area_high']:.3f}]" if "area_low" in block else ""
-  return f"{block['area']:.3f}{interval}"
 
 
 def temperatures(points: Mapping[str, list[float]], x: Scale, y: Scale, marker: str) -> Iterator[str]:
