@@ -65,6 +65,7 @@ def test_a_scale_has_two_to_six_ticks_as_plain_numbers_between_its_ends(scale, v
   assert 2 <= len(ticks) <= 6
   places = [found.at(tick) for tick, _ in ticks]
   assert places == sorted(places) and places[0] > 40 - 1e-9 and places[-1] <= 340 + 1e-9
+  assert max(places[0] - 40, 340 - places[-1]) < 0.8 * 300  # no empty end
   for tick, words in ticks:
     assert float(words.replace(",", "")) == pytest.approx(tick, rel=1e-5, abs=1e-12)
     assert len(words) <= 8 and "e+" not in words and "e-0" not in words

@@ -29,7 +29,7 @@ MARKERS = {  # relative paths about a point
   "star": "m0-6.5l1.6 4.3 4.6.2-3.6 2.9 1.2 4.4-3.8-2.5-3.8 2.5 1.2-4.4-3.6-2.9 4.6-.2z",
 }
 SERIES = 6  # colours of things that are no methods
-OF_METHODS = tuple(MARKERS)[:-1]  # the star is that of real images
+SHAPES = tuple(MARKERS)[:-1]  # the star is that of real images
 
 
 class Chart(NamedTuple):

@@ -15,8 +15,8 @@ from gengap.report.scales import Scale
 from gengap.training.validation import ENERGY
 
 HEIGHT = 190  # of a plot between two axes
-MOST_POINTS = 40  # of a line of losses
-MOST_MARKS = 6  # of a mean
+MOST_POINTS = 22  # of a line of losses
+MOST_MARKS = 4  # of a mean
 AGAINST_TRAINING = {
   ENERGY: "energy distance to held-out images",
   axis_of("frechet").name: "squared Frechet distance to test images",
@@ -86,7 +86,7 @@ def with_mean(lines: dict[int, Line], x: Scale, y: Scale, style: Style) -> Itera
   drawn = [(x.at(at), y.at(value)) for at, value in mean]
   if alike and len(every) > 1:
     yield charts.line(drawn, "mean", runs=len(every))
-  marked = drawn[:: -max(1, len(drawn) // MOST_MARKS)]
+  marked = drawn[:: -math.ceil(len(drawn) / MOST_MARKS)]  # with the last one
   yield charts.element("path", d="".join(charts.shape(*at, style.marker) for at in marked), class_="mean")
 
 
@@ -100,7 +100,7 @@ def losses(comparison: Comparison) -> Iterator[Chart]:
 
 
 def thinned(points: list[tuple[int, float]]) -> Line:
-  """Returns at most about 40 points of a line, with the last one."""
+  """Returns at most about 22 points of a line, with the last one."""
   every = 1 + len(points) // MOST_POINTS
   return [(float(at), value) for at, value in points[::-every][::-1]]
 

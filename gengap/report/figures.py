@@ -31,8 +31,8 @@ def styles(comparison: Comparison) -> dict[str, Style]:
   default_first = sorted(comparison.groups, key=lambda group: not group.sampling.default)
   seen, found = Counter(), {}
   for i, group in enumerate(default_first):  # so that charts of training have the same colours
-    family, marker = group.family.name, charts.OF_METHODS[i % len(charts.OF_METHODS)]
-    turn = seen[family] + seen[family] // len(charts.OF_METHODS)  # no pair of marker and shade twice in 32
+    family, marker = group.family.name, charts.SHAPES[i % len(charts.SHAPES)]
+    turn = seen[family] + seen[family] // len(charts.SHAPES)  # no pair of marker and shade twice in 32
     found[group.name] = Style(group.name, family, turn % SHADES, marker)
     seen[family] += 1
   return found
@@ -122,7 +122,7 @@ def panel(comparison: Comparison, axis: Axis, row: Mapping[str, Cell], real: flo
   for at, (name, style) in enumerate((name, styles(comparison)[name]) for name in names):
     y, cell = top + charts.ROW * (at + 0.5), row[name]
     parts.append(charts.of_method(style, *strip(label(name), cell, x, y, style.marker)))
-    told += [f"{label(name)} {with_interval(cell.estimate)}"] if cell.values else []
+    told += [f"{label(name)} {rounded(cell.estimate.value)}"] if cell.values else []
   if math.isfinite(real):
     value = rounded(real)
     parts.append(charts.of_real(charts.segment(x.at(real), top, x.at(real), bottom, "grid", value)))
