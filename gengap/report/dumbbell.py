@@ -35,7 +35,8 @@ def mean_position(gap: Gap, cell: Cell) -> Estimate:
   distances = columns.distances_from_best(gap.axis, list(cell.values.values()), gap.real)
   least = min(0.0, *distances) if gap.axis.quantity.low < 0 else 0.0
   mean = statistics.interval(distances, least, columns.largest_difference(gap.axis, cell, gap.real))
-  return Estimate(*(position(x, gap.ends) for x in (mean.value, mean.high, mean.low)))
+  value, low, high = (position(x, gap.ends) for x in (mean.value, mean.high, mean.low))
+  return Estimate(value, low, high)
 
 
 def dumbbells(comparison: Comparison, contest: Contest, found: Sequence[Gap]) -> Chart:
