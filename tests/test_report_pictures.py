@@ -1,18 +1,27 @@
 """The pictures of the report: which are chosen, stored and read again, and what a browser does with them."""
 
+import io
 import json
+import math
 import os
 import re
 import shutil
 import subprocess
+from types import SimpleNamespace
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+import test_train
 import written
 from PIL import Image
 
+import gengap
 from gengap import report
-from gengap.report import gallery, grids, groups, inputs
+from gengap.data.scale import to_uint8
+from gengap.probes import PROBES
+from gengap.report import explorer, gallery, grids, groups, inputs, probe_pictures
+from gengap.training import loop
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -245,3 +254,224 @@ def test_the_filtered_seed_is_the_seed_of_the_pictures(made, tmp_path):
   """
   found = browse(made.page.read_text(), HELP + script, tmp_path)
   assert found == {"shown": ["1 40", "1 40", "0 0"], "seen": 3}
+
+
+class Painter:
+  """A run whose images show the first two coordinates of their latents as brightness of their halves."""
+
+  def __init__(self, step=40, latents=4, conditional=False, side=8, noise=0):
+    self.step, self.side, self.noise = step, side, noise
+    self.method = SimpleNamespace(generate=True, latent_dim=latents, conditional=conditional)
+
+  def generate(self, z):
+    directions = explorer.directions(self.method.latent_dim)
+    at = np.asarray(z) @ directions / self.method.latent_dim**0.5 / explorer.REACH  # in [-1, 1]
+    images = np.repeat(np.repeat(at[:, None, :, None], self.side, 1), self.side // 2, 2)
+    return jnp.asarray(images + self.noise * np.random.default_rng(0).uniform(-1, 1, images.shape)).clip(
+      -1, 1
+    )
+
+
+@pytest.fixture
+def painted(monkeypatch, tmp_path):
+  """Returns a function that writes a VAE and a GAN with checkpoints that a painter stands for."""
+
+  def paint(steps=(20, 40), **fields):
+    monkeypatch.setattr(explorer.runs, "steps", lambda _: list(steps))
+    monkeypatch.setattr(explorer.runs, "load", lambda _, step: Painter(step, **fields))
+    for method in ("vae", "wgan_gp"):
+      trained(tmp_path / "runs", method, 1)
+      (tmp_path / "runs" / method / "0" / "checkpoints").mkdir()
+    return compared(tmp_path / "runs")
+
+  return paint
+
+
+def pixels(data):
+  with Image.open(io.BytesIO(data)) as opened:
+    return np.asarray(opened.convert("RGB")).astype(int)[..., 0]
+
+
+def test_codes_lie_on_a_plane_through_the_origin():
+  codes = explorer.codes(32)
+  assert codes.shape == (81, 32)
+  np.testing.assert_allclose(codes[40], 0, atol=1e-6)
+  np.testing.assert_allclose(codes[0], -codes[-1], atol=1e-6)
+  assert np.linalg.matrix_rank(codes, tol=1e-4) == 2
+  np.testing.assert_allclose(
+    np.linalg.norm(codes[44]), explorer.REACH * 32**0.5, rtol=1e-5
+  )  # end of the middle row
+  np.testing.assert_array_equal(codes, explorer.codes(32))
+  assert abs(codes[44] @ codes[4]) < 1e-4  # the directions are orthogonal
+
+
+def test_rows_and_columns_of_the_picture_are_coordinates(painted):
+  found, reasons = explorer.planes(painted())
+  assert [(plane.method, plane.step, plane.latents, plane.label) for plane in found] == [
+    ("vae", 40, 4, ""),
+    ("wgan_gp", 40, 4, ""),
+  ]
+  assert not reasons
+  shown = pixels(found[0].picture)
+  assert shown.shape == (72, 72)
+  assert shown[0, 0] < 5  # the first coordinate, in the left half of an image, rises from column to column
+  assert shown[0, 64] > 250
+  assert shown[0, 7] > 250  # the second, in the right half, falls from row to row
+  assert shown[71, 7] < 5
+
+
+def test_the_plane_is_of_equal_updates(painted):
+  assert {plane.step for plane in explorer.planes(painted((10, 30, 80)))[0]} == {30}
+
+
+def test_large_pictures_are_made_smaller(painted, monkeypatch):
+  monkeypatch.setattr(explorer, "MOST_BYTES", 20_000)
+  (plane, _), _ = explorer.planes(painted(side=96, noise=0.3, conditional=True))
+  assert pixels(plane.picture).shape == (9 * 64, 9 * 64)
+  assert len(plane.picture) <= 20_000
+  assert plane.label == "class 0"
+
+
+@pytest.mark.parametrize(
+  ("fields", "said"),
+  [
+    ({"latents": 1}, "no checkpoint with at least two"),
+    ({"noise": math.nan}, "no checkpoint"),
+  ],
+)
+def test_what_cannot_be_explored_is_said(painted, fields, said):
+  found, (reason,) = explorer.planes(painted(**fields))
+  assert not found
+  assert reason.startswith("There is no latent explorer of vae and wgan_gp: ")
+  assert said in reason
+
+
+def test_runs_without_checkpoints_and_images_alone_have_no_explorer(tmp_path):
+  trained(tmp_path, seeds=1)
+  images = written.images(tmp_path / "gan.json", "torch_gan", "GAN")
+  assert explorer.planes(compared(tmp_path, images)) == (
+    [],
+    [
+      "There is no latent explorer of torch_gan: there are images of it alone.",
+      "There is no latent explorer of vae: no checkpoint with at least two latents was found.",
+    ],
+  )
+  html = report.make([tmp_path], tmp_path / "out").page.read_text()
+  assert "There is no latent explorer of vae" in html
+  assert 'class="explorer"' not in html
+
+
+def without_command(report):
+  """Returns a page without the section that says which command made it."""
+  return re.sub(r"(?s)<section id=.again.*?</section>", "", report.page.read_text())
+
+
+def test_the_explorer_is_stored_and_read_again(painted, tmp_path, monkeypatch):
+  painted()
+  first = report.make([tmp_path / "runs"], tmp_path / "out")
+  planes = explorer.planes(first.comparisons[0])
+  monkeypatch.setattr(explorer.runs, "load", None)  # no checkpoint is asked for
+  again = report.make([first.scores], tmp_path / "again")
+  assert explorer.planes(again.comparisons[0]) == planes
+  assert without_command(again) == without_command(first)
+  assert (tmp_path / "again/samples/blobs_single_8x8/vae/0/explorer.webp").exists()
+  (tmp_path / "out/samples/blobs_single_8x8/vae/0/explorer.json").write_text("{")
+  (plane,), (reason,) = explorer.planes(compared(first.scores))
+  assert plane.method == "wgan_gp"
+  assert "of vae" in reason
+
+
+def test_a_plane_is_generated_from_a_checkpoint(tmp_path):
+  config = test_train.config(
+    "vae", steps=2, checkpoint_every=1, eval_every=1, sample_every=1, keep_checkpoints=9
+  )
+  loop.train(config, tmp_path / "vae")
+  written.write(tmp_path / "vae/eval/1.json", {"step": 1, "samples": {"scores": {}}})
+  ((plane,), reasons) = explorer.planes(compared(tmp_path))
+  assert not reasons
+  assert (plane.step, plane.latents) == (2, 4)
+  run = gengap.load(tmp_path / "vae")
+  expected = to_uint8(np.asarray(run.generate(explorer.codes(4))))[8 * 9 + 2, 3, 5, 0]  # row 8, column 2
+  assert pixels(plane.picture)[8 * 8 + 3, 2 * 8 + 5] == expected
+
+
+def probed(folder, *names, step=40, width=300):
+  """Writes pictures of probes as they are drawn, of noise."""
+  for name in names:
+    path = folder / "probes" / str(step) / f"{name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(len(name)).integers(0, 256, (200, width, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+    written.write(
+      path.with_suffix(".json"), {"protocol": {}, "numbers": {}, "command": "python -m gengap.probe"}
+    )
+  return folder
+
+
+def test_pictures_of_probes_stand_side_by_side(tmp_path):
+  for method, names in {"vae": ("interpolation", "inversion"), "wgan_gp": ("interpolation",)}.items():
+    trained(tmp_path / "runs", method, 2)
+    probed(tmp_path / "runs" / method / "1", *names)
+  probed(tmp_path / "runs/vae/1", "interpolation", step=60)  # after equal updates
+  first = report.make([tmp_path / "runs"], tmp_path / "out")
+  shown = gallery.of(first.comparisons[0]).probes
+  assert [[strip.pictures[0].caption for strip in row] for _, row in shown] == [
+    ["vae: interpolation, step 40, seed 1", "wgan_gp: interpolation, step 40, seed 1"],
+    ["vae: inversion, step 40, seed 1"],
+  ]
+  assert PROBES["interpolation"].question in first.page.read_text()
+  again = report.make([first.scores], tmp_path / "again")
+  assert gallery.of(again.comparisons[0]).probes == shown
+  assert without_command(again) == without_command(first)
+
+
+def test_another_method_of_the_family_stands_for_one_without_pictures(tmp_path):
+  for method in ("vae", "vae_b", "wgan_gp"):
+    trained(tmp_path, method, 1)
+  probed(tmp_path / "vae_b/0", "traversal")
+  assert probe_pictures.found(compared(tmp_path)).popitem()[1][0].method == "vae_b"
+
+
+def test_large_pictures_of_probes_lose_a_little(tmp_path):
+  probed(trained(tmp_path, "vae", 1) / "vae/0", "inversion", width=900)
+  ((_, (strip,)),) = gallery.of(compared(tmp_path)).probes
+  assert (strip.pictures[0].width, strip.pictures[0].height) == (900, 200)
+  assert len(strip.pictures[0].source) < 4 / 3 * probe_pictures.MOST_BYTES + 100
+
+
+def test_damaged_pictures_of_probes_are_said(tmp_path):
+  probed(trained(tmp_path, "vae", 1) / "vae/0", "inversion")
+  (tmp_path / "vae/0/probes/40/inversion.png").write_text("no picture")
+  found = gallery.of(compared(tmp_path))
+  assert not found.probes
+  assert "inversion.png cannot be shown" in found.missing[-1]
+
+
+@in_browser
+def test_sliders_move_over_the_latents_of_both_models(painted, tmp_path):
+  painted()
+  html = report.make([tmp_path / "runs"], tmp_path / "out").page.read_text()
+  script = """
+    const explorer = document.querySelector(".explorer");
+    const { first, second } = explorer.querySelector("form").elements;
+    const state = () => [...explorer.querySelectorAll(".at")].map((box) => {
+      const [outer, inner] = [box.getBoundingClientRect(), box.firstChild.getBoundingClientRect()];
+      return [outer.left - inner.left, outer.top - inner.top].map((x) => Math.round(x / outer.width));
+    });
+    const words = () => [...explorer.querySelectorAll("output")].map((one) => one.textContent);
+    found.number = explorer.querySelectorAll(".at").length;
+    found.start = [state(), words()];
+    first.value = 8, second.value = 0;
+    first.dispatchEvent(new Event("input", { bubbles: true }));
+    found.corner = [state(), words(), first.getAttribute("aria-valuetext")];
+    const map = explorer.querySelector(".map");
+    const { left, top, width, height } = map.getBoundingClientRect();
+    const at = { clientX: left + (width * 1.5) / 9, clientY: top + (height * 0.5) / 9, bubbles: true };
+    map.dispatchEvent(new PointerEvent("pointerdown", at));
+    found.pointed = [state(), words()];
+  """
+  found = browse(html, HELP + script, tmp_path)
+  assert found["number"] == 2
+  assert found["start"] == [[[4, 4]] * 2, ["0.0", "0.0"]]
+  assert found["corner"] == [[[8, 8]] * 2, ["1.2", "\u22121.2"], "1.2"]
+  assert found["pointed"] == [[[1, 0]] * 2, ["\u22120.9", "1.2"]]

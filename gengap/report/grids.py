@@ -2,15 +2,15 @@
 
 import base64
 import contextlib
-import io
 import pathlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from gengap.report import webp
 from gengap.report.groups import Comparison, Group
 from gengap.report.record import ONLY_STEP, Record
 from gengap.report.views import equal_updates
@@ -91,8 +91,12 @@ def by_step(record: Record) -> dict[int, pathlib.Path]:
 
 def shown_step(record: Record, step: int) -> int:
   """Returns the last step up to `step` that a run has a grid of; its last one, if there is none."""
-  found = by_step(record)
-  return max((at for at in found if at <= step), default=max(found))
+  return last_up_to(by_step(record), step)
+
+
+def last_up_to(steps: Collection[int], step: int) -> int:
+  """Returns the largest of some steps that is at most `step`; the largest of all, if there is none."""
+  return max((at for at in steps if at <= step), default=max(steps))
 
 
 def evenly(steps: Sequence[int], number: int) -> list[int]:
@@ -149,7 +153,7 @@ def shrunk(grid: Grid) -> bytes:
   if scale := next(scales, 0):
     edge = [min(x // scale, EDGE * cell + MARGIN) for x in image.size]
     image = image.crop((0, 0, edge[0] * scale, edge[1] * scale)).resize(edge, Image.Resampling.NEAREST)
-  return webp(image)
+  return webp.lossless(image)
 
 
 def bytes_of(grid: Grid) -> int:
@@ -157,12 +161,6 @@ def bytes_of(grid: Grid) -> int:
   with contextlib.suppress(OSError, ValueError):
     return len(shrunk(grid))
   return 0
-
-
-def webp(image: Image.Image) -> bytes:
-  """Returns a picture as a lossless WebP file."""
-  image.save(file := io.BytesIO(), "WEBP", lossless=True, quality=100, method=6)
-  return file.getvalue()
 
 
 def uri(data: bytes, kind: str) -> str:

@@ -14,6 +14,7 @@ from gengap.families import RIVALS
 from gengap.report import (
   answers,
   curves,
+  explorer,
   figures,
   gallery,
   gaps,
@@ -227,6 +228,8 @@ def render(
     negligible=f"{gaps.NEGLIGIBLE:.0%}",
     alpha=gaps.ALPHA,
     version=gengap.__version__,
+    edge=explorer.EDGE,
+    reach=explorer.REACH,
     style=all_files(".css"),
     script=all_files(".js"),
   )

@@ -47,6 +47,11 @@ class Record(NamedTuple):
     return bool(self.run_json.get("trained", True))
 
   @property
+  def has_folder(self) -> bool:
+    """Whether it was read from its own folder, and not from a scores.json."""
+    return self.trained and self.samples == self.workdir / "samples"
+
+  @property
   def players(self) -> list[str]:
     """The networks that training updates."""
     return list(self.run_json["updates_per_step"])

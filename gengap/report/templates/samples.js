@@ -97,4 +97,47 @@
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (by) move(by);
   });
+
+  // Sliders move over the images of a plane of latents: one is shown large, and its place is marked on all of them.
+  for (const area of all(".explorer")) {
+    const form = area.querySelector("form");
+    const [first, second] = [form.elements.first, form.elements.second];
+    const edge = Number(first.max) + 1;
+    form.hidden = false;
+    area.classList.add("moving");
+    area.style.setProperty("--edge", edge);
+    const move = () => {
+      area.style.setProperty("--column", first.value);
+      area.style.setProperty("--row", edge - 1 - second.value);
+      for (const slider of [first, second]) {
+        const at = ((2 * slider.value) / (edge - 1) - 1) * slider.dataset.reach;
+        const words = at.toFixed(1).replace("-", "\u2212");
+        slider.setAttribute("aria-valuetext", words);
+        slider.parentElement.nextElementSibling.textContent = words;
+      }
+    };
+    for (const plane of all(".plane", area)) {
+      const [at, map, picture] = [document.createElement("div"), document.createElement("div"), plane.querySelector("img")];
+      const copy = picture.cloneNode();
+      copy.alt = "";
+      at.className = "at";
+      map.className = "map";
+      at.append(copy);
+      map.append(picture);
+      plane.append(at, map);
+      const point = (event) => {
+        if (event.type === "pointermove" && !event.buttons) return;
+        const { left, top, width, height } = map.getBoundingClientRect();
+        const cell = (x, size) => Math.max(0, Math.min(edge - 1, Math.floor((x * edge) / size)));
+        first.value = cell(event.clientX - left, width);
+        second.value = edge - 1 - cell(event.clientY - top, height);
+        move();
+      };
+      for (const event of ["pointerdown", "pointermove"]) map.addEventListener(event, point);
+      map.addEventListener("dragstart", (event) => event.preventDefault());
+    }
+    form.addEventListener("input", move);
+    form.addEventListener("submit", (event) => event.preventDefault());
+    move();
+  }
 }
