@@ -8,7 +8,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from gengap.evaluation.quantities import Better
-from gengap.report import dumbbell, gaps, grids, selection, summary, verdicts
+from gengap.report import dumbbell, gaps, grids, selection, summary, verdicts, webp
 from gengap.report.charts import Chart
 from gengap.report.gaps import Contest, Gap
 from gengap.report.grids import MARGIN
@@ -133,7 +133,7 @@ def thumbnails(comparison: Comparison, groups: Sequence[Group]) -> list[Thumbnai
     if grid := by_method.get(name):
       with contextlib.suppress(OSError, ValueError):  # the section of samples says why it cannot be shown
         image = first_samples(grids.shrunk(grid), grid.size)
-        source = grids.uri(grids.webp(image), "webp")
+        source = grids.uri(webp.lossless(image), "webp")
         family = families.get(name, "")
         found.append(Thumbnail(source, *image.size, name or "real images", family, name))
   return found
