@@ -35,7 +35,9 @@ def test_sections_are_closed_and_a_link_opens_what_it_leads_to(html, tmp_path):
     tmp_path,
     html,
     """
+    await wait();
     found.open = all("main section > details[open]").length;
+    found.address = location.hash;
     const section = one("main section[data-section]").id;
     location.hash = section + "-numbers";
     await wait();
@@ -45,6 +47,7 @@ def test_sections_are_closed_and_a_link_opens_what_it_leads_to(html, tmp_path):
     """,
   )
   assert found["open"] == 0
+  assert not found["address"]
   assert found["opened"] == ["-numbers"]
   assert found["hash"].startswith("#-numbers;open=-numbers")
 

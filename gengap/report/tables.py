@@ -149,7 +149,7 @@ def difference(contest: Contest, corrected: str) -> Table:
     (b.name, "mean over seeds"),
     ("real images", ""),
     ("what is tested", "smaller is better"),
-    (f"{a.name} minus {b.name}", "difference of what is tested, with its 95 % interval"),
+    ("difference", f"what is tested, of {a.name} minus of {b.name}, with its 95 % interval"),
     ("share", "of the larger distance from the best value"),
     ("Hedges' g", ""),
     ("p", "Welch"),

@@ -74,12 +74,13 @@
     for (let each = target; each; each = each.parentElement) if (each.tagName === "DETAILS") each.open = true;
     target?.scrollIntoView();
   };
+  const initially = new Set(all("main details[open][id]"));
   const remember = () => {
     const place = decodeURIComponent(location.hash.slice(1)).split(";")[0];
-    const open = all("main details[open][id]").map((each) => each.id);
+    const open = all("main details[open][id]").filter((each) => !initially.has(each)).map((each) => each.id);
     const fields = Object.entries(chosen()).map(([name, value]) => `${name}=${value}`);
     const state = [place, ...(open.length ? [`open=${open.join(",")}`] : []), ...fields];
-    history.replaceState(null, "", `#${state.map(encodeURIComponent).join(";").replaceAll("%3D", "=").replaceAll("%2C", ",")}`);
+    if (location.hash || state.some(Boolean)) history.replaceState(null, "", `#${state.map(encodeURIComponent).join(";").replaceAll("%3D", "=").replaceAll("%2C", ",")}`);
   };
   form.addEventListener("change", () => (filter(), remember()));
   form.addEventListener("reset", () => setTimeout(() => (filter(), remember())));
