@@ -71,7 +71,7 @@ SMALL = {
 
 def variant(case: Case, flags: str = "", **fields: Any) -> Case:
   """Returns a case with other fields."""
-  return case._replace(fields=case.fields | fields, flags=flags)
+  return case._replace(fields={**case.fields, **fields}, flags=flags)
 
 
 def peers(name: str, width: int, batch: int, ways: Sequence[str]) -> dict[str, Peer]:

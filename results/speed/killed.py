@@ -38,8 +38,8 @@ def train(call: list[str], flags: str, cache: pathlib.Path, kill_at: pathlib.Pat
   """Runs a command; kills it once a folder exists. Returns its exit status."""
   environment = os.environ | {"XLA_FLAGS": flags, "GENGAP_CACHE": str(cache)}
   environment.pop("JAX_COMPILATION_CACHE_DIR", None)
-  quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-  with subprocess.Popen(call, cwd=ROOT, env=environment, **quiet) as process:
+  quiet = subprocess.DEVNULL
+  with subprocess.Popen(call, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet) as process:
     while kill_at and process.poll() is None:
       if kill_at.is_dir():
         process.send_signal(signal.SIGKILL)
