@@ -161,7 +161,8 @@ def test_at_equal_operations_the_nearest_checkpoint_is_shown_with_its_distance(t
   assert views.farthest_off((vae, gan), 4e7) == pytest.approx(0.25)
   said = summary.distance_sentence(comparison, vae, gan, views.at_step(40))
   assert "; at equal operations of training (evaluations up to 25% off), gan is" in said
-  assert table.caption in [shown.caption for shown in page_module.section(comparison, 0).tables]
+  shown = page_module.section(comparison, None).tables  # pyright: ignore  # no pictures
+  assert table.caption in [each.caption for each in shown]
 
 
 def test_runs_and_pages_of_earlier_versions_have_their_families(page):

@@ -21,7 +21,7 @@ def gap(a, b, real=0.9, axis="precision"):
   """Returns the gap between two methods by their values for seeds 0, 1, ..."""
   axis = axis_of(axis)
   cells = [Cell(dict(enumerate(values)), "", axis.quantity.low, axis.quantity.high) for values in (a, b)]
-  return gaps.gap(axis, *cells, real)._replace(ends=gaps.ends(axis, cells, real))
+  return gaps.gap(axis, cells[0], cells[1], real)._replace(ends=gaps.ends(axis, cells, real))
 
 
 @pytest.mark.parametrize(
