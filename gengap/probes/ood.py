@@ -5,12 +5,12 @@ spheres whose radii differ from sqrt(D), around which the prior concentrates. An
 another data set.
 """
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
+from gengap.evaluation import autoencoder_quantities, content_quantities
 from gengap.evaluation.quantities import Better, Quantity
 from gengap.metrics import auroc, estimate, frechet_from_features, sharpness
 from gengap.probes.realism import distance_to_data, low_confidence_share
@@ -58,15 +58,7 @@ QUANTITIES = (
       "distribution than in training: lower is better."
     ),
   ),
-  Quantity(
-    "sharpness",
-    "sharpness",
-    better=Better.REAL,
-    meaning=(
-      "How strong fine detail and edges are: the median variance of the Laplacian. Lower than real "
-      "images is blurry, higher is noisy."
-    ),
-  ),
+  *content_quantities.QUANTITIES["sharpness"],
   Quantity(
     "contrast",
     "contrast",
@@ -94,49 +86,7 @@ QUANTITIES = (
       "than real images means unclear images."
     ),
   ),
-  Quantity(
-    "pixel_error_inside",
-    "reconstruction error",
-    meaning=(
-      "The mean squared error of a pixel in reconstructions of test images of the same data set: "
-      "lower is better."
-    ),
-  ),
-  Quantity(
-    "pixel_error_outside",
-    "reconstruction error of other data",
-    meaning="The mean squared error of a pixel in reconstructions of images of another data set.",
-  ),
-  Quantity(
-    "elbo_inside",
-    "median ELBO",
-    "nats",
-    low=-math.inf,
-    meaning=(
-      "The median bound on the log-likelihood of test images of the same data set: higher means that "
-      "images are more likely."
-    ),
-  ),
-  Quantity(
-    "elbo_outside",
-    "median ELBO of other data",
-    "nats",
-    low=-math.inf,
-    meaning=(
-      "The median bound on the log-likelihood of images of another data set: it should be below that "
-      "of the own test images."
-    ),
-  ),
-  Quantity(
-    "auroc",
-    "AUROC of the ELBO",
-    better=Better.HIGH,
-    high=1,
-    meaning=(
-      "How well the bound on the likelihood tells test images from images of another data set: 0.5 "
-      "is chance, and higher is better."
-    ),
-  ),
+  *autoencoder_quantities.BLOCKS["outside"].quantities,
   Quantity(
     "auroc_error",
     "AUROC of the reconstruction error",
