@@ -25,8 +25,7 @@ from gengap.method import Config
 from launch.parser import Parser, path
 from results import judging
 
-HERE = pathlib.Path(__file__).parent
-ROOT = HERE.parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 LEVEL, DETERMINISTIC = "--xla_gpu_autotune_level={}", "--xla_gpu_deterministic_ops=true"
 
 
@@ -122,9 +121,9 @@ def bench_gengap(case: Case, repeats: int, together: int) -> dict[str, Any]:
 
 def bench_torch(peer: Peer, repeats: int) -> dict[str, Any]:
   """Times a step in PyTorch."""
-  sys.path.insert(0, str(HERE))
   import torch  # pyright: ignore[reportMissingImports]  # not a dependency
-  import torch_peer
+
+  from results.speed import torch_peer
 
   device = "cuda" if torch.cuda.is_available() else "cpu"
   given = {"steps": repeats, "threads": os.cpu_count(), "layout": "channels_last", "device": device}
@@ -143,7 +142,10 @@ def bench_features(features: Features, repeats: int) -> dict[str, Any]:
     torch.set_default_device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = False, True
     run = speed.inception_torch()
-    call = lambda: run().cpu()  # noqa: E731
+
+    def call() -> Any:
+      return run().cpu()
+
   else:
     from gengap.features import inception
 
