@@ -161,7 +161,7 @@ def test_at_equal_operations_the_nearest_checkpoint_is_shown_with_its_distance(t
   assert views.farthest_off((vae, gan), 4e7) == pytest.approx(0.25)
   said = summary.distance_sentence(comparison, vae, gan, views.at_step(40))
   assert "; at equal operations of training (evaluations up to 25% off), gan is" in said
-  shown = page_module.section(comparison, None).tables  # pyright: ignore  # no pictures
+  shown = page_module.section("data", comparison, None).tables  # pyright: ignore  # no pictures
   assert table.caption in [each.caption for each in shown]
 
 

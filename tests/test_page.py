@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 
 import browser
 import pytest
@@ -74,6 +75,50 @@ def test_the_filter_hides_the_others_and_the_address_brings_it_back(html, tmp_pa
   assert again["rows"] == ["wgan_gp"]
   reset = 'one("#filter button").click(); await wait();'
   assert browser.visit(tmp_path, html, reset + filtered, fragment=found["hash"])["rows"] == ["vae", "wgan_gp"]
+
+
+@browser.needed
+def test_the_address_holds_a_name_of_any_signs(tmp_path):
+  name = "a=b; c, 50 % #1"
+  html = report.make([*runs_named(tmp_path, name)], tmp_path / "out").page.read_text()
+  change = """
+    const select = one("#filter select[name=method]");
+    select.value = [...select.options].map((option) => option.value).find((value) => value.startsWith("a=b"));
+    select.dispatchEvent(new Event("change", { bubbles: true }));
+    found.hash = location.hash;
+  """
+  found = browser.visit(tmp_path, html, change)
+  again = "found.chosen = one('#filter select[name=method]').value;"
+  assert browser.visit(tmp_path, html, again, fragment=found["hash"])["chosen"] == name
+  assert browser.visit(tmp_path, html, again, fragment="#%;method=wgan_gp")["chosen"] == "wgan_gp"
+
+
+def runs_named(folder, name):
+  """Returns a run of a VAE-like method of some name, and one of a GAN."""
+  scores = {40: {"precision": 0.5, "recall": 0.5}}
+  return (
+    written.run(folder / "runs/0", name, scores=scores, made={"family": "VAE"}),
+    written.run(folder / "runs/1", "wgan_gp", scores=scores),
+  )
+
+
+def test_the_name_of_a_method_begins_as_it_is_written(tmp_path):
+  scores = {40: {"precision": 0.5, "recall": 0.5}}
+  runs = [written.run(tmp_path / name, name, scores=scores) for name in ("gan", "wgan_gp")]
+  html = report.make(runs, tmp_path / "out").page.read_text()
+  assert '<b data-family="GAN">gan</b>' in html and "Gan" not in html
+
+
+def test_data_sets_whose_names_differ_in_signs_alone_have_ids_of_their_own(tmp_path):
+  runs = []
+  for i, data in enumerate(("my data", "my_data", "\N{CJK UNIFIED IDEOGRAPH-732B}")):
+    config = {"dataset": data}
+    runs.append(written.run(tmp_path / str(i), scores={40: {"precision": 0.5}}, config=config))
+  html = report.make(runs, tmp_path / "out").page.read_text()
+  ids = re.findall(r'<section id="([^"]*)" data-section', html)
+  assert ids == ["my-data-8x8", "my-data-8x8-2", "8x8"]
+  every = re.findall(r' id="([^"]*)"', html)
+  assert len(every) == len(set(every))
 
 
 @browser.needed

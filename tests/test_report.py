@@ -2,13 +2,12 @@
 
 import json
 import math
-import os
 import pathlib
 import re
 import shutil
-import subprocess
 from typing import Any
 
+import browser
 import pytest
 import written
 from scipy import stats
@@ -833,49 +832,30 @@ def test_a_list_that_ends_in_a_comma_is_the_list(tmp_path, monkeypatch):
   call(workdirs=f"{tmp_path / 'named'},", out=tmp_path / "out")  # of two runs alike the report would complain
 
 
-CHECK = """
-<script>
-addEventListener("load", () => {
-  const found = {}, tables = [...document.querySelectorAll("table")];
-  const table = tables.find(one => one.caption.textContent.startsWith("Fidelity"));
-  const order = () => [...table.tBodies[0].rows].map(row => row.cells[0].textContent);
-  const heading = [...table.tHead.rows[0].cells].find(cell => cell.textContent.startsWith("precision"));
-  found.images = [...document.images].map(image => image.complete && image.naturalWidth > 0);
-  found.wide = document.documentElement.scrollWidth - innerWidth;
-  heading.querySelector("button").click();
-  found.up = order(), found.upSaid = heading.getAttribute("aria-sort");
-  heading.querySelector("button").click();
-  found.down = order(), found.downSaid = heading.getAttribute("aria-sort");
-  document.body.innerHTML = "";
-  document.title = JSON.stringify(found);
-});
-</script>
-"""
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
-@pytest.mark.skipif(not BROWSER, reason="no Chromium on PATH")
+@browser.needed
 @pytest.mark.parametrize("width", [1280, 500])
 def test_a_browser_shows_and_sorts_the_page_without_a_complaint(made, tmp_path, width):
-  (tmp_path / "page.html").write_text(made[1].replace("</body>", CHECK + "</body>"))
-  command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},900"]
-  command += [f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--dump-dom"]
-  shown = subprocess.run(
-    [*command, (tmp_path / "page.html").as_uri()],
-    capture_output=True,
-    text=True,
-    timeout=120,
-    env=os.environ | {"HOME": str(tmp_path)},
+  found = browser.visit(
+    tmp_path,
+    made[1],
+    """
+    const table = all("table").find((each) => each.caption.textContent.startsWith("Fidelity"));
+    const order = () => [...table.tBodies[0].rows].map((row) => row.cells[0].textContent);
+    const heading = [...table.tHead.rows[0].cells].find((cell) => cell.textContent.startsWith("precision"));
+    found.images = [...document.images].map((image) => image.complete && image.naturalWidth > 0);
+    found.wide = document.documentElement.scrollWidth - innerWidth;
+    heading.querySelector("button").click();
+    found.up = order(), found.upSaid = heading.getAttribute("aria-sort");
+    heading.querySelector("button").click();
+    found.down = order(), found.downSaid = heading.getAttribute("aria-sort");
+    """,
+    width,
   )
-  title = re.search(r"<title>(.*?)</title>", shown.stdout)
-  assert title
-  found = json.loads(title[1].replace("&quot;", '"'))
   assert len(found["images"]) >= 3
   assert all(found["images"])
   assert found["wide"] <= 0
   assert (found["up"], found["upSaid"]) == (["vae", "wgan_gp", "real images"], "ascending")
   assert (found["down"], found["downSaid"]) == (["real images", "wgan_gp", "vae"], "descending")
-  assert "CONSOLE" not in shown.stderr
 
 
 def test_a_folder_stands_for_all_runs_below_it(made):

@@ -3,12 +3,11 @@
 import io
 import json
 import math
-import os
 import re
 import shutil
-import subprocess
 from types import SimpleNamespace
 
+import browser
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -22,8 +21,6 @@ from gengap.data.scale import to_uint8
 from gengap.probes import PROBES
 from gengap.report import explorer, gallery, grids, groups, inputs, probe_pictures
 from gengap.training import loop
-
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def picture(path, value=0, cells=2, size=8):
@@ -148,31 +145,6 @@ def test_one_folder_of_all_runs_is_that_of_the_first(made, tmp_path):
   assert {one.seed for one in vae.pictures} == {0}
 
 
-def browse(html, script, folder):
-  """Opens a page, runs a script that fills `found`, and returns that. Nothing may be said on the console."""
-  check = f"""<script>addEventListener("load", async () => {{
-    const found = {{}};
-    try {{ {script} }} catch (error) {{ found.error = String(error); }}
-    document.body.innerHTML = "";
-    document.title = JSON.stringify(found);
-  }});</script>"""
-  (folder / "page.html").write_text(html.replace("</body>", check + "</body>"))
-  command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1366,900"]
-  command += [f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr", "--dump-dom"]
-  shown = subprocess.run(
-    [*command, (folder / "page.html").as_uri()],
-    capture_output=True,
-    text=True,
-    timeout=120,
-    env=os.environ | {"HOME": str(folder)},
-  )
-  title = re.search(r"<title>(.*?)</title>", shown.stdout)
-  assert title
-  assert "CONSOLE" not in shown.stderr
-  return json.loads(title[1].replace("&quot;", '"').replace("&amp;", "&"))
-
-
-in_browser = pytest.mark.skipif(not BROWSER, reason="no Chromium on PATH")
 HELP = """
   const area = document.querySelector(".samples");
   for (let each = area; each; each = each.parentElement) if (each.tagName === "DETAILS") each.open = true;
@@ -187,7 +159,12 @@ HELP = """
 """
 
 
-@in_browser
+def test_the_step_that_is_shown_is_the_last_up_to_a_step_or_the_last():
+  assert grids.last_up_to({10, 20, 40}, 30) == grids.last_up_to({10, 20, 40}, 20) == 20
+  assert grids.last_up_to({20, 40}, 10) == 40
+
+
+@browser.needed
 def test_a_reader_chooses_the_step_and_the_seed(made, tmp_path):
   script = """
     found.first = shown();
@@ -203,7 +180,7 @@ def test_a_reader_chooses_the_step_and_the_seed(made, tmp_path):
     found.third = shown();
     found.moved = area.offsetHeight - found.height;
   """
-  found = browse(made.page.read_text(), HELP + script, tmp_path)
+  found = browser.visit(tmp_path, made.page.read_text(), HELP + script, 1366)
   assert found["first"] == ["0 40", "0 40", "0 0"]
   assert found["early"] == ["0 10", "0 20", "0 0"]
   assert found["captions"][0] == "vae: step 10, seed 0, 4 latents"
@@ -214,7 +191,7 @@ def test_a_reader_chooses_the_step_and_the_seed(made, tmp_path):
   assert found["moved"] == 0
 
 
-@in_browser
+@browser.needed
 def test_pictures_are_enlarged_by_click_and_keyboard(made, tmp_path):
   script = """
     const dialog = document.querySelector("dialog");
@@ -231,7 +208,7 @@ def test_pictures_are_enlarged_by_click_and_keyboard(made, tmp_path):
     dialog.querySelector("[data-close]").click();
     found.closed = dialog.open, found.focus = document.activeElement === vae;
   """
-  found = browse(made.page.read_text(), HELP + script, tmp_path)
+  found = browser.visit(tmp_path, made.page.read_text(), HELP + script, 1366)
   is_open, alt, width = found["opened"]
   assert is_open
   assert alt == "Grid of samples of vae: vae: step 40, seed 0, 4 latents"
@@ -243,7 +220,7 @@ def test_pictures_are_enlarged_by_click_and_keyboard(made, tmp_path):
   assert found["focus"]
 
 
-@in_browser
+@browser.needed
 def test_the_filtered_seed_is_the_seed_of_the_pictures(made, tmp_path):
   script = """
     const filter = document.getElementById("filter");
@@ -252,7 +229,7 @@ def test_the_filtered_seed_is_the_seed_of_the_pictures(made, tmp_path):
     found.shown = shown();
     found.seen = [...area.querySelectorAll("img")].filter((one) => one.offsetParent).length;
   """
-  found = browse(made.page.read_text(), HELP + script, tmp_path)
+  found = browser.visit(tmp_path, made.page.read_text(), HELP + script, 1366)
   assert found == {"shown": ["1 40", "1 40", "0 0"], "seen": 3}
 
 
@@ -303,6 +280,8 @@ def test_codes_lie_on_a_plane_through_the_origin():
   )  # end of the middle row
   np.testing.assert_array_equal(codes, explorer.codes(32))
   assert abs(codes[44] @ codes[4]) < 1e-4  # the directions are orthogonal
+  across, up = (codes @ explorer.directions(32)).reshape(9, 9, 2).transpose(2, 0, 1)
+  assert (np.diff(across, axis=1) > 0).all() and (np.diff(up, axis=0) < 0).all()  # as a map: up is upwards
 
 
 def test_rows_and_columns_of_the_picture_are_coordinates(painted):
@@ -447,7 +426,7 @@ def test_damaged_pictures_of_probes_are_said(tmp_path):
   assert "inversion.png cannot be shown" in found.missing[-1]
 
 
-@in_browser
+@browser.needed
 def test_sliders_move_over_the_latents_of_both_models(painted, tmp_path):
   painted()
   html = report.make([tmp_path / "runs"], tmp_path / "out").page.read_text()
@@ -470,7 +449,7 @@ def test_sliders_move_over_the_latents_of_both_models(painted, tmp_path):
     map.dispatchEvent(new PointerEvent("pointerdown", at));
     found.pointed = [state(), words()];
   """
-  found = browse(html, HELP + script, tmp_path)
+  found = browser.visit(tmp_path, html, HELP + script, 1366)
   assert found["number"] == 2
   assert found["start"] == [[[4, 4]] * 2, ["0.0", "0.0"]]
   assert found["corner"] == [[[8, 8]] * 2, ["1.2", "\u22121.2"], "1.2"]

@@ -120,7 +120,7 @@ def stored(record: Record, empty: Plane) -> Plane | None:
 
 
 def generated(record: Record, empty: Plane, step: int) -> Plane | None:
-  """Returns the plane of a checkpoint at equal updates, or else of the nearest before; None: there is none.
+  """Returns the plane of the last checkpoint up to equal updates, else of the last one; None: there is none.
 
   Raises:
     InputError: the checkpoint is damaged.

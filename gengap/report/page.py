@@ -1,6 +1,7 @@
 """One self-contained HTML page of comparisons."""
 
 import importlib.resources
+import itertools
 import json
 import math
 import re
@@ -139,11 +140,23 @@ def definitions() -> dict[str, tuple[str, str]]:
   return {axis.quantity.title: (f"definition-{anchor(axis.name)}", axis.definition) for axis in AXES}
 
 
-def filters(comparisons: Sequence[Comparison]) -> list[tuple[str, str, list[tuple[str, str]]]]:
+def anchors(comparisons: Sequence[Comparison]) -> list[str]:
+  """Returns the id of each data set's section; names of which only other signs are left get a number."""
+  found: list[str] = []
+  for comparison in comparisons:
+    plain = anchor(comparison.title) or "data"
+    taken = (plain if n == 1 else f"{plain}-{n}" for n in itertools.count(1))
+    found.append(next(name for name in taken if name not in found))
+  return found
+
+
+def filters(
+  comparisons: Sequence[Comparison], ids: Sequence[str]
+) -> list[tuple[str, str, list[tuple[str, str]]]]:
   """Returns what the page can be filtered by: a name, its label, and values with their labels."""
   groups = [group for comparison in comparisons for group in comparison.groups]
   found = {
-    "section": ("data set", {anchor(one.title): one.title for one in comparisons}),
+    "section": ("data set", dict(zip(ids, (one.title for one in comparisons), strict=True))),
     "family": ("family", {group.family.name: group.family.name for group in groups}),
     "method": ("method", {name: name for name in sorted(group.name for group in groups)}),
     "seed": ("seed", {str(s): str(s) for s in sorted({s for group in groups for s in group.records})}),
@@ -151,16 +164,16 @@ def filters(comparisons: Sequence[Comparison]) -> list[tuple[str, str, list[tupl
   return [(name, label, list(values.items())) for name, (label, values) in found.items() if len(values) > 1]
 
 
-def section(comparison: Comparison, pictured: Gallery) -> Section:
-  """Returns the page's section on one data set and its pictures."""
+def section(name: str, comparison: Comparison, pictured: Gallery) -> Section:
+  """Returns the page's section on one data set and its pictures, with its id."""
   view = views.at_step(views.equal_updates(comparison.groups))
   trainings = comparison.by_default
   scores = []
-  for name, seen in titled_views(comparison):
+  for title, seen in titled_views(comparison):
     found = (tables.scores(comparison, seen, axes, theme) for theme, axes in THEMES.items())
-    scores.append((f"{name[0].upper()}{name[1:]}", [table for table in found if table]))
+    scores.append((f"{title[0].upper()}{title[1:]}", [table for table in found if table]))
   return Section(
-    anchor=anchor(comparison.title),
+    anchor=name,
     title=comparison.title,
     first=answers.answer(comparison),
     answer=summary.paragraphs(comparison),
@@ -216,10 +229,12 @@ def render(
   )
   pictured = zip(comparisons, galleries or map(gallery.of, comparisons), strict=True)
   in_order = sorted(pictured, key=lambda each: selection.place(each[0]))
+  ordered = [comparison for comparison, _ in in_order]
+  ids = anchors(ordered)
   html = environment.get_template("page.html.jinja").render(
-    sections=[section(*each) for each in in_order],
+    sections=[section(name, *each) for name, each in zip(ids, in_order, strict=True)],
     families={group.name: group.family.name for one in comparisons for group in one.groups},
-    filters=filters(comparisons),
+    filters=filters(ordered, ids),
     definitions=definitions(),
     claims=claims,
     thirds=joined(third_families(comparisons)),

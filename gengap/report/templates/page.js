@@ -57,15 +57,23 @@
         if (element.dataset[name] !== value) element.setAttribute("data-hidden", "");
       }
     }
-    const values = Object.values(wanted).map((value) => form.querySelector(`option[value="${CSS.escape(value)}"]`).textContent);
+    const values = Object.keys(wanted).map((name) => form.elements[name].selectedOptions[0].textContent);
     document.getElementById("filtered").textContent = values.length ? `: ${values.join(", ")}` : "";
   };
 
   // The fragment of the address keeps the place, the open sections and the filter: #PLACE;open=a,b;family=VAE.
+  const decoded = (text) => {
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      return text; // typed by hand
+    }
+  };
+  const parts = () => location.hash.slice(1).split(";").map(decoded); // names of methods may have any sign
   const restore = () => {
-    const [place, ...fields] = decodeURIComponent(location.hash.slice(1)).split(";");
+    const [place, ...fields] = parts();
     for (const field of fields) {
-      const [name, value] = field.split("=");
+      const [name, value] = [field.slice(0, field.indexOf("=")), field.slice(field.indexOf("=") + 1)];
       if (name === "open") value.split(",").forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
       else if (form.elements[name]) form.elements[name].value = value;
     }
@@ -76,11 +84,10 @@
   };
   const initially = new Set(all("main details[open][id]"));
   const remember = () => {
-    const place = decodeURIComponent(location.hash.slice(1)).split(";")[0];
     const open = all("main details[open][id]").filter((each) => !initially.has(each)).map((each) => each.id);
-    const fields = Object.entries(chosen()).map(([name, value]) => `${name}=${value}`);
-    const state = [place, ...(open.length ? [`open=${open.join(",")}`] : []), ...fields];
-    if (location.hash || state.some(Boolean)) history.replaceState(null, "", `#${state.map(encodeURIComponent).join(";").replaceAll("%3D", "=").replaceAll("%2C", ",")}`);
+    const fields = Object.entries(chosen()).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+    const state = [encodeURIComponent(parts()[0]), ...(open.length ? [`open=${open.join(",")}`] : []), ...fields];
+    if (location.hash || state.some(Boolean)) history.replaceState(null, "", `#${state.join(";")}`);
   };
   form.addEventListener("change", () => (filter(), remember()));
   form.addEventListener("reset", () => setTimeout(() => (filter(), remember())));
