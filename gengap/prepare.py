@@ -42,7 +42,7 @@ import numpy as np
 from absl import flags
 
 from gengap import cli, paths
-from gengap.data import blobs
+from gengap.data import FILELESS
 from gengap.data.layouts import open_raw
 from gengap.data.progress import progress
 from gengap.data.raw import Raw
@@ -88,8 +88,8 @@ def prepare(name: str, raw_dir: pathlib.Path, data_dir: pathlib.Path, skip_bad: 
   name = ALIASES.get(name, name)
   if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
     raise InputError(f"dataset {name!r}: TFDS allows small letters, digits and _, starting with a letter")
-  if name in blobs.COUNT:
-    raise InputError(f"dataset {name!r} is made on the spot and needs no files; choose another name")
+  if name in FILELESS:
+    raise InputError(f"dataset {name!r} needs no files; train on it, or choose another name")
   version = VERSIONS.get(name, "1.0.0")
   target = data_dir / name / version
   if target.exists():

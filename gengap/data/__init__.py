@@ -1,9 +1,9 @@
 """Data sets: procedural blobs and real images, by name, split and class.
 
-A name is that of procedural data (blobs_single, blobs_multi) or of a TFDS image data set; cub200 is an alias
-of caltech_birds2011. After a slash, a name can list classes by name or number: cifar10/bird,
-cifar10/bird,ship. Only their images are kept, and their labels are numbered 0, 1, ... in the order of that
-list.
+A name is that of procedural data (blobs_single, blobs_multi), digits, or that of a TFDS image data set;
+cub200 is an alias of caltech_birds2011. After a slash, a name can list classes by name or number:
+cifar10/bird, cifar10/bird,ship. Only their images are kept, and their labels are numbered 0, 1, ... in the
+order of that list.
 """
 
 import functools
@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gengap import paths
-from gengap.data import blobs, splits, tfds
+from gengap.data import blobs, digits, splits, tfds
 from gengap.data.splits import SPLITS
 from gengap.errors import InputError, suggest
 
-KNOWN = (*blobs.COUNT, "mnist", "fashion_mnist", "cifar10", "cub200")
+FILELESS = (*blobs.COUNT, digits.NAME)  # which need no data_dir
+KNOWN = (*FILELESS, "mnist", "fashion_mnist", "cifar10", "cub200")
 
 
 class Dataset(NamedTuple):
@@ -126,6 +127,10 @@ def _find(name: str, data_dir: str, size: int, channels: int, args: dict[str, An
     raise InputError(
       f"dataset_args.{next(iter(args))} is a setting of {' and '.join(blobs.COUNT)}, not of {base}"
     )
+  if base == digits.NAME:
+    _check_free(base, data_dir)
+    read = functools.partial(digits.read, size=size, channels=channels)
+    return Source(digits.CLASSES, ["train", "test"], read, (digits.SIZE, digits.SIZE)), chosen
   folder = paths.local(data_dir, "data_dir") if data_dir else tfds.default_dir()
   config, _, rest = chosen.partition("/")
   if config and tfds.find(f"{base}/{config}", folder):  # the data set comes in several configs
@@ -134,6 +139,16 @@ def _find(name: str, data_dir: str, size: int, channels: int, args: dict[str, An
   read = functools.partial(tfds.read, layout, size=size, channels=channels)
   names = [name for name, count in layout.splits.items() if count]
   return Source(layout.classes, names, read, layout.size, layout.channels), chosen
+
+
+def _check_free(name: str, data_dir: str) -> None:
+  """Refuses a folder with a data set of a name that has another meaning here, so that none is mistaken."""
+  folder = paths.local(data_dir, "data_dir") if data_dir else tfds.default_dir()
+  if own := tfds.find(name, folder):
+    raise InputError(
+      f"dataset {name!r} is scikit-learn's, and {own} has the same name; prepare yours again under another "
+      "name, or give another data_dir"
+    )
 
 
 def find(name: str, data_dir: str = "") -> Source:
