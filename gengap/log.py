@@ -1,21 +1,18 @@
-"""The log of a run: metrics.jsonl, TensorBoard, sample grids, and a progress bar or plain lines."""
+"""The log of a run: metrics.jsonl, sample grids, loggers, and a progress bar or plain lines."""
 
 import json
 import math
 import pathlib
 import sys
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image
-from tensorboardX import summary
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore
 from tqdm import tqdm
 
 from gengap import paths, processes
 from gengap.data.pixels import tile
+from gengap.loggers import Logger
 
 
 def say(text: str) -> None:
@@ -24,48 +21,12 @@ def say(text: str) -> None:
     tqdm.write(text, file=sys.stderr)
 
 
-class EventFile:
-  """A TensorBoard file that the calling thread writes.
-
-  A thread that writes it dies of a full disk or of a clock that is set back, and training would wait for it.
-  """
-
-  def __init__(self, workdir: pathlib.Path, name: str, after: int | None = None):
-    """Opens a new file.
-
-    Args:
-      workdir: of the run.
-      name: added to the file's.
-      after: step after which what earlier files say is void.
-    """
-    self.writer = EventsWriter(str(workdir / "events"), filename_suffix=f".{name}")
-    if after:
-      self.write(after + 1, session_log=SessionLog(status=SessionLog.START))
-
-  def write(self, step: int, **what) -> None:
-    """Writes one event."""
-    self.writer.write_event(Event(wall_time=time.time(), step=step, **what))
-    self.writer.flush()
-
-  def numbers(self, step: int, metrics: Mapping[str, float]) -> None:
-    """Records the finite numbers of a step."""
-    metrics = {name: x for name, x in metrics.items() if math.isfinite(x)}
-    values = [value for name, x in metrics.items() for value in summary.scalar(name, x).value]
-    self.write(step, summary=summary.Summary(value=values))
-
-  def picture(self, step: int, grid: np.ndarray) -> None:
-    """Records a grid of samples [h, w, 3] uint8."""
-    self.write(step, summary=summary.image("samples", grid, dataformats="HWC"))
-
-  def close(self) -> None:
-    """Closes the file."""
-    self.writer.close()
-
-
 class Log:
   """The log of one run; a log in the workdir is continued."""
 
-  def __init__(self, workdir: pathlib.Path, step: int, steps: int, name: str = ""):
+  def __init__(
+    self, workdir: pathlib.Path, step: int, steps: int, name: str = "", sinks: Sequence[Logger] = ()
+  ):
     """Opens the log at `step` and deletes the lines that an interrupted run wrote after it.
 
     Args:
@@ -73,14 +34,14 @@ class Log:
       step: at which the run starts or resumes.
       steps: at which it will end.
       name: begins everything that is printed of the run.
+      sinks: also receive the numbers and the grids; closed with the log.
     """
-    self.name = name
+    self.name, self.sinks = name, sinks
     self.path = workdir / "metrics.jsonl"
     self.samples = workdir / "samples"
     self.samples.mkdir(exist_ok=True)
     delete_after(self.path, step)
     self.file = self.path.open("a")
-    self.board = EventFile(workdir, f"{step}.train", after=step)
     self.steps, self.fresh = steps, step == 0
     self.bar = tqdm(
       desc=name.rstrip(": "),
@@ -109,7 +70,8 @@ class Log:
     clean = {name: float(x) if math.isfinite(x) else None for name, x in metrics.items()}
     self.file.write(json.dumps({"step": step} | clean) + "\n")
     self.file.flush()
-    self.board.numbers(step, metrics)
+    for sink in self.sinks:
+      sink.numbers(step, metrics)
     text = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
     if self.bar.disable:
       self.say(f"step {step}/{self.steps}  {text}")
@@ -122,13 +84,15 @@ class Log:
     grid = tile(images)
     save_png(self.samples / f"{step}.png", grid)
     if isinstance(step, int):
-      self.board.picture(step, grid)
+      for sink in self.sinks:
+        sink.picture(step, grid)
 
   def close(self) -> None:
     """Flushes and closes everything."""
     self.bar.close()
     self.file.close()
-    self.board.close()
+    for sink in self.sinks:
+      sink.close()
 
 
 class NullLog:

@@ -3,9 +3,10 @@
 python -m gengap.main --config=configs/wgan_gp.py:fashion_mnist --workdir=DIR [--config.FIELD=VALUE ...]
 """
 
+from absl import flags
 from ml_collections import config_flags
 
-from gengap import cli, processes
+from gengap import cli, loggers, processes
 
 FLAGS = cli.flags()
 processes.define_flags(FLAGS)
@@ -13,6 +14,12 @@ CONFIG = config_flags.DEFINE_config_file(
   "config", None, "Experiment, and after a colon its data set.", flag_values=FLAGS
 )
 WORKDIR = cli.define_path("workdir", "Folder of the run; created if missing, resumed otherwise.", FLAGS)
+LOGGER = flags.DEFINE_list(
+  "logger",
+  [loggers.TENSORBOARD],
+  f"Where numbers and samples go besides the workdir: {', '.join(loggers.NAMES)}, or several with commas.",
+  flag_values=FLAGS,
+)
 
 
 def main(rest: list[str]) -> None:
@@ -20,7 +27,7 @@ def main(rest: list[str]) -> None:
   cli.require(rest, config=CONFIG.value, workdir=WORKDIR.value)
   from gengap.training import loop  # after the flags, so that a wrong flag is reported at once
 
-  loop.train(CONFIG.value, WORKDIR.value)
+  loop.train(CONFIG.value, WORKDIR.value, LOGGER.value)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ FLOORS = (
   {"metrics"},
   {"features"},
   {"networks", "data"},
-  {"processes", "families"},
+  {"processes", "families", "loggers"},
   {"method", "paths", "cluster"},
   {"errors"},
 )

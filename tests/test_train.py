@@ -24,6 +24,7 @@ import gengap
 from gengap import config as settings
 from gengap.errors import InputError, NonFiniteError
 from gengap.log import Log
+from gengap.loggers import EventFile
 from gengap.method import State
 from gengap.networks import convolution
 from gengap.training import checkpoint, loop, member, program, workdirs
@@ -366,7 +367,7 @@ def test_the_best_checkpoint_is_that_of_the_smallest_logged_number(whole):
 
 def test_numbers_that_are_not_finite_are_null_and_end_nothing(tmp_path):
   """Neither the log, nor TensorBoard, nor training, whose losses alone must be finite."""
-  log = Log(tmp_path, 0, 2)
+  log = Log(tmp_path, 0, 2, sinks=[EventFile(tmp_path, "train")])
   window = Window(log, every=2, batch_size=1)
   odd = {"vae/active_units": jnp.array([jnp.nan, 1.0]), "critic/diversity": jnp.array([jnp.inf, 1.0])}
   window.push(2, [Numbers({"vae/loss": jnp.ones(2), "vae/gradient_norm": jnp.ones(2)} | odd)])

@@ -19,7 +19,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from gengap import log, paths
+from gengap import log, loggers, paths
 from gengap.errors import InputError
 from gengap.evaluation.quantities import Drawn
 from gengap.evaluation.result import Evaluation
@@ -189,7 +189,7 @@ def write(evaluation: Evaluation, path: pathlib.Path) -> None:
     log.say(f"{path} is not as gengap writes it, and is written anew")
     whole = found
   paths.write(path, json.dumps(whole, indent=2) + "\n")
-  with contextlib.closing(log.EventFile(path.parents[1], "eval")) as events:
+  with contextlib.closing(loggers.EventFile(path.parents[1], "eval")) as events:
     tag = "/".join(["eval", *path.stem.split("_", 1)[1:]])  # eval, or eval/mixture-10
     values = {f"{tag}/{name}": x.value for name, x in evaluation.scores.items() if x.value is not None}
     events.numbers(evaluation.step or 0, values)

@@ -20,6 +20,7 @@ from gengap import config as settings
 from gengap import data, paths, processes
 from gengap.errors import InputError, NonFiniteError
 from gengap.log import Log, NullLog, say
+from gengap.loggers import TENSORBOARD, check_loggers, start_loggers
 from gengap.method import Config, Method, State
 from gengap.training import cost, workdirs
 from gengap.training.checkpoint import Checkpoints
@@ -88,11 +89,16 @@ def places(config: Config, workdir: pathlib.Path) -> list[Place]:
   return [Place(settings.alone(config, seed), workdir / str(seed)) for seed in seeds]
 
 
-def train(config: Config, workdir: str | pathlib.Path) -> State:
+def train(config: Config, workdir: str | pathlib.Path, loggers: Sequence[str] = (TENSORBOARD,)) -> State:
   """Trains to config.steps, from the workdir's last checkpoint if it has one; returns the last state.
 
   If config.seeds is above 1, it trains a run of each seed in WORKDIR/SEED, all together, and returns the last
   state of the first. On SIGTERM it saves the states and returns early.
+
+  Args:
+    config: of the run.
+    workdir: its folder.
+    loggers: where its numbers and samples go besides: names in `gengap.loggers.NAMES`.
 
   Raises:
     InputError: the config, the data or a workdir does not allow it, and nothing on disk has changed; or the
@@ -101,6 +107,7 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
       and other runs have first been trained to their end.
   """
   settings.check(config)
+  check_loggers(loggers, config.seeds)
   runs = places(config, paths.local(workdir))
   for run in runs:
     workdirs.check_workdir(run.workdir, run.config)
@@ -124,7 +131,7 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
         stack.enter_context(workdirs.claimed(run.workdir, run.config))
         if processes.is_first():
           cost.write(run.workdir, program, run.config)
-      states, members = begin(runs, program, validation, stack)
+      states, members = begin(runs, program, validation, loggers, stack)
       if any(member.log.fresh for member in members):
         say(describe(program, config, dataset, states[0]))
       loop(population := Population(program, config, dataset, states), members, should_stop)
@@ -132,7 +139,11 @@ def train(config: Config, workdir: str | pathlib.Path) -> State:
 
 
 def begin(
-  runs: Sequence[Place], program: Program, validation: Validation, stack: contextlib.ExitStack
+  runs: Sequence[Place],
+  program: Program,
+  validation: Validation,
+  loggers: Sequence[str],
+  stack: contextlib.ExitStack,
 ) -> tuple[list[State], list[Member]]:
   """Starts or resumes runs.
 
@@ -140,6 +151,7 @@ def begin(
     runs: whose workdirs are claimed.
     program: that trains them.
     validation: that measures them.
+    loggers: of each.
     stack: at whose end their logs and checkpoints are closed.
 
   Returns:
@@ -153,7 +165,10 @@ def begin(
     stack.callback(checkpoints.close)
     state = resume(program, checkpoints, say) or start(config.seed)
     step, name = int(state.step), f"seed {config.seed}: " if len(runs) > 1 else ""
-    log = Log(place.workdir, step, config.steps, name) if processes.is_first() else NullLog()
+    log = NullLog()
+    if processes.is_first():
+      sinks = start_loggers(loggers, place.workdir, settings.plain(config), step, several=len(runs) > 1)
+      log = Log(place.workdir, step, config.steps, name, sinks)
     stack.callback(log.close)
     if step:
       log.say(f"resuming at step {step}")
