@@ -50,11 +50,15 @@ def test_batch_scales_images_to_the_unit_interval():
   np.testing.assert_allclose(batch.image[:, 0, 0, 0], expected, atol=1e-6)
 
 
-def test_drawing_is_one_fused_program():
-  """No loop and no stored permutation: the device computes where each image lies."""
+@pytest.mark.parametrize("unroll", [False, True])
+def test_drawing_stores_no_permutation_and_is_one_fused_program_where_it_is_unrolled(unroll, monkeypatch):
+  """The device computes where each image lies; both forms find the same."""
+  want = order(0, 0, 8, 50_000)
+  monkeypatch.setattr(shuffle, "unrolled", lambda: unroll)
   program = jax.jit(lambda p: shuffle.indices(0, p, 50_000)).lower(jnp.zeros(8, jnp.uint32)).as_text()
-  assert "while" not in program
+  assert ("while" in program) is not unroll
   assert "50000x" not in program
+  np.testing.assert_array_equal(order(0, 0, 8, 50_000), want)
 
 
 @pytest.mark.parametrize("size", [7, 1000])

@@ -4,10 +4,13 @@ There is no state and no stored permutation: the index of the n-th image of a ru
 a run on more devices and an evaluation therefore see the same order.
 """
 
+import functools
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from gengap.data.scale import to_float
 from gengap.method import Array, Batch
@@ -15,15 +18,30 @@ from gengap.method import Array, Batch
 ROUNDS = 40
 
 
+def _mix(x: Any) -> Any:
+  """Returns the finaliser of MurmurHash3 of uint32 (Appleby, 2011)."""
+  x = (x ^ (x >> 16)) * np.uint32(0x85EBCA6B)
+  x = (x ^ (x >> 13)) * np.uint32(0xC2B2AE35)
+  return x ^ (x >> 16)
+
+
 def _hash(*words: Any) -> Any:
-  """Hashes arrays of uint32, in order, into one: the finaliser of MurmurHash3 after each (Appleby, 2011)."""
-  x = np.uint32(0x9E3779B9)
-  for word in words:
-    x = x ^ word
-    x = (x ^ (x >> 16)) * np.uint32(0x85EBCA6B)
-    x = (x ^ (x >> 13)) * np.uint32(0xC2B2AE35)
-    x = x ^ (x >> 16)
-  return x
+  """Hashes arrays of uint32, in order, into one."""
+  return functools.reduce(lambda x, word: _mix(x ^ word), words, np.uint32(0x9E3779B9))
+
+
+def _start(xp: Any, seed: Any, position: Any, n: np.uint32) -> tuple[Any, Any]:
+  """Returns the hash of the seed and the epoch, and the place in the epoch, of each position."""
+  epoch = position // n
+  return _hash(xp.full_like(epoch, seed), epoch), position % n
+
+
+def _round(xp: Any, start: Any, x: Any, r: Any, n: np.uint32) -> Any:
+  """Returns the places after round `r`."""
+  key = _mix(start ^ r)
+  partner = (key % n + n - x) % n
+  coin = _hash(key, xp.maximum(x, partner)) & 1
+  return xp.where(coin == 1, partner, x)
 
 
 def indices(seed: Any, position: Any, size: int) -> Any:
@@ -39,15 +57,31 @@ def indices(seed: Any, position: Any, size: int) -> Any:
       are computed on the host.
     size: images in the data set.
   """
-  xp = np if isinstance(position, np.ndarray) else jnp
+  if not isinstance(position, np.ndarray):
+    return _device_indices(jnp.asarray(seed, jnp.uint32), position, size, unrolled())
   n = np.uint32(size)
-  epoch, x = position // n, position % n
+  start, x = _start(np, seed, position, n)
   for r in range(ROUNDS):
-    key = _hash(xp.full_like(epoch, seed), epoch, np.uint32(r))
-    partner = (key % n + n - x) % n
-    coin = _hash(key, xp.maximum(x, partner)) & 1
-    x = xp.where(coin == 1, partner, x)
+    x = _round(np, start, x, np.uint32(r), n)
   return x
+
+
+def unrolled() -> bool:
+  """Whether the rounds are one fused kernel on these devices, and not a loop.
+
+  A GPU would launch kernels in each iteration. On the CPU a loop is as fast, and a program with the unrolled
+  rounds takes two seconds longer to compile for each batch in it.
+  """
+  return jax.default_backend() != "cpu"
+
+
+@functools.partial(jax.jit, static_argnames=("size", "unroll"))  # traced once for all programs
+def _device_indices(seed: Array, position: Array, size: int, unroll: bool) -> Array:
+  """Returns `indices`, computed by the device."""
+  n = np.uint32(size)
+  start, x = _start(jnp, seed, position, n)
+  rounds = jnp.arange(ROUNDS, dtype=jnp.uint32)
+  return lax.scan(lambda x, r: (_round(jnp, start, x, r, n), None), x, rounds, unroll=unroll)[0]
 
 
 def as_batch(images: Array, labels: Array) -> Batch:
