@@ -6,13 +6,16 @@
   python -m gengap.prepare NETWORK --weights=FILE [--out=FILE]       a file that is there already
 
 A data set is written in the layout of TensorFlow Datasets, without TensorFlow. DIR of --raw_dir contains one
-of the following, directly or in a folder:
+of the following, directly, in a folder, or in .zip or .tar archives:
 
   SPLIT/CLASS/*, CLASS/*, SPLIT/*, or *    images: PNG, JPEG, GIF, BMP, TIFF, WebP, AVIF, JPEG 2000, PPM
   train-images-idx3-ubyte[.gz], ...        MNIST, Fashion-MNIST
   data_batch_1 or data_batch_1.bin, ...    CIFAR-10; train, test, meta or train.bin, ...: CIFAR-100
   images.txt, train_test_split.txt, ...    CUB-200-2011
   wnids.txt, train/, val/                  Tiny ImageNet
+  list_eval_partition.txt, ...             CelebA (--label=ATTRIBUTE for two classes)
+  *.parquet                                tables of Hugging Face's datasets (--label=COLUMN)
+  *.tar of NAME.png and NAME.cls, ...      WebDataset shards
   *.npz                                    x_train, y_train, ... (Keras), train_images, ... (MedMNIST)
 
 SPLIT is train, val (valid, validation, dev) or test, in any letter case. Without a test and a validation
@@ -52,12 +55,20 @@ from gengap.errors import InputError, suggest
 from gengap.features import pretrained, weights
 
 FLAGS = cli.flags()
-RAW_DIR = cli.define_path("raw_dir", "Folder of the data set's files, or one .npz file.", FLAGS)
+RAW_DIR = cli.define_path(
+  "raw_dir", "Folder of the data set's files, or one .npz, .parquet, .zip or .tar file.", FLAGS
+)
 DATA_DIR = cli.define_path(
   "data_dir", "Folder of TFDS data sets; by default $TFDS_DATA_DIR, else the default of TFDS.", FLAGS
 )
 SKIP_BAD = flags.DEFINE_bool(
   "skip_bad", False, "Leave out image files that cannot be read, and list them.", flag_values=FLAGS
+)
+LABEL = flags.DEFINE_string(
+  "label",
+  "",
+  "Which of several labels: fine or coarse of CIFAR-100, an attribute of CelebA, a column of a table.",
+  flag_values=FLAGS,
 )
 DOWNLOAD = flags.DEFINE_bool(
   "download", False, "Download the data set (TFDS does), or the weights.", flag_values=FLAGS
@@ -76,7 +87,9 @@ VERSIONS = {  # of the data sets in TFDS
 CLASSES_SHOWN = 100
 
 
-def prepare(name: str, raw_dir: pathlib.Path, data_dir: pathlib.Path, skip_bad: bool = False) -> pathlib.Path:
+def prepare(
+  name: str, raw_dir: pathlib.Path, data_dir: pathlib.Path, skip_bad: bool = False, label: str = ""
+) -> pathlib.Path:
   """Writes raw files to data_dir/NAME/VERSION, returns that folder, and prints its content on stderr.
 
   All files are read before anything is written. The data set is written under a temporary name and renamed
@@ -94,16 +107,22 @@ def prepare(name: str, raw_dir: pathlib.Path, data_dir: pathlib.Path, skip_bad: 
   target = data_dir / name / version
   if target.exists():
     raise InputError(f"{target} is there already; delete it to write it again, or name another data_dir")
-  data = open_raw(name, raw_dir, skip_bad)
-  print(*describe(name, data), sep="\n", file=sys.stderr)
-  try:
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".prepare.", dir=data_dir) as work:
-      _write(name, version, data, pathlib.Path(work))
+  with contextlib.ExitStack() as stack:
+
+    def room() -> pathlib.Path:
+      """Returns a new empty folder in data_dir, which is removed at the end."""
+      data_dir.mkdir(parents=True, exist_ok=True)
+      return pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".prepare.", dir=data_dir)))
+
+    data = open_raw(name, raw_dir, skip_bad, label, room)
+    print(*describe(name, data), sep="\n", file=sys.stderr)
+    try:
+      work = room()
+      _write(name, version, data, work)
       target.parent.mkdir(exist_ok=True)
-      (pathlib.Path(work) / name / version).rename(target)
-  except OSError as error:
-    raise InputError(f"data_dir {data_dir} cannot be written ({error}); name another") from error
+      (work / name / version).rename(target)
+    except OSError as error:
+      raise InputError(f"data_dir {data_dir} cannot be written ({error}); name another") from error
   return target
 
 
@@ -204,7 +223,7 @@ def main(argv: list[str]) -> None:
     raise InputError("give either --raw_dir (the folder of the data set's files) or --download")
   paths.check_writable(data_dir, "--data_dir")
   if RAW_DIR.value:
-    return print(prepare(argv[0], pathlib.Path(RAW_DIR.value), data_dir, SKIP_BAD.value))
+    return print(prepare(argv[0], pathlib.Path(RAW_DIR.value), data_dir, SKIP_BAD.value, LABEL.value))
   return print(download(argv[0], data_dir))
 
 

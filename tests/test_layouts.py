@@ -97,7 +97,7 @@ def test_files_are_read_by_their_folders(tmp_path, layout):
   raw = open_raw("x", tmp_path)
   found = read(raw)
   assert raw.classes == tuple(classes.split()) and {s: len(x) for s, x in found.items()} == count
-  assert raw.shape[-1] == 1
+  assert raw.shape[-1] == 1 and (folders.ONE_CLASS in raw.notes) == (classes == "all")
   for split in found.values():
     assert all(name == "all" or name in value[number].split("/") for name, number in split)
   left = [note.removeprefix("left out, ") for note in raw.notes if note.startswith("left out")]
@@ -185,16 +185,13 @@ def cifar(folder, hundred=False):
   for name, n in files.items():
     data = rng.integers(0, 256, (n, 3072), np.uint8)
     labels = rng.integers(0, 100 if hundred else 10, n).tolist()
-    content = {
-      b"data": data,
-      b"fine_labels" if hundred else b"labels": labels,
-      b"filenames": [b"\xe9.png"] * n,
-    }
-    write(folder / name, pickle.dumps(content, protocol=2))
+    content = {b"data": data, b"fine_labels" if hundred else b"labels": labels}
+    content |= {b"coarse_labels": [label // 5 for label in labels]} if hundred else {}
+    write(folder / name, pickle.dumps(content | {b"filenames": [b"\xe9.png"] * n}, protocol=2))
     made[name] = data.reshape(n, 3, 32, 32).transpose(0, 2, 3, 1), labels
-  key, count = (b"fine_label_names", 100) if hundred else (b"label_names", 10)
-  meta = "meta" if hundred else "batches.meta"
-  write(folder / meta, pickle.dumps({key: [b"c%d" % i for i in range(count)]}, protocol=2))
+  keys = {b"fine_label_names": 100, b"coarse_label_names": 20} if hundred else {b"label_names": 10}
+  names = {key: [key[:1] + b"%d" % i for i in range(count)] for key, count in keys.items()}
+  write(folder / ("meta" if hundred else "batches.meta"), pickle.dumps(names, protocol=2))
   return made
 
 
@@ -204,7 +201,8 @@ def test_the_python_version_of_cifar_comes_back_pixel_for_pixel(tmp_path, hundre
   made = cifar(tmp_path / "a" / "batches", hundred)
   write(tmp_path / "cifar.tar.gz", b"x")
   raw = open_raw("x", [tmp_path / "a" / "batches", tmp_path / "a", tmp_path][above])
-  assert raw.classes == tuple(f"c{i}" for i in range(100 if hundred else 10)) and raw.shape == (32, 32, 3)
+  assert raw.classes == tuple(f"f{i}" for i in range(100)) if hundred else tuple(f"l{i}" for i in range(10))
+  assert raw.shape == (32, 32, 3)
   test, (image, label) = raw.splits["test"], made["test" if hundred else "test_batch"]
   assert test.label == label and len(raw.splits["train"].label) == (4 if hundred else 10)
   for i in range(3):
@@ -337,9 +335,9 @@ REFUSED = {
     ],
     "is no IDX file: it is a web page",
   ),
-  "archive": ("a.tar.gz", None, "holds none of: .*is an archive; unpack it with: tar -xf"),
-  "zip": ("a.zip", None, "unpack it with: unzip"),
-  "parquet": ("a.parquet", None, "is a table of Hugging Face"),
+  "archive": ("a.tar.gz", None, "a.tar.gz is empty"),
+  "zip": ("a.zip", lambda path: path.write_bytes(b"PK\x03\x04"), "a.zip is damaged, or no archive"),
+  "parquet": ("a.parquet", None, "a.parquet is damaged, or no .parquet file"),
   "tfrecord": ("a-train.tfrecord-00000-of-00001", None, "is a file of TFDS"),
   "matlab": ("train_32x32.mat", None, "numpy.savez"),
   "tfds": ("dataset_info.json", None, "is a TFDS data set already"),
@@ -350,7 +348,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_is_not_read_is_said_with_what_to_do(tmp_path, what):
+def test_what_is_not_read_is_said_with_what_to_do(tmp_path, tmp_path_factory, what):
   name, make, message = REFUSED[what]
   write(tmp_path / name, b"")
   if make:
@@ -358,7 +356,7 @@ def test_what_is_not_read_is_said_with_what_to_do(tmp_path, what):
   elif name.endswith(".png"):
     write(tmp_path / name, grey(0))
   with pytest.raises(InputError, match=message):
-    open_raw("x", tmp_path)
+    open_raw("x", tmp_path, room=lambda: tmp_path_factory.mktemp("room"))
 
 
 @pytest.mark.parametrize(

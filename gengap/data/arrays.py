@@ -14,7 +14,7 @@ from gengap.errors import InputError
 
 IMAGES, LABELS = (
   {"x", "image", "images", "img", "imgs", "data"},
-  {"y", "label", "labels", "target", "targets"},
+  {"y", "label", "labels", "target", "targets", "class", "classes"},
 )
 
 

@@ -11,7 +11,7 @@ from gengap.data import pickles
 from gengap.data.pixels import png
 from gengap.data.raw import Raw, Split, checked_labels, shown
 from gengap.data.tfds import CLASSES
-from gengap.errors import InputError
+from gengap.errors import InputError, suggest
 
 PIXELS = 3 * 32 * 32  # of an image: a plane of red, one of green, one of blue
 BATCHES = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
@@ -26,21 +26,25 @@ class Version(NamedTuple):
   names: str  # file of the names of classes, and in the Python version their key there
   key: str
   classes: int
-  skipped: int  # bytes of a record before its label (binary version)
+  place: int  # of the label in a record (binary version)
 
 
-PYTHON = (
-  Version(BATCHES, "labels", "batches.meta", "label_names", 10, 0),
-  Version(WHOLE, "fine_labels", "meta", "fine_label_names", 100, 0),
-)
-BINARY = (
-  Version(
-    {s: [f"{f}.bin" for f in files] for s, files in BATCHES.items()}, "", "batches.meta.txt", "", 10, 0
-  ),
-  Version(
-    {s: [f"{f}.bin" for f in files] for s, files in WHOLE.items()}, "", "fine_label_names.txt", "", 100, 1
-  ),
-)
+def _binary(files: dict[str, list[str]]) -> dict[str, list[str]]:
+  """Returns the files of the binary version."""
+  return {split: [f"{file}.bin" for file in names] for split, names in files.items()}
+
+
+PYTHON = {  # kind of labels of CIFAR-100, "" for CIFAR-10 -> its version
+  "": Version(BATCHES, "labels", "batches.meta", "label_names", 10, 0),
+  "fine": Version(WHOLE, "fine_labels", "meta", "fine_label_names", 100, 0),
+  "coarse": Version(WHOLE, "coarse_labels", "meta", "coarse_label_names", 20, 0),
+}
+BINARY = {
+  "": Version(_binary(BATCHES), "", "batches.meta.txt", "", 10, 0),
+  "fine": Version(_binary(WHOLE), "", "fine_label_names.txt", "", 100, 1),
+  "coarse": Version(_binary(WHOLE), "", "coarse_label_names.txt", "", 20, 0),
+}
+RECORD = {10: 1, 20: 2, 100: 2}  # classes -> bytes of labels in a record (binary version)
 
 
 class Dtype:
@@ -100,8 +104,14 @@ def unpickled(path: pathlib.Path) -> dict[str, Any]:
     ) from error
 
 
-def read_python(name: str, folder: pathlib.Path) -> Raw:
-  """Reads the Python version: pickled dicts of data [N, 3072] uint8 and labels; no code of them is run."""
+def read_python(name: str, folder: pathlib.Path, label: str = "") -> Raw:
+  """Reads the Python version: pickled dicts of data [N, 3072] uint8 and labels; no code of them is run.
+
+  Args:
+    name: of the data set.
+    folder: that holds the files.
+    label: of CIFAR-100, "fine" (100 classes) or "coarse" (20); "" is fine.
+  """
 
   def read(path: pathlib.Path, version: Version) -> tuple[np.ndarray, np.ndarray]:
     found: dict[str, Any] = unpickled(path)
@@ -121,29 +131,49 @@ def read_python(name: str, folder: pathlib.Path) -> Raw:
     words = listed if isinstance(listed, list) else []
     return [str(n, "utf-8", "replace") if isinstance(n, bytes) else str(n) for n in words]
 
-  return _read(name, folder, PYTHON, read, names)
+  return _read(name, folder, _version(folder, PYTHON, label), read, names)
 
 
-def read_binary(name: str, folder: pathlib.Path) -> Raw:
-  """Reads the binary version: records of a label (of CIFAR-100 two, the fine one last) and the pixels."""
+def read_binary(name: str, folder: pathlib.Path, label: str = "") -> Raw:
+  """Reads the binary version: records of a label (of CIFAR-100 two, coarse and fine) and the pixels.
+
+  Args:
+    name: of the data set.
+    folder: that holds the files.
+    label: see `read_python`.
+  """
 
   def read(path: pathlib.Path, version: Version) -> tuple[np.ndarray, np.ndarray]:
-    content, record = np.fromfile(path, np.uint8), version.skipped + 1 + PIXELS
+    content, record = np.fromfile(path, np.uint8), RECORD[version.classes] + PIXELS
     if not content.size or content.size % record:
       raise InputError(f"{path} has {content.size} bytes, which is no multiple of {record}; get it again")
     records = content.reshape(-1, record)
-    return records[:, version.skipped + 1 :], records[:, version.skipped].astype(np.int64)
+    return records[:, -PIXELS:], records[:, version.place].astype(np.int64)
 
-  return _read(name, folder, BINARY, read, lambda path, _: path.read_text(errors="replace").split())
+  version = _version(folder, BINARY, label)
+  return _read(name, folder, version, read, lambda path, _: path.read_text(errors="replace").split())
 
 
-def _read(name: str, folder: pathlib.Path, versions: tuple[Version, ...], read: Any, names: Any) -> Raw:
-  """Reads the files of that version which the folder holds."""
-  tens, hundreds = versions
-  version = hundreds if (folder / hundreds.files["train"][0]).is_file() else tens
+def _version(folder: pathlib.Path, versions: dict[str, Version], label: str) -> Version:
+  """Returns the version of the data sets whose files a folder holds.
+
+  Raises:
+    InputError: it has no such labels.
+  """
+  hundred = (folder / versions["fine"].files["train"][0]).is_file()
+  allowed = ("fine", "coarse")
+  if label and not hundred:
+    raise InputError(f"--label={label}: CIFAR-10 has one kind of labels; leave --label out")
+  if label and label not in allowed:
+    raise InputError(f"--label={label}: CIFAR-100 has fine and coarse labels{suggest(label, allowed)}")
+  return versions[label or "fine" if hundred else ""]
+
+
+def _read(name: str, folder: pathlib.Path, version: Version, read: Any, names: Any) -> Raw:
+  """Reads the files of a version."""
   path = folder / version.names
   listed = names(path, version) if path.is_file() else []
-  known = CLASSES["cifar10"] if version is tens else [str(i) for i in range(version.classes)]
+  known = CLASSES["cifar10"] if version.classes == 10 else [str(i) for i in range(version.classes)]
   classes = [shown(n) for n in listed] if len(listed) == len(set(listed)) == version.classes else known
   splits = {}
   for split, files in version.files.items():

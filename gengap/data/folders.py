@@ -18,6 +18,7 @@ TEST_SHARE = 0.1  # of images without a test and a validation split
 STRAY, UNLABELLED = "images beside the class folders", "images in no class folder"
 BESIDE = "images in folders beside those of the splits"
 CUT = "there is no test split: a tenth of every class is held out for it, {} images in all"
+ONE_CLASS = "there are no class folders: one class, all"
 NO_TEST = "there is no test split: runs are evaluated on the validation split, and hold out training images"
 
 
@@ -82,7 +83,7 @@ def arrange(folder: pathlib.Path, files: Sequence[Path]) -> Plan:
         )
   number = {name: i for i, name in enumerate(classes)}
   labelled = {split: [(path, number[name]) for path, name in named] for split, named in listed.items()}
-  notes = _cut_test(folder, labelled)
+  notes = (*(() if by_class else (ONE_CLASS,)), *cut_test(folder, labelled))
   return Plan(tuple(map(shown, classes)), labelled, left_out, notes)
 
 
@@ -156,7 +157,7 @@ def _unwrapped(by_split: dict[str, list[tuple[Path, tuple[str, ...]]]]) -> dict:
   return by_split
 
 
-def _cut_test(folder: pathlib.Path, labelled: dict[str, list[tuple[Path, int]]]) -> tuple[str, ...]:
+def cut_test(folder: pathlib.Path, labelled: dict[str, list[tuple[Path, int]]]) -> tuple[str, ...]:
   """Holds out a test split if there is none; returns notes on the splits."""
   train = labelled.get("train", [])
   if not train:

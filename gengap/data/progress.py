@@ -1,4 +1,4 @@
-"""A progress bar of images on a terminal, one line elsewhere."""
+"""A progress bar on a terminal, one line elsewhere."""
 
 import sys
 
@@ -7,12 +7,17 @@ from tqdm import tqdm
 from gengap import processes
 
 
-def progress(what: str, total: int) -> tqdm:
-  """Returns a progress bar of images on a terminal; elsewhere prints one line on standard error.
+def progress(what: str, total: int | None, unit: str = "images") -> tqdm:
+  """Returns a progress bar on a terminal; elsewhere prints one line on standard error.
 
   Only the first of several processes shows it.
+
+  Args:
+    what: the program does.
+    total: number of units; None: it is not known.
+    unit: what is counted.
   """
   if processes.is_first() and not sys.stderr.isatty():
-    print(f"{what}: {total} images", file=sys.stderr)
+    print(what if total is None else f"{what}: {total} {unit}", file=sys.stderr)
   hidden = None if processes.is_first() else True  # None: where there is no terminal
-  return tqdm(desc=what, total=total, unit=" images", disable=hidden, leave=False)
+  return tqdm(desc=what, total=total, unit=f" {unit}", disable=hidden, leave=False)

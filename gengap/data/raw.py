@@ -30,6 +30,14 @@ class Raw(NamedTuple):
   notes: tuple[str, ...] = ()  # lines to print: what was left out, changed or held out
 
 
+class Options(NamedTuple):
+  """How the files of a data set are read."""
+
+  skip_bad: bool = False  # leave out image files that cannot be read
+  label: str = ""  # which of several labels is meant; "": the usual one
+  room: Callable[[], pathlib.Path] | None = None  # makes an empty folder that lasts as long as the data set
+
+
 def shown(name: str) -> str:
   """Returns the name of a class as one line of printable text; distinct names stay distinct."""
   return name if name.isprintable() and "\\" not in name else ascii(name)[1:-1]
