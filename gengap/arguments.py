@@ -1,6 +1,5 @@
 """Parses command lines: flags that take paths, config files, and error messages for wrong values."""
 
-import os
 import pathlib
 import re
 import runpy
@@ -9,11 +8,12 @@ from typing import Any
 
 from absl import flags as absl_flags
 
-from gengap import paths
+from gengap import paths, shipped
 from gengap.errors import InputError, suggest
 from gengap.features.registry import EXTRACTORS
 from gengap.features.resize import PROTOCOLS
 
+CONFIG_FLAGS = ("--config", "-config")
 TAKES = {  # how absl complains of a value -> what the flag takes
   "invalid literal": "a whole number",
   "could not convert": "a number; what else may stand here, such as a mapping, is set in a config file",
@@ -102,10 +102,9 @@ def parse(flags: absl_flags.FlagValues, argv: Sequence[str]) -> list[str]:
   """
   for name in flags:
     flags[name].unparse()
-  check_config_file(config_path(argv))
+  located = with_config_file(argv)
   try:
-    home = os.path.expanduser("~")
-    rest = flags([re.sub("^--config=~(?=/)", f"--config={home}", argument) for argument in argv])[1:]
+    rest = flags(located)[1:]
     if "config" in flags and flags["config"].value is not None:
       flags["config"].value.keys()  # a file that could not be read is told of only when it is used
     return rest
@@ -131,29 +130,50 @@ def given(argv: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def config_path(argv: Sequence[str]) -> str:
-  """Returns the file of --config=FILE[:DATASET]; "" without the flag."""
+  """Returns what stands before the data set in --config=FILE_OR_NAME[:DATASET]; "" without the flag."""
   value = dict(given(argv)).get("config", "")
   return value if paths.URL.match(value) else value.partition(":")[0]
 
 
-def check_config_file(path: str) -> None:
-  """Checks that the file of --config exists.
+def find_config(path: str) -> pathlib.Path:
+  """Returns the file that --config names: a file, or a config that comes with gengap.
+
+  Both NAME and configs/NAME.py name the latter, if there is no such file. In a folder that has configs/ of
+  its own, configs/NAME.py names a file there only.
 
   Raises:
-    InputError: it is not; names the nearest one, or where configs are.
+    InputError: there is no such file; names the nearest one.
   """
-  if not path or (file := paths.local(path, "--config")).is_file():
-    return
-  checkout = pathlib.Path(__file__).parents[1]
-  near = [str(p) for p in (*file.parent.glob("*.py"), *pathlib.Path("configs").glob("*.py"))]
-  bare = f"configs/{file.stem}.py"
-  hint = suggest(path, near) or (f"; did you mean {bare!r}?" if bare in near else "")
-  if not near and (checkout / path).is_file():
-    hint = f"; did you mean {str(checkout / path)!r}?"
-  elif not near:
-    hint = "; configs/ comes with a checkout of gengap and not with the installed package: run this in the "
-    hint += "checkout, or name a file by its whole path"
-  raise InputError(f"--config={path}: there is no such file{hint}")
+  file = paths.local(path, "--config")
+  if file.is_file():
+    return file
+  names = shipped.config_names()
+  written = {} if pathlib.Path("configs").is_dir() else {f"configs/{name}.py": name for name in names}
+  known = written | {name: name for name in names}
+  if path in known:
+    return shipped.config_file(known[path])
+  near = [*known, *map(str, file.parent.glob("*.py")), *map(str, pathlib.Path("configs").glob("*.py"))]
+  hint = suggest(path, near) or suggest(file.stem, names) or "; gengap train --help lists those of gengap"
+  raise InputError(f"--config={path}: there is no such file, and no config of this name{hint}")
+
+
+def with_config_file(argv: Sequence[str]) -> list[str]:
+  """Returns a command line whose --config names a file, as ml_collections needs it.
+
+  Raises:
+    InputError: there is no such file.
+  """
+  if not (path := config_path(argv)):
+    return list(argv)
+  file, found = find_config(path), []
+  for before, argument in zip(["", *argv], argv, strict=False):
+    flag, equals, value = argument.partition("=")
+    if flag in CONFIG_FLAGS and equals and value.startswith(path):
+      argument = f"{flag}={file}{value[len(path) :]}"
+    elif before in CONFIG_FLAGS and argument.startswith(path):
+      argument = f"{file}{argument[len(path) :]}"
+    found.append(argument)
+  return found
 
 
 def flag_error(error: absl_flags.Error, flags: absl_flags.FlagValues, argv: Sequence[str]) -> str:
@@ -176,7 +196,7 @@ def read_config(argv: Sequence[str]) -> Any:
   """Returns the config that the file of --config makes; {} if there is none or the file has a fault."""
   path, _, dataset = dict(given(argv)).get("config", "").partition(":")
   try:
-    return runpy.run_path(path)["get_config"](*([dataset] if dataset else []))
+    return runpy.run_path(str(find_config(path)))["get_config"](*([dataset] if dataset else []))
   except InputError:
     raise
   except Exception:  # the fault is the file's

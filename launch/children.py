@@ -9,7 +9,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-ROOT = pathlib.Path(__file__).parents[1]
+from gengap import shipped
+
+ROOT = pathlib.Path.cwd() if shipped.INSTALLED else shipped.HOME  # where the children run
 GRACE = 60.0  # seconds that an interrupted training may take to save
 
 
@@ -25,7 +27,7 @@ def shares(jobs: int) -> list[tuple[int, ...]]:
 
 
 def start(command: Sequence[str], cores: tuple[int, ...], **options: Any) -> subprocess.Popen:
-  """Starts a command in the project's folder.
+  """Starts a command in the checkout's folder, or in the current one if gengap is installed as a package.
 
   Args:
     command: The program and its arguments.

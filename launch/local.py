@@ -17,8 +17,8 @@ import sys
 import time
 from collections.abc import Sequence
 
-from launch import children
-from launch.parser import Parser
+from . import children
+from .parser import Parser
 
 POLL = 0.1  # seconds between checks of the processes
 

@@ -22,11 +22,12 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from gengap import paths
+from gengap import paths, shipped
 from gengap.arguments import unknown_field
 from gengap.errors import InputError
-from launch import children
-from launch.parser import Parser, path
+
+from . import children
+from .parser import Parser, path
 
 POLL = 1.0  # seconds between checks of the running processes
 
@@ -57,8 +58,9 @@ class Running(NamedTuple):
 def command(config: str, dataset: str, workdir: pathlib.Path, fields: dict[str, object]) -> tuple[str, ...]:
   """Returns the command that trains one run."""
   suffix = f":{dataset}" if dataset else ""
+  file = config if shipped.INSTALLED else f"configs/{config}.py"
   return (
-    *(sys.executable, "-m", "gengap.main", f"--config=configs/{config}.py{suffix}", f"--workdir={workdir}"),
+    *(sys.executable, "-m", "gengap.main", f"--config={file}{suffix}", f"--workdir={workdir}"),
     *(f"--config.{key}={value}" for key, value in fields.items()),
   )
 
@@ -214,7 +216,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
   """Reads the command line and runs the grid; returns the exit status: 0, or 1 if a run failed."""
   parser = Parser(__doc__)
   parser.add_argument("--out", type=path, required=True)
-  parser.add_argument("--configs", nargs="+", required=True, help="names of config files in configs/")
+  parser.add_argument(
+    "--configs", nargs="+", required=True, help="names of the configs that come with gengap"
+  )
   parser.add_argument("--datasets", nargs="+", default=[""], help="data sets, as after the colon of --config")
   parser.add_argument("--seeds", nargs="+", type=int, default=[0])
   parser.add_argument("--together", action="store_true", help="train the seeds of a config in one process")
@@ -223,14 +227,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
   parser.add_argument("--dry", action="store_true", help="print the commands without running them")
   args = parser.parse_args(arguments)
   for config in args.configs:
-    if not (children.ROOT / "configs" / f"{config}.py").is_file():
-      known = ", ".join(sorted(path.stem for path in (children.ROOT / "configs").glob("*.py")))
-      parser.error(f"--configs {config} is none of {known}")
+    if config not in (known := shipped.config_names()):
+      parser.error(f"--configs {config} is none of {', '.join(known)}")
   if wrong := [field for field in args.set if "=" not in field]:
     parser.error(f"--set {wrong[0]}: it must be FIELD=VALUE")
   for config in args.configs:
-    file = children.ROOT / "configs" / f"{config}.py"
-    if unknown := unknown_field([f"--config={file}", *(f"--config.{field}" for field in args.set)]):
+    if unknown := unknown_field(
+      [f"--config={shipped.config_file(config)}", *(f"--config.{field}" for field in args.set)]
+    ):
       parser.error(f"--set: {config}: {unknown}")
   for name, value, least in (("jobs", args.jobs, 1), *(("seeds", seed, 0) for seed in args.seeds)):
     if value < least:

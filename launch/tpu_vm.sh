@@ -14,6 +14,8 @@ set -Eeuo pipefail
 usage() { sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 2; }
 
+root=$(cd "$(dirname "$0")/.." && pwd)
+[[ -f $root/pyproject.toml ]] || die "$root is no checkout of gengap, which the machines get: run the script of one"
 name='' zone='' type='' out='' bucket='' project='' version='tpu-ubuntu2204-base'
 spot='' keep='' dry_run=''
 while (($#)); do
@@ -68,7 +70,6 @@ else
   command -v gcloud > /dev/null || die 'gcloud is not installed: see https://cloud.google.com/sdk/docs/install'
 fi
 
-root=$(cd "$(dirname "$0")/.." && pwd)
 where=(--zone="$zone" ${project:+--project="$project"})
 poll=${GENGAP_POLL_SECONDS:-20} # seconds between checks of a new machine
 tries=${GENGAP_TRIES:-5}        # attempts to create machines, and to reconnect

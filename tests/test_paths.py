@@ -193,15 +193,30 @@ def test_a_pointer_in_a_run_is_named(tmp_path):
   assert checkpoint.pointer(tmp_path / "4").startswith("nets/d is a Git LFS pointer")
 
 
-def test_a_config_outside_of_a_checkout_is_pointed_at(monkeypatch, tmp_path):
+def test_a_config_of_gengap_is_found_by_its_name_in_any_folder(monkeypatch, tmp_path):
+  shipped = pathlib.Path(__file__).parents[1] / "configs" / "vae.py"
   monkeypatch.chdir(tmp_path)
-  with pytest.raises(InputError, match=r"did you mean '/.*/configs/vae.py'"):
-    arguments.check_config_file("configs/vae.py")
-  with pytest.raises(InputError, match="configs/ comes with a checkout of gengap"):
-    arguments.check_config_file("configs/vea.py")
-  monkeypatch.chdir(pathlib.Path(__file__).parents[1])
-  with pytest.raises(InputError, match=r"no such file; did you mean 'configs/vae.py'"):
-    arguments.check_config_file("vae")
+  assert arguments.find_config("vae") == arguments.find_config("configs/vae.py") == shipped
+  for wrong, near in (("vea", "'vae'"), ("configs/vea.py", "'configs/vae.py'"), ("no/vae.py", "'.*vae")):
+    with pytest.raises(InputError, match=f"--config={wrong}: there is no such file.*; did you mean {near}"):
+      arguments.find_config(wrong)
+  with pytest.raises(InputError, match="gengap train --help lists those of gengap"):
+    arguments.find_config("zzzz")
+  (tmp_path / "configs").mkdir()  # of the user's own: it is not mixed with gengap's
+  with pytest.raises(InputError, match=r"did you mean 'vae'\?"):
+    arguments.find_config("configs/vae.py")
+  (tmp_path / "vae").write_text("mine")
+  assert arguments.find_config("vae") == pathlib.Path("vae")
+
+
+@pytest.mark.parametrize(
+  "flag", [["--config=vae:mnist"], ["--config", "vae:mnist"], ["-config", "vae:mnist"]]
+)
+def test_the_file_of_a_config_takes_the_place_of_its_name(flag, monkeypatch, tmp_path):
+  monkeypatch.chdir(tmp_path)
+  file = pathlib.Path(__file__).parents[1] / "configs" / "vae.py"
+  located = arguments.with_config_file(["main", *flag, "--workdir=vae", "vae:mnist"])
+  assert " ".join(located[1:]).replace("=", " ").endswith(f"config {file}:mnist --workdir vae vae:mnist")
 
 
 def test_what_tells_processes_of_each_other_is_no_part_of_a_command(monkeypatch):

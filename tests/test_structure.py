@@ -16,6 +16,7 @@ TOP = {"pyproject.toml", "README.md", "LICENSE", "gengap", "configs", "launch", 
 
 # Every floor may import from those below it, and from its own room; never from above.
 FLOORS = (
+  {"__main__"},
   {"main", "evaluate", "probe", "bench", "prepare"},
   {"report"},
   {"probes"},
@@ -28,7 +29,7 @@ FLOORS = (
   {"features"},
   {"networks", "data"},
   {"processes", "families", "loggers"},
-  {"method", "paths", "cluster"},
+  {"method", "paths", "cluster", "shipped"},
   {"errors"},
 )
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
