@@ -84,7 +84,9 @@ def define_extractor_flags(own: absl_flags.FlagValues) -> dict[str, absl_flags.F
     "inception", "File of Inception's weights; by default where gengap.prepare puts it.", own
   )
   weights = define_path("weights", "File of the weights of the network that --features names.", own)
-  workdir = define_path("classifier", "Workdir of a classifier of the run's data set.", own)
+  workdir = define_path(
+    "classifier", "Workdir of a classifier of the data set; train: trains one, once.", own
+  )
   return {
     "features": kind,
     "inception": inception,

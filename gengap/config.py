@@ -12,6 +12,7 @@ from gengap.errors import InputError, suggest
 from gengap.method import Config
 
 DTYPES = ("float32", "bfloat16")
+OBJECTS = ("fashion_mnist", "cifar10", "cub200")  # the same in a mirror; harder than digits and blobs
 DATASET_ARGS = {"count": int, "sigma": float, "num_train": int, "num_test": int, "seed": int}
 AT_LEAST_ONE = [
   "batch_size",
@@ -131,6 +132,21 @@ def small_vae(dataset: str, **method_args: Any) -> Config:
   """
   config = base("vae", dataset, network="small", width=16, latent_dim=128, clip_norm=0.0, **method_args)
   config.update(image_size=native_size(dataset), batch_size=128, steps=20_000, best="valid/vae/bits")
+  return config
+
+
+def classifier(dataset: str) -> Config:
+  """Returns the settings of a residual classifier: about ten epochs, or two and a half of blobs.
+
+  Args:
+    dataset: what stands after the colon of --config.
+  """
+  objects, blobs = dataset.partition("/")[0] in OBJECTS, not dataset or dataset.startswith("blobs")
+  width, steps = (32, 12_000) if objects else (16, 2000 if blobs else 9000)
+  shift = 0 if blobs else 2  # the class of a blob is its place
+  config = base("classifier", dataset, width=width, shift=shift, flip=objects, decay_steps=steps)
+  config.update(image_size=16 if blobs else native_size(dataset), batch_size=64, steps=steps, ema=0.999)
+  config.update(best="valid/classifier/loss", eval_images=5000)
   return config
 
 

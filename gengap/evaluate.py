@@ -63,11 +63,11 @@ from gengap.data.image_sets import ImageSet
 from gengap.errors import InputError
 from gengap.evaluation import Evaluation, Evaluator, Options, Sampling, curve, files, samples
 from gengap.evaluation.images import to_evaluate
-from gengap.run import Run, load, steps
+from gengap.run import Run, folder, load, steps
 
 FLAGS = cli.flags()
 processes.define_flags(FLAGS)
-WORKDIR = cli.define_path("workdir", "Folder of the run.", FLAGS)
+WORKDIR = cli.define_path("workdir", "Folder of the run, or zoo:NAME.", FLAGS)
 STEP = flags.DEFINE_string("step", "last", "Checkpoint: last, best, all or a number.", flag_values=FLAGS)
 METRICS = flags.DEFINE_list(
   "metrics", [], "Metrics to compute; by default all that suit the run.", flag_values=FLAGS
@@ -217,7 +217,7 @@ def evaluate_images(how: Options) -> dict[str, str]:
 
 def evaluate_run(how: Options) -> dict[str, str]:
   """Evaluates checkpoints of a run; returns what has no number, and why."""
-  workdir = pathlib.Path(str(WORKDIR.value))
+  workdir = folder(str(WORKDIR.value))
   chosen, evaluator, failed = steps(workdir, STEP.value), None, {}
   paths.check_writable(workdir / "eval", "--workdir")
   for step in chosen:

@@ -11,7 +11,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from gengap import paths, processes
-from gengap.data.pixels import tile
+from gengap.data.pixels import enlarged, tile
 from gengap.loggers import Logger
 
 
@@ -134,8 +134,7 @@ def delete_after(path: pathlib.Path, step: int) -> None:
   paths.write(path, "".join(kept))
 
 
-def save_png(path: pathlib.Path, grid: np.ndarray, scale: int = 2) -> None:
-  """Writes a picture [h, w, 3] uint8, enlarged by an integer scale. Only process 0 writes."""
-  height, width = grid.shape[:2]
+def save_png(path: pathlib.Path, grid: np.ndarray) -> None:
+  """Writes a picture [h, w, 3] uint8, enlarged by a whole number. Only process 0 writes."""
   if processes.is_first():
-    Image.fromarray(grid).resize((width * scale, height * scale), Image.Resampling.NEAREST).save(path)
+    Image.fromarray(enlarged(grid)).save(path)

@@ -3,6 +3,7 @@
   python -m gengap.probe --workdir=DIR [--step=last|best|all|0|N] [--probes=a,b,...] [--num_samples=1000]
     [--classifier=DIR] [--features=inception|dinov2|pixels|MODULE:NAME|... [--weights=FILE]]
     [--dims=1,5,10] [--grid=0,1] [--classes=2,5] [--outside=DATASET]
+    [--figures=png,pdf,svg]
 
 Prints the results, each number with an interval of 95 %, and writes probes/STEP/NAME.json and NAME.png:
 
@@ -18,19 +19,17 @@ A generator without an encoder gets one, fitted to it by the same trainer (--enc
 a classifier (--classifier) probes also report classes. Without features they compare pixels.
 """
 
-import pathlib
-
 from absl import flags
 
 from gengap import arguments, cli, log, paths, processes
 from gengap.errors import InputError
 from gengap.probes.probing import prepare
 from gengap.probes.settings import Settings
-from gengap.run import load, steps
+from gengap.run import folder, load, steps
 
 FLAGS = cli.flags()
 processes.define_flags(FLAGS)
-WORKDIR = cli.define_path("workdir", "Folder of the run.", FLAGS)
+WORKDIR = cli.define_path("workdir", "Folder of the run, or zoo:NAME.", FLAGS)
 STEP = flags.DEFINE_string(
   "step", "last", "Checkpoint: last, best, all, a number, or 0: before training.", flag_values=FLAGS
 )
@@ -69,6 +68,7 @@ ENCODER = flags.DEFINE_enum(
 ENCODER_STEPS = flags.DEFINE_integer(
   "encoder_steps", 1000, "Updates of the fitted encoder; 0 fits none.", flag_values=FLAGS
 )
+FIGURES = flags.DEFINE_list("figures", ["png"], "Formats of figures: png, pdf, svg.", flag_values=FLAGS)
 EXTRACTOR = arguments.define_extractor_flags(FLAGS)
 
 
@@ -84,6 +84,7 @@ def settings() -> Settings:
     outside=OUTSIDE.value,
     encoder=ENCODER.value,
     encoder_steps=ENCODER_STEPS.value,
+    figures=FIGURES.value,
     **{name: flag.value for name, flag in EXTRACTOR.items()},
   )
 
@@ -92,17 +93,17 @@ def main(rest: list[str]) -> None:
   """Checks the flags, then probes every checkpoint."""
   cli.require(rest, workdir=WORKDIR.value)
   chosen = settings()
-  workdir = pathlib.Path(str(WORKDIR.value))
+  workdir = folder(str(WORKDIR.value))
   wanted = steps(workdir, STEP.value)
   run = load(workdir, wanted[0])
   chosen.check_run(run)
   paths.check_writable(workdir / "probes", "--workdir")
   prober, failed = prepare(run, chosen, workdir, cli.command()), []
   for step in wanted:
-    folder = workdir / "probes" / str(step)
-    results = prober.probe(load(workdir, step), folder)
+    out = workdir / "probes" / str(step)
+    results = prober.probe(load(workdir, step), out)
     failed += [f"{name} of {step}: {reason}" for name, reason in results.failed.items()]
-    log.say(f"written: {folder}" if folder.exists() else f"nothing written of step {step}")
+    log.say(f"written: {out}" if out.exists() else f"nothing written of step {step}")
   if failed and (NAMES.value or len(failed) == len(prober.names) * len(wanted)):
     raise InputError("; ".join(failed))
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from gengap import methods, paths, processes
+from gengap import methods, paths, processes, zoo
 from gengap.config import complete
 from gengap.errors import InputError
 from gengap.log import say
@@ -229,12 +229,12 @@ def steps(workdir: str | pathlib.Path, step: int | str = "all") -> list[int]:
 
 
 def folder(workdir: str | pathlib.Path) -> pathlib.Path:
-  """Returns a run's folder.
+  """Returns a run's folder; that of a run of the zoo, "zoo:NAME", is in the cache.
 
   Raises:
     InputError: no run there.
   """
-  path = paths.local(workdir)
+  path = zoo.workdir(workdir) if zoo.is_named(workdir) else paths.local(workdir)
   if not (path / "checkpoints").is_dir():
     found = sorted(checkpoints.parent.name for checkpoints in path.glob("*/checkpoints"))
     named = f"; name one of its runs, {', '.join(found[:8])}, such as {path / found[0]}" if found else ""
@@ -268,7 +268,7 @@ def load(workdir: str | pathlib.Path, step: int | str = "last") -> Run:
   """Reloads a checkpoint.
 
   Args:
-    workdir: of the run.
+    workdir: of the run; or "zoo:NAME", such as "zoo:vae_mnist", for a run of the model zoo (`gengap.zoo`).
     step: "last", "best" or a number; 0 for the weights before training, made again from the seed.
 
   Raises:

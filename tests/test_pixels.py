@@ -10,6 +10,8 @@ from PIL import Image
 
 from gengap.data import pixels
 from gengap.data.pixels import UnreadableError, decode, has_colour, square
+from gengap.log import save_png
+from gengap.report import grids
 
 RAMP = np.array([[0, 255, 256, 511, 32768, 65535]], np.uint16)
 EIGHT = [0, 0, 1, 1, 128, 255]
@@ -187,3 +189,24 @@ def test_what_is_no_image_of_known_values_is_refused(case):
   content, message = BAD[case]
   with pytest.raises(UnreadableError, match=message):
     decode(content)
+
+
+SCALES = [((82, 82), 7), ((274, 274), 3), ((600, 900), 1), ((12, 22), 16)]
+
+
+@pytest.mark.parametrize(("shape", "scale"), SCALES)
+def test_pictures_are_enlarged_by_a_whole_number_until_they_are_560_pixels_wide(shape, scale):
+  grid = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+  large = pixels.enlarged(grid)
+  assert large.shape == (shape[0] * scale, shape[1] * scale, 3)
+  np.testing.assert_array_equal(large[scale // 2 :: scale, scale - 1 :: scale], grid)
+
+
+@pytest.mark.parametrize("size", [8, 16, 28, 128])
+@pytest.mark.parametrize("number", [2, 64])
+def test_the_report_finds_the_samples_of_an_enlarged_grid(size, number, tmp_path):
+  images = np.random.default_rng(0).uniform(-1, 1, (number, size, size, 1)).astype(np.float32)
+  save_png(path := tmp_path / "1.png", pixels.tile(images))
+  with Image.open(io.BytesIO(grids.shrunk(grids.Grid("", path, size, "", "")))) as found:
+    first = np.asarray(found.convert("RGB"))[: size + 4, : size + 4]
+  np.testing.assert_array_equal(first, pixels.tile(images)[: size + 4, : size + 4])

@@ -37,6 +37,7 @@ from gengap.probes import (
   traversal,
 )
 from gengap.probes.figures import layout, names
+from gengap.probes.settings import Settings
 
 SIDE, DIM = 4, 3
 RNG = np.random.default_rng(0)
@@ -774,6 +775,23 @@ def test_a_figure_that_fails_leaves_the_numbers(capsys, tmp_path):
   assert "traversal.png is not drawn: ZeroDivisionError" in capsys.readouterr().err
 
 
+def test_figures_are_written_in_every_format_that_is_asked_for(tmp_path):
+  found = dataclasses.replace(taken("traversal", cut(40), Options(number=20)), draw=small_figure)
+  result.save(found, tmp_path, ("pdf", "svg"))
+  starts = {p.suffix: p.read_bytes()[:5] for p in tmp_path.iterdir() if p.suffix != ".json"}
+  assert starts == {".pdf": b"%PDF-", ".svg": b"<?xml"}
+  result.save(found, tmp_path)
+  assert {p.name for p in tmp_path.iterdir()} == {"traversal.json", "traversal.png"}
+  with pytest.raises(InputError, match="--figures=gif is none of png, pdf, svg"):
+    Settings(figures=("png", "gif"))
+
+
+def small_figure():
+  sheet, _ = layout.plots(1, "title")
+  layout.caption(sheet, "words " * 40)
+  return sheet
+
+
 def test_a_result_survives_its_file(tmp_path):
   detail = {"values": [1, float("nan")], "name": "x"}
   numbers = {"a": estimate.Estimate(1.5, 1, 2, left_out=3), "b": estimate.NONE}
@@ -818,8 +836,11 @@ def test_any_class_names_are_drawn_as_text_within_the_figure(name):
     classify=lambda images: np.eye(k)[np.arange(len(images)) % k] * 20,
   )
   found = taken(name, who, Options(number=20)).figure()
+  assert found.get_size_inches()[0] * found.get_dpi() >= 600
   found.set_dpi(50)
   FigureCanvasAgg(found).draw()
+  shown = {t.get_text() for axis in found.axes for t in (axis.xaxis.label, axis.yaxis.label)}
+  assert not [text for text in shown if re.search("[a-z]_[a-z]", text.replace("a_b", ""))]  # no code names
   texts = [t for t in found.findobj(Text) if t.get_visible() and re.search("[a-z$]", t.get_text())]
   assert not [t.get_text() for t in texts if is_math_text(t.get_text()) and t.get_parse_math()]
   box = found.bbox.padded(1)

@@ -22,6 +22,7 @@ FLOORS = (
   {"probes"},
   {"evaluation"},
   {"run"},
+  {"zoo"},
   {"training"},
   {"config", "cli"},
   {"methods", "log", "arguments"},

@@ -38,6 +38,8 @@ TRANSPARENT = "images with transparency, composited on white"
 TURNED = "images turned by their EXIF orientation"
 DEEP = "images of more than 8 bits a channel, of which the 8 highest are kept"
 FRAMES = "files of several frames or pages, of which the first is kept"
+LEAST_SIDE = 560  # pixels of the shorter side of a picture that is enlarged to be looked at
+LARGEST_SCALE = 16  # of that enlargement
 MAGIC = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*")  # of whole and of cut image files
 UNREADABLE = {  # how files begin (from which byte on) -> why they are not read
   (0, b"version https://git-lfs"): "is a Git LFS pointer (fetch the image with: git lfs pull)",
@@ -218,3 +220,12 @@ def tile(images: np.ndarray, margin: int = 2, columns: int = 0) -> np.ndarray:
     y, x = (i // columns) * (height + margin) + margin, (i % columns) * (width + margin) + margin
     grid[y : y + height, x : x + width] = image
   return grid
+
+
+def enlarged(grid: np.ndarray) -> np.ndarray:
+  """Enlarges a picture [h, w, ...] by repeating its pixels, until its shorter side has LEAST_SIDE pixels.
+
+  The scale is the smallest whole number that does, and LARGEST_SCALE at most.
+  """
+  scale = min(LARGEST_SCALE, math.ceil(LEAST_SIDE / min(grid.shape[:2])))
+  return grid.repeat(scale, 0).repeat(scale, 1)

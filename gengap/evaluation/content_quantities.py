@@ -30,7 +30,7 @@ QUANTITIES: dict[str, tuple[Quantity, ...]] = {
       "least",
       "smallest share of a class",
       depends=OF_CLASSES | BESIDE_REAL | BY_NUMBER,
-      meaning="The smallest of these ratios: 0 means that a class is missing.",
+      meaning="The smallest share of a class over that in the data: 0 means that a class is missing.",
     ),
     Quantity(
       "entropy",

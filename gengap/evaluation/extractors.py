@@ -31,13 +31,17 @@ class Extractors(NamedTuple):
   def missing(self, needs: frozenset[str]) -> str:
     """Returns why a metric with these needs (names of `ImageStatistics`) cannot be computed; "" if it can."""
     if needs & OF_FEATURES and not self.features:
-      return "it needs features: --features=inception or dinov2, --classifier=DIR, or --features=pixels"
+      return (
+        "it needs features: --classifier=train trains a classifier, --classifier=DIR takes one; "
+        "or --features=inception, dinov2 or pixels"
+      )
     if "logits" in needs and not (self.features and self.features.classify):
       return (
-        "the feature extractor knows no classes: it needs --features=inception or a classifier of the data"
+        "the feature extractor knows no classes: it needs --features=inception or a classifier of the data "
+        "(--classifier=train)"
       )
     if "named" in needs and not self.classifier:
-      return "it needs a classifier of the run's classes: --classifier=DIR"
+      return "it needs a classifier of the classes: --classifier=train trains one, --classifier=DIR takes one"
     if "blobs" in needs and not self.blobs:
       return "it is of images of blobs"
     return ""
@@ -85,7 +89,7 @@ def select(
   registered = registry.find(kind)
   file = find_weights(kind, inception, weights) if "weights" in registered.takes else None
   named = of_classifier(classifier, dataset, test) if classifier else None
-  reason = unavailable(kind, registered, file, bool(named), dataset, test)
+  reason = unavailable(kind, registered, file, bool(named), dataset)
   if reason and required:
     raise InputError(reason)
   if reason:
@@ -138,16 +142,14 @@ def unavailable(
   weights: str | pathlib.Path | None,
   classified: bool,
   dataset: str,
-  test: Dataset,
 ) -> str:
   """Returns why features of a kind cannot be extracted, and what to do; "" if they can."""
   if "weights" in registered.takes and not weights:
     return pretrained.advice(kind)
   if "classifier" in registered.takes and not classified:
     return (
-      f"--features={kind} needs a trained classifier: --classifier=DIR; train it with: python -m gengap.main "
-      f"--config=configs/classifier.py:{dataset or 'DATASET'} --config.image_size={test.image.shape[1]} "
-      "--workdir=DIR"
+      f"--features={kind} needs a classifier of {dataset or 'the data set'}: --classifier=train trains one, "
+      "once; --classifier=DIR takes one"
     )
   return ""
 
@@ -174,14 +176,19 @@ def of_classifier(workdir: str | pathlib.Path, dataset: str, test: Dataset) -> F
   if dataset.startswith(f"{own}/") or (part and test.classes):
     known = load_data(run.config, "test").classes
     same, part = not dataset and test.classes == known, part or set(test.classes) <= set(known)
-  if not (same or part) or tuple(run.spec.shape) != shape:
+  (size, _, channels), taken = run.spec.shape, run.spec.shape[:2]
+  if not (same or part) or channels != shape[2]:
     raise InputError(
       f"{workdir} classifies {own} {run.spec.shape}, and the images are of "
-      f"{f'{dataset} ' if dataset else ''}{shape}; train one with configs/classifier.py:"
-      f"{dataset or 'DATASET'} --config.image_size={shape[0]}"
+      f"{f'{dataset} ' if dataset else ''}{shape}; --classifier=train trains one that fits"
     )
+  other = tuple(taken) != shape[:2]
+  if other:
+    sizes = "x".join(map(str, shape[:2]))
+    say(f"the classifier takes {size}x{size}: images of {sizes} are resized ({classifier.RESIZED})")
   head = run.nets["classifier"]["params"]["head"]
-  found = classifier.extractor(run.method.represent["features"], run.nets, head["kernel"], head["bias"])
+  features, weights = run.method.represent["features"], run.nets
+  found = classifier.extractor(features, weights, head["kernel"], head["bias"], size if other else None)
   if not same:
     return found._replace(classify=None)
   assert found.classify

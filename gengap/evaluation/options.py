@@ -44,7 +44,7 @@ class Options:
   inception: str | pathlib.Path | None = None  # file of Inception's weights; None: see `pretrained`
   weights: str | pathlib.Path | None = None  # file of the weights of the network that `features` names
   resize: str = "clean"  # how images are resized for Inception: "pytorch_fid", "legacy" or "clean"
-  classifier: str | pathlib.Path | None = None  # workdir of a classifier of the data set
+  classifier: str | pathlib.Path | None = None  # workdir of a classifier of the data set; "train" trains one
   outside: str = ""  # data set of images that an autoencoder was not trained on
   num_samples: int = 10_000  # samples, and real images of each set, if there are as many
   sample_seeds: Sequence[int] = (0, 1, 2)  # one draw of samples for each; images are one draw

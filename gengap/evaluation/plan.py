@@ -5,7 +5,7 @@ import numpy as np
 from gengap import log, paths
 from gengap.data.image_sets import Shape
 from gengap.errors import InputError
-from gengap.evaluation import extractors, saved_statistics
+from gengap.evaluation import extractors, saved_statistics, trained_classifiers
 from gengap.evaluation.curve import CURVE
 from gengap.evaluation.diagnostics import DIAGNOSTICS
 from gengap.evaluation.extractors import OF_FEATURES, Extractors
@@ -91,7 +91,9 @@ def choose_extractors(run: Run | None, references: References, options: Options)
       inception=options.inception,
       weights=options.weights,
       resize=options.resize,
-      classifier=options.classifier,
+      classifier=trained_classifiers.find_or_train(
+        options.classifier, references.dataset, references.real, run and run.config, options.data_dir
+      ),
       required=required,
     )
   chosen = chosen._replace(blobs=of_blobs(run, references))

@@ -1,17 +1,66 @@
-"""Scores and blocks of numbers as text, as `gengap.evaluate` prints them."""
+"""Scores and blocks of numbers as text, as `gengap.evaluate` prints them.
 
-from collections.abc import Mapping
-from typing import Any
+Lines have at most WIDTH characters, except those that name files or reasons.
+"""
 
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from gengap.evaluation import autoencoder_quantities, curve, speed
+from gengap.evaluation.quantities import Better, Quantity, find
+from gengap.evaluation.sample_metrics import METRICS
 from gengap.evaluation.types import Score
+
+WIDTH = 100  # characters of a line
+NAME = 18  # characters of a number's name
+INDENT = "    "  # of what a number means
+BLOCKS = autoencoder_quantities.BLOCKS | speed.BLOCKS | curve.BLOCKS
+BETTER = {Better.REAL: "near floor", Better.LOW: "lower", Better.HIGH: "higher", Better.NONE: "-"}
+HEADER = f"{'':{NAME}} {'value':>10} {'spread':>9} {'floor':>10}  {'better':10}  floor of"
+
+
+class Row(NamedTuple):
+  """A number of samples for readers."""
+
+  name: str
+  score: Score
+  better: str  # which side of the value is better
+  meaning: str  # what it is, as a clause
+
+
+def rows(scores: Mapping[str, Score]) -> list[Row]:
+  """Returns the numbers that have a value and are not of single classes, with their meaning."""
+  found = []
+  for name, score in scores.items():
+    declared = declaration(name)
+    if score.value is not None and not (declared and declared.per_class):
+      better = BETTER[declared.better] if declared else ""
+      found.append(Row(name, score, better, clause(declared)))
+  return found
+
+
+def declaration(name: str) -> Quantity | None:
+  """Returns the declaration of a score by its name; None if there is none."""
+  for metric in METRICS.values():
+    if quantity := find(metric.quantities, name):
+      return quantity
+  return None
+
+
+def clause(quantity: Quantity | None) -> str:
+  """Returns the first clause of a number's meaning: what it is, without which side is good."""
+  meaning = quantity.meaning if quantity else ""
+  ends = [at for mark in (": ", ". ", "; ") if (at := meaning.find(mark)) > 0]
+  return meaning[: min(ends)] if ends else meaning.removesuffix(".")
 
 
 def of_scores(scores: Mapping[str, Score]) -> str:
-  """Returns a row for each number, and what was skipped."""
-  lines = [
-    f"{'':18} {'value':>10} {'spread':>9} {'floor':>10}  of",
-  ]
-  lines += [f"{name:18} {row(x)}" for name, x in scores.items() if x.value is not None]
+  """Returns two lines for each number, a line for numbers of classes, and what was skipped."""
+  lines = [HEADER]
+  for row in rows(scores):
+    lines += [of_row(row), *explained(row.meaning)]
+  lines += of_classes(scores)
   lines += [f"{name}: {of_points(x.points)}" for name, x in scores.items() if x.points]
   skipped: dict[str, list[str]] = {}
   for name, score in scores.items():
@@ -22,11 +71,33 @@ def of_scores(scores: Mapping[str, Score]) -> str:
   return "\n".join([*lines, *(f"skipped: {', '.join(names)}: {reason}" for reason, names in skipped.items())])
 
 
-def row(score: Score) -> str:
-  """Returns a number, its spread and its floor as the cells of a row."""
+def of_row(row: Row) -> str:
+  """Returns a number, its spread, its floor and its better side as the cells of a row."""
+  score = row.score
   spread = "" if score.spread is None else f"{score.spread:.2g}"
   floor = "none" if score.floor is None else f"{score.floor:.4g}"
-  return f"{score.value:10.5g} {spread:>9} {floor:>10}  {score.floor_of or ''}".rstrip()
+  cells = f"{row.name:{NAME}} {score.value:10.5g} {spread:>9} {floor:>10}  {row.better:10}"
+  return f"{cells}  {score.floor_of or ''}".rstrip()
+
+
+def of_classes(scores: Mapping[str, Score]) -> Iterator[str]:
+  """Yields the lowest and the highest value of each number that single classes have, with their classes."""
+  groups: dict[str, dict[str, Score]] = {}
+  for name, score in scores.items():
+    declared = declaration(name)
+    if declared and declared.per_class and score.value is not None:
+      each, _, number = name.rpartition("_")
+      groups.setdefault(each, {})[number] = score
+  for each, by_class in groups.items():
+    ordered = sorted(by_class, key=lambda number: by_class[number].value or 0)
+    ends = [f"{by_class[number].value:.4g} ({each}_{number})" for number in (ordered[0], ordered[-1])]
+    yield f"{f'{each} of a class':{NAME}} {' to '.join(ends)}, of {len(by_class)} classes"
+    yield from explained(clause(declaration(f"{each}_{ordered[0]}")))
+
+
+def explained(meaning: str) -> list[str]:
+  """Returns what a number means as indented lines."""
+  return textwrap.wrap(meaning, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
 
 
 def of_points(points: Mapping[str, Any]) -> str:
@@ -36,17 +107,26 @@ def of_points(points: Mapping[str, Any]) -> str:
 
 
 def of_block(name: str, block: Mapping[str, Any]) -> str:
-  """Returns a block's numbers as lines, each with its standard error if it has one."""
+  """Returns a block's numbers as lines, each with its standard error if it has one, and its meaning."""
   numbers = {key: value for key, value in block.items() if key not in ("protocol", "seeds")}
   if set(numbers) == {"reason"}:
     return f"skipped: {name}: {numbers['reason']}"
-  lines = [name]
+  lines, declared = [name], BLOCKS[name].quantities if name in BLOCKS else ()
   for key, value in numbers.items():
     if key.endswith("_error") and key.removesuffix("_error") in numbers:
       continue
     error = numbers.get(f"{key}_error")
-    lines.append(f"  {key:20} {of_value(value)}" + (f" +- {error:.2g}" if error is not None else ""))
+    quantity = of_name(declared, key)
+    ranked = quantity and quantity.better is not Better.NONE
+    better = f"  ({BETTER[quantity.better]} is better)" if quantity and ranked else ""
+    lines.append(f"  {key:20} {of_value(value)}" + (f" +- {error:.2g}" if error is not None else "") + better)
+    lines += explained(clause(quantity))
   return "\n".join(lines)
+
+
+def of_name(declared: Iterable[Quantity], key: str) -> Quantity | None:
+  """Returns the declaration of a block's number, whatever the likelihood is of; None if there is none."""
+  return next((quantity for quantity in declared if quantity.name == key), None)
 
 
 def of_value(value: Any) -> str:

@@ -72,7 +72,7 @@ class Prober(NamedTuple):
         continue
       results[name] = result
       if folder:
-        save(result, pathlib.Path(folder))
+        save(result, pathlib.Path(folder), self.settings.figures)
         say(f"step {run.step}: {result}")
     return ProbeResults(run.step, MappingProxyType(results), self.skipped, MappingProxyType(failed))
 

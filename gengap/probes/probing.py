@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 from gengap.data import blobs
 from gengap.errors import InputError
-from gengap.evaluation import autoencoders, extractors
+from gengap.evaluation import autoencoders, extractors, trained_classifiers
 from gengap.evaluation.extractors import Extractors
 from gengap.log import say
 from gengap.probes import subject as subjects
 from gengap.probes.prober import Prober
-from gengap.probes.result import ProbeResults
+from gengap.probes.result import FIGURES, ProbeResults
 from gengap.probes.settings import Path, Settings
 from gengap.probes.table import PROBES
 from gengap.probes.types import Array, Subject
@@ -39,6 +39,7 @@ def probe(
   weights: Path | None = None,
   resize: str = "clean",
   classifier: Path | None = None,
+  figures: Sequence[str] = FIGURES[:1],
   command: str = "",
 ) -> ProbeResults:
   """Probes the latent space of a run.
@@ -67,7 +68,9 @@ def probe(
     inception: file of Inception's weights; None: see `gengap.features.pretrained`.
     weights: file of the weights of the network that `features` names.
     resize: how images are resized for Inception.
-    classifier: workdir of a classifier of the run's data set, for features and classes.
+    classifier: workdir of a classifier of the run's data set, for features and classes; "train" trains one,
+      or takes the one that was trained before.
+    figures: formats of figures that are written: "png", "pdf", "svg".
     command: stored with the results, to tell how they were made.
 
   Raises:
@@ -88,6 +91,7 @@ def probe(
     weights=weights,
     resize=resize,
     classifier=classifier,
+    figures=figures,
   )
   if not isinstance(run, Run):
     run, workdir = load(run, step), workdir or run
@@ -129,7 +133,7 @@ def prepare(run: Run, settings: Settings, workdir: Path | None = None, command: 
     inception=settings.inception,
     weights=settings.weights,
     resize=settings.resize,
-    classifier=settings.classifier,
+    classifier=trained_classifiers.find_or_train(settings.classifier, run.config.dataset, test, run.config),
     required=settings.features is not None,
   )
   if not opened.features:

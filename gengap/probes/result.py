@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +15,8 @@ from gengap import paths, processes
 from gengap.errors import InputError
 from gengap.log import say
 from gengap.metrics.estimate import Estimate
+
+FIGURES = ("png", "pdf", "svg")  # formats of figures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,20 +116,27 @@ def estimate_from_json(found: Mapping[str, Any]) -> Estimate:
   return Estimate(value, low, high, found.get("left_out", 0))
 
 
-def save(result: ProbeResult, folder: pathlib.Path) -> None:
-  """Writes a result to NAME.json, then its figure to NAME.png; the first of several processes does.
+def save(result: ProbeResult, folder: pathlib.Path, figures: Sequence[str] = FIGURES[:1]) -> None:
+  """Writes a result to NAME.json, then its figure to NAME.png or others; the first of several processes does.
 
   A figure that cannot be drawn is reported and left out.
+
+  Args:
+    result: of a probe.
+    folder: where to write.
+    figures: formats of the figure, of FIGURES.
   """
   if not processes.is_first():
     return
-  picture = folder / f"{result.name}.png"
   paths.write(folder / f"{result.name}.json", result.to_json())
-  picture.unlink(missing_ok=True)  # it belongs to an earlier result
+  for kind in FIGURES:
+    (folder / f"{result.name}.{kind}").unlink(missing_ok=True)  # it belongs to an earlier result
+  picture = folder / f"{result.name}.{figures[0]}"
   try:
     figure = result.figure()
     FigureCanvasAgg(figure)
-    figure.savefig(picture)
+    for picture in (folder / f"{result.name}.{kind}" for kind in figures):
+      figure.savefig(picture)
   except Exception as error:  # the numbers are written already
     picture.unlink(missing_ok=True)
     say(f"{picture} is not drawn: {type(error).__name__}: {error}")

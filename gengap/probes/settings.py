@@ -7,6 +7,7 @@ from typing import Any
 
 from gengap.errors import InputError, suggest
 from gengap.evaluation import extractors
+from gengap.probes.result import FIGURES
 from gengap.probes.table import PROBES
 from gengap.probes.types import Options
 from gengap.run import Run
@@ -35,7 +36,8 @@ class Settings:
   inception: Path | None = None  # file of Inception's weights; None: see `pretrained`
   weights: Path | None = None  # file of the weights of the network that `features` names
   resize: str = "clean"  # how images are resized for Inception
-  classifier: Path | None = None  # workdir of a classifier of the run's data set
+  classifier: Path | None = None  # workdir of a classifier of the run's data set; "train" trains one
+  figures: Sequence[str] = FIGURES[:1]  # formats of figures, of FIGURES
 
   def __post_init__(self) -> None:
     for name, least in (("num_samples", 20), ("encoder_steps", 0), ("seed", 0)):
@@ -51,6 +53,11 @@ class Settings:
     for name in self.probes:
       if name not in PROBES:
         raise InputError(f"--probes={name} is none of {', '.join(PROBES)}{suggest(name, PROBES)}")
+    if isinstance(self.figures, str) or not self.figures:
+      raise InputError(f"figures is {self.figures!r}; it must be a list of formats, such as ['png', 'pdf']")
+    for kind in self.figures:
+      if kind not in FIGURES:
+        raise InputError(f"--figures={kind} is none of {', '.join(FIGURES)}{suggest(kind, FIGURES)}")
 
   def check_run(self, run: Run) -> None:
     """Refuses a run without a generator, and settings that need an encoder which it does not have.

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from gengap.data.pixels import LARGEST_SCALE
 from gengap.report import webp
 from gengap.report.groups import Comparison, Group
 from gengap.report.record import ONLY_STEP, Record
@@ -17,7 +18,6 @@ from gengap.report.views import equal_updates
 
 EDGE = 4  # samples in a row and in a column, at most
 MARGIN = 2  # pixels between samples: see `gengap.data.pixels.tile`
-LARGEST = 16  # enlargement of samples in a grid, at most
 MOST_BYTES = 200_000  # of the grids of a data set
 CHOICES = ((6, 3), (5, 3), (4, 3), (3, 3), (2, 2), (1, 1))  # steps of a method's first run, and runs
 
@@ -149,11 +149,19 @@ def shrunk(grid: Grid) -> bytes:
   with Image.open(grid.path) as opened:
     image = opened.convert("RGB")
   cell = grid.size + MARGIN
-  scales = (s for s in range(1, LARGEST) if all((x / s - MARGIN) % cell == 0 for x in image.size))
-  if scale := next(scales, 0):
-    edge = [min(x // scale, EDGE * cell + MARGIN) for x in image.size]
-    image = image.crop((0, 0, edge[0] * scale, edge[1] * scale)).resize(edge, Image.Resampling.NEAREST)
+  for scale in range(LARGEST_SCALE, 0, -1):
+    whole = all(x % scale == 0 and (x // scale - MARGIN) % cell == 0 for x in image.size)
+    if whole and is_enlarged(image, scale):
+      edge = [min(x // scale, EDGE * cell + MARGIN) for x in image.size]
+      image = image.crop((0, 0, edge[0] * scale, edge[1] * scale)).resize(edge, Image.Resampling.NEAREST)
+      break
   return webp.lossless(image)
+
+
+def is_enlarged(image: Image.Image, scale: int) -> bool:
+  """Returns whether an image, whose sides are multiples of `scale`, is made of squares of `scale` pixels."""
+  pixels = np.asarray(image)
+  return np.array_equal(pixels, pixels[::scale, ::scale].repeat(scale, 0).repeat(scale, 1))
 
 
 def bytes_of(grid: Grid) -> int:

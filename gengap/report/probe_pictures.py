@@ -13,6 +13,7 @@ from gengap.report.selection import best_pair
 from gengap.report.views import equal_updates
 
 SHOWN = ("interpolation", "traversal", "inversion")
+KINDS = (".png", ".webp")
 MOST_BYTES = 100_000  # of a picture
 
 
@@ -76,6 +77,6 @@ def files(record: Record, probe: str) -> dict[int, pathlib.Path]:
   """Returns the pictures of a probe of a run: step -> file."""
   folder = record.workdir if record.has_folder else record.samples
   paths = (
-    [path for path in sorted(folder.glob(f"probes/*/{probe}.*")) if path.suffix != ".json"] if folder else []
+    [path for path in sorted(folder.glob(f"probes/*/{probe}.*")) if path.suffix in KINDS] if folder else []
   )
   return {int(path.parent.name): path for path in paths if path.parent.name.isdecimal()}

@@ -3,8 +3,9 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from gengap.probes.dynamics import SHOWN, Measurements
+from gengap.probes.dynamics import QUANTITIES, SHOWN, Measurements
 from gengap.probes.figures import layout
+from gengap.probes.figures import names as text
 from gengap.probes.types import Options, Scores
 
 ROWS = 14  # checkpoints, at most
@@ -24,8 +25,9 @@ def figure(measurements: Measurements, scores: Scores, options: Options) -> Figu
     layout.strip(sheet, place, checkpoints[step].images, f"step {step}")
   for panel, name in zip(panels, names, strict=True):
     line = [found.numbers[name] for found in checkpoints.values()]
-    layout.curves(panel, steps, {name: line}, "step", name)
+    layout.curves(panel, steps, {name: line}, "training step", text.axis_of(QUANTITIES, name))
     if name in real:
       panel.axhline(real[name].value, color="grey", linewidth=0.5)
     panel.set_ylim(bottom=0)
+  layout.caption(sheet, f"{layout.BANDS} over samples. Grey lines: as many real images.")
   return sheet

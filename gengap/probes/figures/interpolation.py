@@ -9,6 +9,7 @@ from gengap.probes.interpolation import STEPS, Measurements, step_lengths
 from gengap.probes.types import Options, Scores
 
 SHOWN = 3  # paths of a kind
+PLACE = "place on the path, from end to end"
 
 
 def figure(measurements: Measurements, scores: Scores, options: Options) -> Figure:
@@ -22,9 +23,10 @@ def figure(measurements: Measurements, scores: Scores, options: Options) -> Figu
   classes = names.distinct(measurements.classes, 20)
   for (kind, measured, i), place in zip(rows, places, strict=True):
     a, b = (classes[c[i]] for c in (measured.ends.from_class, measured.ends.to_class))
+    label = names.in_words(kind)
     known = measurements.conditional or not kind.startswith("random")
-    layout.strip(sheet, place, measured.images[i], f"{kind}\n{a} to\n{b}" if known else kind)
-  t = np.linspace(0, 1, STEPS + 1)
+    layout.strip(sheet, place, measured.images[i], f"{label}\n{a} to {b}" if known else label)
+  t, chosen = np.linspace(0, 1, STEPS + 1), {names.in_words(k, ", "): m for k, m in chosen.items()}
   lengths = {kind: step_lengths(measured.features) for kind, measured in chosen.items()}
   moving = {kind: x[x.mean(1) > 0] for kind, x in lengths.items()}
   relative = {
@@ -32,7 +34,16 @@ def figure(measurements: Measurements, scores: Scores, options: Options) -> Figu
     for kind, x in moving.items()
     if len(x)
   }
-  layout.curves(steps, (t[1:] + t[:-1]) / 2, relative, "along the path", "step, over the mean step")
+  layout.curves(
+    steps, (t[1:] + t[:-1]) / 2, relative, PLACE, "length of a step in features,\nover the mean step"
+  )
   far = {kind: [estimate.median(at) for at in measured.distance.T] for kind, measured in chosen.items()}
-  layout.curves(distance, t, far, "along the path", "distance to the data")
+  layout.curves(
+    distance, t, far, PLACE, "distance to the nearest real image,\nin distances between real neighbours"
+  )
+  layout.caption(
+    sheet,
+    f"{layout.BANDS} over all paths. A smooth path has equal steps: a peak in the middle is a jump. "
+    "Where the distance rises, images between the ends are unlike real ones.",
+  )
   return sheet

@@ -23,11 +23,16 @@ def figure(measurements: Measurements, scores: Scores, options: Options) -> Figu
   chosen = chosen[np.unique(np.linspace(0, len(chosen) - 1, SHOWN).round().astype(int))]
   sheet, places, (panel,) = layout.sheet(1 + len(test.found), len(chosen), 1, TITLE)
   for place, (name, row) in zip(places, ({"real": test.image} | test.found).items(), strict=True):
-    layout.strip(sheet, place, row[chosen], name)
+    layout.strip(sheet, place, row[chosen], text.in_words(name))
   classes = measurements.classes
   best = "reached" if "reached" in test.found else "guessed"
   residuals = {c: scores.numbers[f"class {classes[c]}/{best}"] for c in np.unique(test.label)}
   draw_residuals(panel, residuals, text.distinct(classes, 20))
+  layout.caption(
+    sheet,
+    "Bars: squared error of the best image that was found, over the variance of pixels; 0 is an exact copy. "
+    "Error bars: 95 % intervals over images.",
+  )
   return sheet
 
 

@@ -18,7 +18,7 @@ def figure(measurements: Measurements, scores: Scores, options: Options) -> Figu
   planes = [plane(z, options.seed)]
   if z.shape[1] > 2 and np.ptp(z, 0).any():
     planes.append((PCA(2).fit_transform(z), "principal components"))
-  sheet, (*scatters, moments) = layout.plots(len(planes) + 1, "codes of test images")
+  sheet, (*scatters, moments) = layout.plots(len(planes) + 1, "codes of test images: a point for each image")
   names = text.distinct(measurements.classes, 24)
   for axis, (points, title) in zip(scatters, planes, strict=True):
     for c, name in enumerate(names):
@@ -30,9 +30,10 @@ def figure(measurements: Measurements, scores: Scores, options: Options) -> Figu
   order = np.argsort(-sampled.std(0))
   lines = {"mean": sampled.mean(0)[order], "standard deviation": sampled.std(0)[order]}
   x = np.arange(sampled.shape[1])
-  layout.curves(moments, x, lines, "latents, by standard deviation", "of the aggregate posterior")
+  layout.curves(moments, x, lines, "latents, by standard deviation", "mean and standard deviation of codes")
   for level in (0, 1):
     moments.axhline(level, color="grey", linewidth=0.5)
+  moments.set_title("grey lines: those of the prior, 0 and 1", fontsize=8)
   return sheet
 
 

@@ -1,5 +1,6 @@
 """The layout of figures: rows of images with their names, and plots below or beside each other."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,6 +14,8 @@ from gengap.data.pixels import tile
 from gengap.metrics.estimate import Estimate
 
 INCH = 0.45  # least width of an image in a row
+LEAST = 4.2  # inches, of a figure
+BANDS = "Bands: 95 % intervals"
 
 
 def sheet(rows: int, columns: int, panels: int, title: str) -> tuple[Figure, list[SubplotSpec], list[Axes]]:
@@ -25,7 +28,7 @@ def sheet(rows: int, columns: int, panels: int, title: str) -> tuple[Figure, lis
     title: of the figure.
   """
   names, panel = 1.2, 2.4  # inches
-  width = max(names + INCH * columns, panel * panels)
+  width = max(names + INCH * columns, panel * panels, LEAST)
   height = (width - names) / columns * rows + 0.3
   tight = ConstrainedLayoutEngine(h_pad=0.02, hspace=0.01)
   figure = Figure(figsize=(width, height + 2.9), layout=tight, dpi=150)
@@ -46,6 +49,14 @@ def plots(number: int, title: str) -> tuple[Figure, list[Axes]]:
   for axis in axes:
     axis.tick_params(labelsize=7)
   return figure, axes
+
+
+def caption(figure: Figure, text: str) -> None:
+  """Puts a text below all plots, in lines of about equal length that fit the figure."""
+  most = int(figure.get_size_inches()[0] * 18)  # characters of a mean width, in this size
+  lines = -(-len(text) // most)
+  wrapped = textwrap.wrap(text, min(most, len(text) // lines + 8))
+  figure.supxlabel("\n".join(wrapped), fontsize=6.5, color="dimgrey")
 
 
 def show(axis: Axes, picture: np.ndarray) -> None:

@@ -1,17 +1,59 @@
 """Names, colours and legends that a figure can show for any names of classes."""
 
 import functools
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Sequence
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
+from gengap.evaluation.quantities import Quantity, find
+
 COLOURS = matplotlib.colormaps["tab10"]
 MARKERS = "os^vDP*X<>"  # each is combined with all colours
 LONGEST = 40  # characters of a name in a figure
 MOST = 300  # names in a legend
+WORDS = {  # in the names of rows -> what readers see
+  "random": "random latents",
+  "within": "within a class",
+  "across": "between classes",
+  "linear": "straight path",
+  "spherical": "spherical path",
+  "normal": "N(0, I), as trained",
+  "student_t": "Student's t",
+  "laplace": "Laplace",
+  "normal_0.5": "N(0, I), times 0.5",
+  "normal_1.5": "N(0, I), times 1.5",
+  "normal_2": "N(0, I), times 2",
+  "real": "real images",
+  "inside": "test images",
+  "outside": "other data",
+  "guessed": "image of the\nencoder's latent",
+  "drawn": "nearest image\nof random latents",
+  "reached": "found by search",
+  "image": "image",
+  "changed": "class",
+}
+
+
+def in_words(name: str, between: str = "\n") -> str:
+  """Returns what readers see for the name of a row, such as "random linear"; other words stay.
+
+  Args:
+    name: of the row.
+    between: what stands between its words.
+  """
+  return between.join(WORDS.get(word, word) for word in name.split())
+
+
+def axis_of(declared: Iterable[Quantity], name: str) -> str:
+  """Returns the label of an axis for a declared number: its title and unit, and its name if it has none."""
+  quantity = find(declared, name)
+  if not quantity:
+    return name
+  return textwrap.fill(f"{quantity.title} ({quantity.unit})" if quantity.unit else quantity.title, 32)
 
 
 def readable(name: str, longest: int = LONGEST) -> str:

@@ -10,6 +10,12 @@ from gengap.probes.sensitivity import mean_effects
 from gengap.probes.traversal import COLUMNS, REACH, Map, Measurements
 from gengap.probes.types import Options, Scores
 
+EFFECTS = {
+  "image": "image: share of the variance",
+  "sharpness": "sharpness: share of the variance",
+  "class": "class: how often it changes",
+}
+
 
 def figure(measurements: Measurements, scores: Scores, options: Options) -> Figure:
   """Draws latents and directions one at a time, two latents against each other, and the effects of all."""
@@ -22,8 +28,19 @@ def figure(measurements: Measurements, scores: Scores, options: Options) -> Figu
     draw_map(axis, images)
   means = mean_effects(measurements.effects)
   order = np.argsort(-means["image"])
-  lines = {f"of the {name}": values[order] for name, values in means.items()}
-  layout.curves(panel, np.arange(len(order)), lines, "latents, by effect on the image", "effect")
+  lines = {EFFECTS[name]: values[order] for name, values in means.items()}
+  layout.curves(
+    panel,
+    np.arange(len(order)),
+    lines,
+    "latents, by effect on the image",
+    "effect of a latent",
+  )
+  layout.caption(
+    sheet,
+    "Percentages: the effect of a latent on the image, which is the share of the variance of pixels that "
+    "is due to it. All other latents of a row stay the same.",
+  )
   return sheet
 
 
