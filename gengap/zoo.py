@@ -167,6 +167,8 @@ def read(content: bytes, name: str = "") -> Packed:
         leaf = np.frombuffer(stored[path].T.tobytes(), dtype).reshape(shape)
         put(weights, path.split(SEPARATOR), leaf.astype(np.float32) if dtype == "float16" else leaf)
     return Packed(**{field: about[field] for field in Packed._fields} | {"weights": weights})
+  except InputError:
+    raise
   except Exception as error:  # of any of these formats
     raise InputError(f"{PREFIX}{name} is damaged ({error}); get the file again") from error
 

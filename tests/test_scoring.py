@@ -19,6 +19,7 @@ from gengap.evaluation import (
   quantities,
   ratios,
   sample_metrics,
+  text,
 )
 from gengap.evaluation.extractors import Extractors
 from gengap.evaluation.references import References
@@ -389,3 +390,28 @@ def test_blobs_are_summed_up():
   none = blobs.summary(blobs.describe(-np.ones((2, 32, 32))))
   assert (none["blobs"], none["one_blob"]) == (0, 0)
   assert np.isnan(none["centre_ks"]) and np.isnan(none["radius"])
+
+
+def test_the_table_says_which_side_is_better_and_what_each_number_is():
+  """Every row that is declared has a meaning and a side, in lines of at most 100 characters."""
+
+  names = [name for metric in sample_metrics.METRICS.values() for name in metric.names]
+  scores = {name: Score(0.123456, floor=-123.456, spread=0.01234, floor_of="validation") for name in names}
+  scores |= {f"share_{i}": Score(i / 10) for i in range(12)} | {"kid": Score(None, reason="no features")}
+  lines = text.of_scores(scores).splitlines()
+  assert max(map(len, lines)) <= 100
+  rows = {line.split()[0]: (line, after) for line, after in zip(lines, lines[1:], strict=False)}
+  assert rows["precision"][0].split() == [
+    "precision",
+    "0.12346",
+    "0.012",
+    "-123.5",
+    "near",
+    "floor",
+    "validation",
+  ]
+  assert rows["precision"][1].strip() == "The share of samples that look real"
+  assert rows["frechet"][0].split()[4] == "lower" and rows["least"][0].split()[4] == "-"
+  assert all(rows[name][1].startswith("    ") for name in names if name != "kid")
+  assert rows["share"][0] == "share of a class   0 (share_0) to 1.1 (share_11), of 12 classes"
+  assert "skipped: kid: no features" in lines and "share_3" not in rows
