@@ -221,7 +221,7 @@ def test_inception_is_shown_a_grey_image_three_times_and_says_so(trained, monkey
   ("args", "words"),
   [
     (["--features=inception"], ["--inception=FILE", "gengap.prepare inception --download"]),
-    (["--features=classifier"], ["--classifier=DIR", "configs/classifier.py:blobs_single"]),
+    (["--features=classifier"], ["needs a classifier of blobs_single: --classifier=train"]),
     (["--metrics=frechet"], ["--features=classifier needs"]),
     (["--metrics=frechett"], ["did you mean 'frechet'"]),
     (["--metrics=classes", "--features=classifier", "--classifier={}/wgan_gp"], ["run of 'wgan_gp'"]),

@@ -1,5 +1,6 @@
 """Scores of samples, on sets of images whose answers are known."""
 
+import itertools
 import json
 import types
 from typing import Any
@@ -400,16 +401,9 @@ def test_the_table_says_which_side_is_better_and_what_each_number_is():
   scores |= {f"share_{i}": Score(i / 10) for i in range(12)} | {"kid": Score(None, reason="no features")}
   lines = text.of_scores(scores).splitlines()
   assert max(map(len, lines)) <= 100
-  rows = {line.split()[0]: (line, after) for line, after in zip(lines, lines[1:], strict=False)}
-  assert rows["precision"][0].split() == [
-    "precision",
-    "0.12346",
-    "0.012",
-    "-123.5",
-    "near",
-    "floor",
-    "validation",
-  ]
+  rows = {line.split()[0]: (line, after) for line, after in itertools.pairwise(lines)}
+  cells = ["precision", "0.12346", "0.012", "-123.5", "near", "floor", "validation"]
+  assert rows["precision"][0].split() == cells
   assert rows["precision"][1].strip() == "The share of samples that look real"
   assert rows["frechet"][0].split()[4] == "lower" and rows["least"][0].split()[4] == "-"
   assert all(rows[name][1].startswith("    ") for name in names if name != "kid")

@@ -24,7 +24,7 @@ SHIPPED = sorted(path.parent.name for path in ROOT.glob(f"*/{zoo.FILE}"))
 @pytest.fixture(scope="module")
 def packed():
   """An untrained VAE of blobs."""
-  config = settings.base("vae", "blobs_single", **{k: v for k, v in tiny.ARGS["vae"].items()})
+  config = settings.base("vae", "blobs_single", **tiny.ARGS["vae"])
   config.update(image_size=8, ema=0.5, best="valid/vae/loss")
   method = methods.build(config, tiny.SPEC)
   nets = jax.jit(method.init)(jax.random.key(0), Batch(jnp.zeros((1, 8, 8, 1)), jnp.zeros(1, jnp.int32)))

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gengap import metrics
+from gengap import metrics, zoo
 from gengap.data import Dataset, blobs
 from gengap.errors import InputError, suggest
 from gengap.evaluation import cached
@@ -147,9 +147,11 @@ def unavailable(
   if "weights" in registered.takes and not weights:
     return pretrained.advice(kind)
   if "classifier" in registered.takes and not classified:
+    shipped = f"classifier_{dataset}"
+    hint = f"; --classifier=zoo:{shipped} is a small one" if shipped in zoo.names() else ""
     return (
       f"--features={kind} needs a classifier of {dataset or 'the data set'}: --classifier=train trains one, "
-      "once; --classifier=DIR takes one"
+      f"once; --classifier=DIR takes one{hint}"
     )
   return ""
 

@@ -1,6 +1,7 @@
 """Packs trained runs for the model zoo, and writes their cards.
 
   python -m results.zoo --workdir=DIR --name=vae_mnist [--step=last|best|N] [--dtype=float16|float32]
+    [--evaluation=FILE]
   python -m results.zoo     # writes the table of README.md again
 
 Packing writes NAME/run.npz.xz, NAME/samples.png and the card NAME/README.md. The card says what the type of
@@ -31,8 +32,16 @@ COMPARED = 256  # samples, by which stored weights are compared with trained one
 OUTSIDE = re.compile(r"(?<![\w.])/(?:[^/\s'\",]+/)*([^/\s'\",]+)")  # absolute paths
 
 
-def packed(workdir: pathlib.Path, step: str) -> tuple[Run, zoo.Packed]:
-  """Returns a checkpoint, and what the zoo keeps of it: nothing that names a folder of this machine."""
+def packed(
+  workdir: pathlib.Path, step: str, evaluation: pathlib.Path | None = None
+) -> tuple[Run, zoo.Packed]:
+  """Returns a checkpoint, and what the zoo keeps of it: nothing that names a folder of this machine.
+
+  Args:
+    workdir: of the run.
+    step: of the checkpoint.
+    evaluation: file of its evaluation; None: eval/STEP.json in the workdir, if there is one.
+  """
   run = load(workdir, step)
   checkpoints = Checkpoints(workdir, best=run.config.best)
   scores = {key: float(x) for key, x in (checkpoints.manager.metrics(run.step) or {}).items()}
@@ -40,9 +49,9 @@ def packed(workdir: pathlib.Path, step: str) -> tuple[Run, zoo.Packed]:
   checkpoints.close()
   config = settings.plain(run.config) | {"data_dir": ""}
   files = {}
-  for name in ("run.json", f"eval/{run.step}.json"):
-    if (workdir / name).exists():
-      files[name] = OUTSIDE.sub(r"\1", (workdir / name).read_text())
+  for name, given in (("run.json", None), (f"eval/{run.step}.json", evaluation)):
+    if (file := given or workdir / name).exists():
+      files[name] = OUTSIDE.sub(r"\1", json.dumps(json.loads(file.read_text())))
   weights = jax.tree.map(np.asarray, run.nets)
   return run, zoo.Packed(config, spec, run.step, scores, weights, files)
 
@@ -64,13 +73,15 @@ def differences(run: Run, stored: zoo.Packed) -> dict[str, Any]:
   return {"accuracy": [float(np.mean(one == test.label)) for one in named]}
 
 
-def pack(workdir: pathlib.Path, name: str, step: str, dtype: str) -> None:
+def pack(
+  workdir: pathlib.Path, name: str, step: str, dtype: str, evaluation: pathlib.Path | None = None
+) -> None:
   """Writes the folder of a run.
 
   Raises:
     SystemExit: the file is too large.
   """
-  run, whole = packed(workdir, step)
+  run, whole = packed(workdir, step, evaluation)
   content = zoo.pack(whole, dtype)
   if len(content) > MOST_BYTES:
     raise SystemExit(f"{name} takes {len(content):,} bytes, more than {MOST_BYTES:,}; it is not packed")
@@ -92,12 +103,13 @@ def main() -> None:
   parser.add_argument("--workdir", type=path, help="folder of the run")
   parser.add_argument("--name", help="of the run in the zoo")
   parser.add_argument("--step", default="last", help="checkpoint: last, best or a number")
+  parser.add_argument("--evaluation", type=path, help="its evaluation; else WORKDIR/eval/STEP.json")
   parser.add_argument("--dtype", default="float16", choices=("float16", "float32"), help="of stored weights")
   options = parser.parse_args()
   if bool(options.workdir) != bool(options.name):
     parser.error("--workdir and --name go together")
   if options.workdir:
-    pack(options.workdir, options.name, options.step, options.dtype)
+    pack(options.workdir, options.name, options.step, options.dtype, options.evaluation)
   abouts = [json.loads(file.read_text()) for file in sorted(HERE.glob("*/card.json"))]
   (HERE / "README.md").write_text(cards.index(abouts))
 
