@@ -110,8 +110,17 @@ def command() -> str:
 
 
 def usage(flags: absl_flags.FlagValues) -> str:
-  """Returns the help text of the running command: its module's docstring and its flags."""
-  return f"{sys.modules['__main__'].__doc__}\n{flags.get_help()}"
+  """Returns the help text of the running command: its module's docstring, its flags and its config's fields.
+
+  Raises:
+    InputError: the file of --config does not exist.
+  """
+  of_config = ""
+  if "config" in flags:
+    from gengap import field_help  # here, since it needs all methods
+
+    of_config = field_help.text(sys.argv)
+  return f"{sys.modules['__main__'].__doc__}\n{flags.get_help()}\n{of_config}"
 
 
 def hush_storage() -> None:
@@ -154,10 +163,10 @@ def run(main: Callable[[list[str]], None], flags: absl_flags.FlagValues) -> None
   logging.set_verbosity(logging.ERROR)
   hush_storage()
   debug = "--debug" in sys.argv
-  if {"--help", "-h"} & set(sys.argv):
-    print(usage(flags))
-    sys.exit(0)
   try:
+    if {"--help", "-h"} & set(sys.argv):
+      print(usage(flags))
+      sys.exit(0)
     rest = parse(flags, sys.argv)
     keep_memory()
     if processes.FLAGS[0] in flags:

@@ -3,6 +3,7 @@
 import functools
 import os
 import pathlib
+import re
 import runpy
 
 import jax
@@ -11,7 +12,7 @@ import pytest
 
 import gengap
 from gengap import config as settings
-from gengap import methods
+from gengap import field_help, methods
 from gengap.errors import InputError
 from gengap.method import Batch
 from gengap.training import loop, program, step
@@ -74,6 +75,33 @@ def test_trains_on_fashion_mnist(name, tmp_path):
 def test_opens_with_its_command(name):
   docstring = (FOLDER / f"{name}.py").read_text().removeprefix('"""').partition('"""')[0]
   assert docstring.split("\n")[2].startswith(f"  python -m gengap.main --config=configs/{name}.py")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_help_of_a_config_has_its_fields_and_arguments(name):
+  said, c = field_help.text(["train", f"--config={name}"]), load(name)
+  for field in set(c.keys()) - set(field_help.NESTED):
+    assert re.search(rf"^  {field}={re.escape(str(c[field]))}(\n? +\w|$)", said, re.M), field
+  for argument, value in c.method_args.to_dict().items():
+    assert re.search(rf"^  {argument}={re.escape(str(value))}(\n? +\w)", said, re.M), argument
+  assert max(map(len, said.splitlines())) <= field_help.WIDTH
+  assert field_help.docstring(FOLDER / f"{name}.py").splitlines()[0] in said
+  assert f"steps={c.steps} " in said
+
+
+def test_the_help_says_what_a_value_means_and_what_is_allowed():
+  said = field_help.text(["train", "--config=gan:mnist", "--help"])
+  assert "batch_size=192                  images in a batch, over all devices (default: 64)" in said
+  assert "one of none, two_sided, one_sided," in said  # a table of the code is spelt out
+  assert "real_label=1.0                  in (0, 1]; 1 disables smoothing" in said  # of the loss
+  listed = field_help.text(["train", "--help"])
+  assert all(f"\n  {name} " in listed for name in NAMES)
+  assert "gengap train --config=" in listed
+
+
+@pytest.mark.parametrize("method", sorted(methods.METHODS))
+def test_every_argument_of_a_method_is_documented(method):
+  assert not [name for name, text in field_help.argument_meanings(method).items() if len(text) < 4]
 
 
 def test_the_reports_schedule_is_exact():

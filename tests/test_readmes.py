@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from gengap import config, methods
+from gengap import config, field_help, methods
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted(
@@ -67,3 +67,14 @@ def test_every_field_and_argument_has_a_row():
   assert set(config.base("vae").keys()) <= named
   for method in methods.METHODS:
     assert methods.defaults(method).keys() <= named, method
+
+
+def test_the_fields_of_the_readme_are_those_of_the_help():
+  """Names, defaults and meanings, without links."""
+  table = CONFIGS.split("## Fields")[1].split("## ")[0]
+  rows = re.findall(r"^\| `(\w+)` \| (.*?) ?\| (.*) \|$", table, re.M)
+  assert {name: re.sub(r"\[(.*?)\]\(.*?\)", r"\1", meaning) for name, _, meaning in rows} == field_help.FIELDS
+  assert list(field_help.FIELDS) == [name for name, _, _ in rows]
+  for name, default, _ in rows:
+    value = config.base("vae")[name]
+    assert default.strip('`"') == ("" if name in ("method", *field_help.NESTED) else str(value)), name

@@ -128,7 +128,8 @@ def build(
   Args:
     spec: of the data.
     objective: the losses of both players.
-    network: family of the generator (its decoder) and the critic (its encoder).
+    network: family of the generator (its decoder) and the critic (its encoder), one of
+      `networks.NETWORKS`.
     width: of both networks, in the family's own unit.
     latent_dim: of z.
     n_critic: critic updates for each generator update.

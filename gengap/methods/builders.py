@@ -38,4 +38,5 @@ def compose(build: Callable[..., Method], loss: Callable[..., Any], **preset: An
   shared = [p.replace(default=preset.get(p.name, p.default)) for p in shared]
   keyword = [p.replace(kind=p.KEYWORD_ONLY) for p in (*own.values(), *shared)]
   builder.__signature__ = inspect.Signature([spec, *keyword])  # type: ignore[attr-defined]
+  builder.parts = (loss, build)  # type: ignore[attr-defined]  # whose docstrings describe the arguments
   return builder

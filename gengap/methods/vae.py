@@ -137,15 +137,16 @@ def build(
 
   Args:
     spec: of the data.
-    network: family of the encoder (two outputs for each latent: mean and log variance) and the decoder.
+    network: family of the encoder (two outputs for each latent: mean and log variance) and the decoder, one
+      of `networks.NETWORKS`.
     width: of both networks, in the family's own unit.
     latent_dim: of z.
-    likelihood: p(x | z); a name in `likelihoods.LIKELIHOODS`, or a mapping with its settings, such as
+    likelihood: p(x | z); one of `likelihoods.LIKELIHOODS`, or a mapping with its settings, such as
       {"likelihood": "gaussian", "scale": 0.1}.
-    beta: weight of the KL; a number, or a mapping with a schedule in `kl.SCHEDULES`, such as
+    beta: weight of the KL; a number, or a mapping with a schedule, one of `kl.SCHEDULES`, such as
       {"schedule": "linear", "start": 0.0, "stop": 1.0, "steps": 3900}.
     free_bits: the least KL in nats of every latent, in the mean over the batch; 0 sets none.
-    flow: of q(z | x); a name in `posteriors.FLOWS`, or a mapping with its settings, such as
+    flow: of q(z | x); one of `posteriors.FLOWS`, or a mapping with its settings, such as
       {"flow": "iaf", "layers": 4, "width": 128}.
     sample: whether z is drawn from q(z | x); otherwise it is the mean.
     attention: whether both networks have self-attention on the maps of half the image's side.

@@ -134,7 +134,7 @@ def build(
 
   Args:
     spec: of the data.
-    network: family of all three; its encoder serves as encoder and as critic.
+    network: family of all three, one of `networks.NETWORKS`; its encoder serves as encoder and as critic.
     width: of all three, in the family's own unit.
     latent_dim: of z.
     layer: the stage of the critic whose features are compared, counted from 0 at the image.
