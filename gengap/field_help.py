@@ -59,6 +59,7 @@ Examples:
 """
 WITH = """
 Config {name}
+
 {about}
 
 Fields, each with its value in this config. --config.FIELD=VALUE changes one:
@@ -157,10 +158,9 @@ def text(argv: Sequence[str]) -> str:
     InputError: the given config does not exist.
   """
   if not (name := config_path(argv)):
-    lines = [
-      f"  {n:<22}{docstring(shipped.config_file(n)).partition(chr(10))[0]}" for n in shipped.config_names()
-    ]
-    return WITHOUT.format(configs="\n".join(lines))
+    first_lines = [(n, docstring(shipped.config_file(n)).splitlines()[0]) for n in shipped.config_names()]
+    listed = (textwrap.fill(f"  {n:<22}{line}", WIDTH, subsequent_indent=" " * 24) for n, line in first_lines)
+    return WITHOUT.format(configs="\n".join(listed))
   file = find_config(name)
   if not (config := read_config(argv)):
     return f"\n--config={name}: {file} cannot be run, so its fields are not known\n"
@@ -168,7 +168,7 @@ def text(argv: Sequence[str]) -> str:
   argument = next((a for a in ("width", *arguments) if a in arguments), "")
   return WITH.format(
     name=name,
-    about=textwrap.indent(docstring(file), "  "),
+    about=docstring(file),
     fields=field_rows(config),
     method=config.method,
     arguments=argument_rows(config),
