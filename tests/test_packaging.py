@@ -49,8 +49,11 @@ def test_a_wheel_has_configs_and_launchers_inside_of_the_package(wheel):
   names = zipfile.ZipFile(wheel).namelist()
   tops = {name.partition("/")[0] for name in names}
   assert tops == {"gengap", next(top for top in tops if top.endswith(".dist-info"))}
-  for folder in ("configs", "launch"):
-    ours = {f"gengap/{path.relative_to(ROOT)}" for path in (ROOT / folder).glob("*.*")}
+  for folder, inside in (("configs", "configs"), ("launch", "launch"), ("results/zoo", "zoo_files")):
+    paths = [path.relative_to(ROOT / folder) for path in (ROOT / folder).rglob("*.*") if path.is_file()]
+    ours = {f"gengap/{inside}/{path}" for path in paths if "__pycache__" not in path.parts}
+    if folder == "results/zoo":
+      ours = {name for name in ours if not name.endswith(".py")}
     assert ours and ours <= set(names)
   assert {f"gengap/report/templates/{p.name}" for p in ROOT.glob("gengap/report/templates/*")} <= set(names)
 
