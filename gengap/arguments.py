@@ -10,8 +10,6 @@ from absl import flags as absl_flags
 
 from gengap import paths, shipped
 from gengap.errors import InputError, suggest
-from gengap.features.registry import EXTRACTORS
-from gengap.features.resize import PROTOCOLS
 
 CONFIG_FLAGS = ("--config", "-config")
 TAKES = {  # how absl complains of a value -> what the flag takes
@@ -70,6 +68,9 @@ def define_paths(name: str, about: str, own: absl_flags.FlagValues) -> absl_flag
 
 def define_extractor_flags(own: absl_flags.FlagValues) -> dict[str, absl_flags.FlagHolder]:
   """Adds to a command's flags those that choose feature extractor and classifier; returns them by name."""
+  from gengap.features.registry import EXTRACTORS  # imports JAX, which other commands do later
+  from gengap.features.resize import PROTOCOLS
+
   kind = absl_flags.DEFINE_string(
     "features",
     None,

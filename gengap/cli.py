@@ -153,12 +153,17 @@ def fail(error: Exception, status: int, debug: bool) -> None:
   leave(status)
 
 
-def run(main: Callable[[list[str]], None], flags: absl_flags.FlagValues) -> None:
+def run(
+  main: Callable[[list[str]], None],
+  flags: absl_flags.FlagValues,
+  begin: Callable[[Sequence[str]], None] = lambda argv: None,
+) -> None:
   """Runs a command and exits: status 0, that of an expected error (STATUS), or 130 for an interrupt.
 
   Args:
     main: Called with the arguments that are not flags.
     flags: The command's flags.
+    begin: Called with the command line before it is parsed, which imports JAX if it names a config.
   """
   logging.set_verbosity(logging.ERROR)
   hush_storage()
@@ -167,6 +172,7 @@ def run(main: Callable[[list[str]], None], flags: absl_flags.FlagValues) -> None
     if {"--help", "-h"} & set(sys.argv):
       print(usage(flags))
       sys.exit(0)
+    begin(sys.argv)
     rest = parse(flags, sys.argv)
     keep_memory()
     if processes.FLAGS[0] in flags:
@@ -178,6 +184,6 @@ def run(main: Callable[[list[str]], None], flags: absl_flags.FlagValues) -> None
     fail(error, STATUS[type(error)], debug)
   except Exception as error:
     fail(error, 1, debug)
-  except KeyboardInterrupt:
-    print("interrupted", file=sys.stderr, flush=True)
+  except KeyboardInterrupt as interrupt:
+    print(one_line(interrupt) or "interrupted", file=sys.stderr, flush=True)
     os._exit(130)  # XLA may be compiling in another thread, which the interpreter's own exit does not survive

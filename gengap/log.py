@@ -1,10 +1,13 @@
 """The log of a run: metrics.jsonl, sample grids, loggers, and a progress bar or plain lines."""
 
+import contextlib
 import json
 import math
 import pathlib
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from PIL import Image
@@ -14,11 +17,29 @@ from gengap import paths, processes
 from gengap.data.pixels import enlarged, tile
 from gengap.loggers import Logger
 
+ALIVE_SECONDS = 10.0  # of silence, after which a command says that it still works
+
 
 def say(text: str) -> None:
   """Prints a line without breaking the progress bar. Only process 0 prints."""
   if processes.is_first():
     tqdm.write(text, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def still_alive(what: str) -> Iterator[None]:
+  """Says every ten seconds of a long wait that it goes on, and for how long it has lasted."""
+  over, before = threading.Event(), time.perf_counter()
+
+  def work() -> None:
+    while not over.wait(ALIVE_SECONDS):
+      say(f"still {what}, {time.perf_counter() - before:.0f} s")
+
+  threading.Thread(target=work, daemon=True).start()
+  try:
+    yield
+  finally:
+    over.set()
 
 
 class Log:

@@ -4,6 +4,7 @@ A logger is anything with `numbers`, `picture` and `close`; see `Logger`. wandb 
 if they are named. A run that resumes continues its run there, whose id is in WORKDIR/loggers.json.
 """
 
+import contextlib
 import importlib
 import importlib.util
 import json
@@ -11,8 +12,9 @@ import math
 import os
 import pathlib
 import secrets
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -44,6 +46,19 @@ def finite(metrics: Mapping[str, float]) -> dict[str, float]:
   return {name: float(x) for name, x in metrics.items() if math.isfinite(x)}
 
 
+@contextlib.contextmanager
+def without_torch() -> Iterator[None]:
+  """Hides torch from tensorboardX, which only wants one of its types, since importing it takes seconds."""
+  hidden = "torch" not in sys.modules
+  if hidden:
+    sys.modules["torch"] = None  # type: ignore[assignment]  # imports fail, as if it were not installed
+  try:
+    yield
+  finally:
+    if hidden:
+      del sys.modules["torch"]
+
+
 class EventFile:
   """A TensorBoard file that the calling thread writes.
 
@@ -58,9 +73,10 @@ class EventFile:
       name: added to the file's.
       after: step after which what earlier files say is void.
     """
-    from tensorboardX import summary  # only where it is used: commands start sooner
-    from tensorboardX.event_file_writer import EventsWriter
-    from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore
+    with without_torch():  # only where it is used: commands start sooner
+      from tensorboardX import summary
+      from tensorboardX.event_file_writer import EventsWriter
+      from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore
 
     self.summary, self.event = summary, Event
     self.writer = EventsWriter(str(workdir / "events"), filename_suffix=f".{name}")

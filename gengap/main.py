@@ -3,10 +3,14 @@
 python -m gengap.main --config=configs/wgan_gp.py:fashion_mnist --workdir=DIR [--config.FIELD=VALUE ...]
 """
 
+import sys
+from collections.abc import Sequence
+
 from absl import flags
 from ml_collections import config_flags
 
-from gengap import cli, loggers, processes
+import gengap
+from gengap import arguments, cli, loggers, processes
 
 FLAGS = cli.flags()
 processes.define_flags(FLAGS)
@@ -22,6 +26,18 @@ LOGGER = flags.DEFINE_list(
 )
 
 
+def greet(argv: Sequence[str]) -> None:
+  """Prints what is about to happen, before JAX is imported."""
+  given = dict(arguments.given(argv))
+  if "config" in given and "workdir" in given and given.get(processes.FLAGS[2], "0") == "0":
+    print(
+      f"gengap {gengap.__version__}: training {given['config']} in {given['workdir']}\n"
+      "loading JAX, then compiling: about a minute the first time, seconds from the cache",
+      file=sys.stderr,
+      flush=True,
+    )
+
+
 def main(rest: list[str]) -> None:
   """Checks the flags, then trains."""
   cli.require(rest, config=CONFIG.value, workdir=WORKDIR.value)
@@ -31,4 +47,4 @@ def main(rest: list[str]) -> None:
 
 
 if __name__ == "__main__":
-  cli.run(main, FLAGS)
+  cli.run(main, FLAGS, greet)

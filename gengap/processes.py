@@ -2,7 +2,8 @@
 
 All processes run the same program on JAX's multi-process runtime, and each feeds its own devices. Process 0
 alone prints and writes files; all processes write checkpoints together. With a single process the functions
-here return their input unchanged.
+here return their input unchanged. JAX is imported where it is needed, so that a command prints its first line
+before that.
 """
 
 import contextlib
@@ -16,11 +17,8 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-import jax
 import numpy as np
 from absl import flags
-from jax.experimental import multihost_utils
-from orbax.checkpoint import multihost
 
 from gengap import cluster
 from gengap.errors import InputError
@@ -83,6 +81,8 @@ def connect(coordinator: str | None, number: int | None, index: int | None) -> N
     raise InputError(f"--process_id is {index}; of {number} processes it must be from 0 to {number - 1}")
   if number == 1:
     return None
+  import jax
+
   if index == 0:
     check_free(int(port), f"--coordinator={coordinator}")
   try:
@@ -109,6 +109,8 @@ def connect_by_launcher() -> None:
       f"{started}, but does not say where they can connect; give each --coordinator=HOST:PORT "
       f"--num_processes={by.number} --process_id=I"
     )
+  import jax
+
   where = "the first of their machines"
   if by.number is not None:
     port = int(os.environ.setdefault("JAX_COORDINATOR_PORT", str(cluster.port(by.job))))
@@ -179,14 +181,31 @@ def announced_wait(number: int | None, index: int | None, where: str) -> Iterato
       timer.cancel()
 
 
+def connected() -> bool:
+  """Whether this process has been connected to others."""
+  if "jax" not in sys.modules:
+    return False
+  import jax
+
+  return jax.distributed.is_initialized()
+
+
 def count() -> int:
   """Returns the number of processes in the run."""
-  return jax.process_count() if jax.distributed.is_initialized() else 1
+  if not connected():
+    return 1
+  import jax
+
+  return jax.process_count()
 
 
 def index() -> int:
   """Returns the index of this process."""
-  return jax.process_index() if jax.distributed.is_initialized() else 0
+  if not connected():
+    return 0
+  import jax
+
+  return jax.process_index()
 
 
 def is_first() -> bool:
@@ -201,11 +220,15 @@ def barrier() -> None:
   seconds, so call this before them.
   """
   if count() > 1:
+    from orbax.checkpoint import multihost
+
     multihost.get_barrier_sync_fn()(key=f"gengap {next(BARRIERS)}", timeout_ms=int(1e3 * BARRIER_TIMEOUT))
 
 
 def broadcast(value: Any) -> Any:
   """Returns the array of process 0."""
+  from jax.experimental import multihost_utils
+
   barrier()
   return multihost_utils.broadcast_one_to_all(value)
 
@@ -221,7 +244,11 @@ def stop_requested(call: int) -> bool:
   Args:
     call: Number of earlier calls, the same in all processes.
   """
-  return count() > 1 and multihost_utils.reached_preemption_sync_point(call)
+  if count() == 1:
+    return False
+  from jax.experimental import multihost_utils
+
+  return multihost_utils.reached_preemption_sync_point(call)
 
 
 def own_share(pieces: Sequence[T]) -> Sequence[T]:
@@ -247,6 +274,9 @@ def gather(found: Sequence[Any], total: int) -> Sequence[Any]:
   """
   if count() == 1:
     return found
+  import jax
+  from jax.experimental import multihost_utils
+
   mine = jax.tree.map(lambda *x: np.stack([np.asarray(y) for y in x]), *found)
   barrier()
   every = multihost_utils.process_allgather(mine)  # [processes, rounds, ...]

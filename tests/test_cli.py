@@ -37,6 +37,12 @@ def call(*args, module="main", **env):
   return done.returncode, done.stdout, done.stderr
 
 
+def answer(said):
+  """Returns the lines of what a command said without the two with which training begins."""
+  first, *rest = lines = said.splitlines()
+  return rest[1:] if first.startswith("gengap 0") and rest[0].startswith("loading JAX") else lines
+
+
 GAN, VAE = "--config=configs/wgan_gp.py", "--config=configs/vae.py"
 EIGHT = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
 
@@ -77,8 +83,6 @@ BAD = [
   ([VAE, "--config.ema=1.5"], ["config.ema is 1.5", "[0, 1)"]),
   ([VAE, "--config.dtype=float16"], ["config.dtype", "bfloat16"]),
   ([VAE, "--config.steps_per_dispatch=7"], ["multiple of config.steps_per_dispatch"]),
-  ([VAE, "--config.eval_images=16", "--config.batch_size=64"], ["config.eval_images", "whole batch"]),
-  ([VAE, *SMALL[2:], "--config.batch_size=64"], ["config.batch_size is 64", "only 32 held-out images"]),
   ([VAE, "--config.method_args.b1=1.5"], ["config.method_args.b1 is 1.5", "[0, 1)"]),
   ([VAE, "--config.method_args.clip_norm=-1"], ["config.method_args.clip_norm is -1"]),
   ([VAE, "--config.method_args.learning_rate=nan"], ["config.method_args.learning_rate is nan"]),
@@ -102,7 +106,7 @@ def test_bad_input_is_one_line_and_status_2(args, words, tmp_path, monkeypatch):
   monkeypatch.chdir(ROOT)
   status, said = forked.call("gengap.main", [*args, f"--workdir={workdir}"], said)
   assert status == 2, said
-  assert len(said.splitlines()) == 1, said
+  assert len(answer(said)) == 1, said
   for word in words:
     assert word in said
   assert not workdir.exists()
@@ -130,15 +134,15 @@ def test_a_workdir_that_cannot_be_is_said_first(place, tmp_path, monkeypatch):
   workdir, said = place.format(file=tmp_path / "file"), tmp_path / "said"
   status, said = forked.call("gengap.main", [VAE, "--workdir", workdir], said)
   assert status == 2, said
-  assert len(said.splitlines()) == 1, said
-  assert said.startswith(f"error: --workdir={workdir}")
+  (line,) = answer(said)
+  assert line.startswith(f"error: --workdir={workdir}")
   assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_a_platform_that_is_not_there_is_one_line(tmp_path):
   status, _, said = call(VAE, f"--workdir={tmp_path / 'run'}", JAX_PLATFORMS="nonsense")
-  assert (status, len(said.splitlines())) == (2, 1), said
-  assert said.startswith("error: JAX_PLATFORMS=nonsense: JAX finds no such device here")
+  assert (status, len(lines := answer(said))) == (2, 1), said
+  assert lines[0].startswith("error: JAX_PLATFORMS=nonsense: JAX finds no such device here")
   assert not (tmp_path / "run").exists()
 
 
@@ -147,7 +151,7 @@ def test_the_workdir_of_another_config(tmp_path):
   before = sorted((p, p.stat().st_mtime_ns) for p in tmp_path.rglob("*"))
   status, _, said = call(VAE, f"--workdir={tmp_path}")
   assert status == 2
-  assert len(said.splitlines()) == 1
+  assert len(answer(said)) == 1
   assert "config.batch_size (8 there, " in said
   assert sorted((p, p.stat().st_mtime_ns) for p in tmp_path.rglob("*")) == before
 
@@ -155,7 +159,7 @@ def test_the_workdir_of_another_config(tmp_path):
 def test_a_damaged_config_json(tmp_path):
   (tmp_path / "config.json").write_text('{"method": ')
   status, _, said = call(VAE, f"--workdir={tmp_path}")
-  assert (status, len(said.splitlines())) == (2, 1)
+  assert (status, len(answer(said))) == (2, 1)
   assert "config.json" in said
 
 
@@ -170,9 +174,9 @@ def test_a_truncated_checkpoint_is_one_line(tmp_path):
   status, _, said = call(*args)
   assert status == 0
   assert "Traceback" not in said
-  lines = [line for line in said.splitlines() if not line.startswith("compil")]
-  assert "8 cannot be read" in lines[0]
-  assert lines[1] == "resuming at step 4"
+  lines = said.splitlines()
+  damaged = next(i for i, line in enumerate(lines) if "8 cannot be read" in line)
+  assert lines[damaged + 1] == "resuming at step 4"
 
 
 def test_a_non_finite_loss_is_status_3(tmp_path):

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 
+import jax
 import pytest
 
 from gengap import cluster, processes
@@ -57,7 +58,7 @@ def test_how_many_processes_there_are(launched, monkeypatch, variables, number):
   assert cluster.launcher().number == number
   started = []
   monkeypatch.setattr(processes, "check_free", lambda *_: None)
-  monkeypatch.setattr(processes.jax.distributed, "initialize", lambda **what: started.append(what))
+  monkeypatch.setattr(jax.distributed, "initialize", lambda **what: started.append(what))
   processes.connect(None, None, None)
   assert [what["num_processes"] for what in started] == [number] * (number > 1)
 
@@ -80,7 +81,7 @@ def test_a_launcher_that_says_too_little_is_an_error(launched, variables, words)
 
 def test_a_single_process_that_is_told_so_starts_no_runtime():
   processes.connect("localhost:80", 1, 0)
-  assert not processes.jax.distributed.is_initialized()
+  assert not jax.distributed.is_initialized()
 
 
 def test_commands_and_steps_of_one_job_meet_at_ports_of_their_own(monkeypatch):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tiny
 from absl import flags
+from jax.experimental import multihost_utils
 from test_train import config, lines
 
 import gengap
@@ -234,7 +235,7 @@ def test_every_piece_is_done_once_and_comes_back_in_its_place(monkeypatch, numbe
     monkeypatch.setattr(processes, "index", lambda index=index: index)
     shares.append([{"x": np.full(2, piece)} for piece in processes.own_share(pieces)])
   gathered = jax.tree.map(lambda *x: np.stack(x), *[jax.tree.map(lambda *x: np.stack(x), *s) for s in shares])
-  monkeypatch.setattr(processes.multihost_utils, "process_allgather", lambda mine: gathered)
+  monkeypatch.setattr(multihost_utils, "process_allgather", lambda mine: gathered)
   found = processes.gather(shares[0], total)
   assert [x["x"].tolist() for x in found] == [[piece, piece] for piece in pieces]
   assert len({len(share) for share in shares}) == 1

@@ -10,7 +10,6 @@ import itertools
 import pathlib
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -27,12 +26,10 @@ from gengap.training.checkpoint import Checkpoints
 from gengap.training.member import Member, Place
 from gengap.training.population import Population
 from gengap.training.program import Program, compile_program, load_data, resume, starter
-from gengap.training.validation import Validation, check_best, whole_batches
+from gengap.training.validation import Validation, check_best, describe_small
 from gengap.training.window import Clock
 
-COMPILING = "compiling the training program (takes minutes if it is large and not yet in the cache)"
 DIRECTED = ("mnist", "emnist", "kmnist", "svhn_cropped")  # of characters, whose mirror images are none
-SLOW = 10  # seconds of compiling above which their number is printed
 
 
 @contextlib.contextmanager
@@ -105,26 +102,44 @@ def train(config: Config, workdir: str | pathlib.Path, loggers: Sequence[str] = 
       disk is full, and the saved checkpoints are kept.
     NonFiniteError: a loss, a gradient or a weight of a run is not finite. Its last good checkpoint is kept,
       and other runs have first been trained to their end.
+    KeyboardInterrupt: says at which step it came, and from which one the same command resumes.
   """
   settings.check(config)
   check_loggers(loggers, config.seeds)
   runs = places(config, paths.local(workdir))
   for run in runs:
     workdirs.check_workdir(run.workdir, run.config)
+  try:
+    return train_runs(config, runs, loggers)
+  except KeyboardInterrupt as interrupt:
+    raise KeyboardInterrupt(
+      f"{interrupt or 'interrupted before the first step'}; {how_to_resume(runs[0])}"
+    ) from interrupt
+
+
+def how_to_resume(run: Place) -> str:
+  """Returns what the same command does after an interrupt."""
+  folder, every = run.workdir / "checkpoints", run.config.checkpoint_every
+  saved = [int(path.name) for path in folder.glob("*") if path.name.isdecimal()]
+  if saved:
+    return f"the same command resumes from the checkpoint of step {max(saved)}"
+  return f"the same command starts again, since the first checkpoint is saved at step {every}"
+
+
+def train_runs(config: Config, runs: Sequence[Place], loggers: Sequence[str]) -> State:
+  """Trains the runs of a config, whose workdirs have been checked; see `train`."""
   if config.horizontal_flip and config.dataset.partition("/")[0] in DIRECTED:
     say(f"config.horizontal_flip is True: half of the {config.dataset} images are mirrored characters")
   dataset, held_out = load_data(config, "train"), load_data(config, "validation")
-  whole_batches(config, held_out)
+  if small := describe_small(config, held_out):
+    say(small)
   with on_sigterm() as should_stop:
-    before = time.perf_counter()
 
     def ready(method: Method, shapes: State) -> None:
       check_best(config, held_out, method, shapes)
-      say(COMPILING)
+      say(f"{config.method} on {len(dataset.image)} training images of {config.dataset}: tracing the program")
 
     program = compile_program(config, dataset, ready)
-    if (seconds := time.perf_counter() - before) > SLOW:
-      say(f"compiled in {seconds:.0f} s")
     validation = Validation(program, config, held_out)
     with contextlib.ExitStack() as stack:
       for run in runs:
@@ -198,8 +213,12 @@ def loop(population: Population, members: Sequence[Member], should_stop: Callabl
     live = [i for i, member in enumerate(members) if not member.done and i not in failed]
     if not live or should_stop(calls):
       break
-    for index, numbers in population.dispatch(live).items():
-      guarded(index, members[index].advance, numbers, functools.partial(population.state, index))
+    try:
+      for index, numbers in population.dispatch(live).items():
+        guarded(index, members[index].advance, numbers, functools.partial(population.state, index))
+    except KeyboardInterrupt as interrupt:
+      member = members[live[0]]
+      raise KeyboardInterrupt(f"interrupted at step {member.step} of {member.config.steps}") from interrupt
   for index, member in enumerate(members):
     if index not in failed:
       guarded(index, member.finish, population.state(index))

@@ -13,8 +13,7 @@ from gengap import data, methods
 from gengap.data import host_reader
 from gengap.errors import InputError
 from gengap.method import AXIS, Array, Batch, Config, Method, Metrics, Spec, State
-from gengap.networks import convolution
-from gengap.training import flops, intervals, step
+from gengap.training import compiling, flops, intervals, step
 from gengap.training.checkpoint import Checkpoints
 
 Ready: TypeAlias = Callable[[Method, State], None]
@@ -45,6 +44,7 @@ class Program(NamedTuple):
   flops: float | None  # floating-point operations of a run's step on all devices, a mean; None: not counted
   flops_reason: str  # why they were not counted; "" if they were
   by_host: host_reader.Share | None  # what this process reads if the data are too large for the devices
+  first_state: jax.stages.Compiled  # seed [] uint32 -> the state before the first step, on every device
 
   @property
   def place_of_runs(self) -> jax.sharding.NamedSharding:
@@ -157,7 +157,11 @@ def compile_method(
     lowered = dict.fromkeys(variants, lower(method))
     whole = abstract((dataset.image, dataset.label))
     count = flops.count_on_cpu(method, config, shapes, whole, sharing)
-  programs = {id(each): each.compile(convolution.compiler_options()) for each in lowered.values()}
+  different = {id(each): each for each in lowered.values()}
+  *training, first_state = compiling.together(
+    [*different.values()], lower_first_state(method, config, spec, place)
+  )
+  programs = dict(zip(different, training, strict=True))
   return Program(
     method,
     spec,
@@ -172,6 +176,7 @@ def compile_method(
     None if count is None else count * sharing,
     flops.reason_not_counted() if count is None else "",
     share,
+    first_state,
   )
 
 
@@ -263,15 +268,22 @@ def data_of_calls(program: Program, config: Config, dataset: data.Dataset, at: i
   return ((placed(image), placed(label)) for image, label in batches)
 
 
+def lower_first_state(
+  method: Method, config: Config, spec: Spec, place: jax.sharding.NamedSharding
+) -> jax.stages.Lowered:
+  """Returns the program that makes the state before the first step, on every device, from a seed."""
+
+  @functools.partial(jax.jit, out_shardings=place)
+  def init(seed: Array) -> State:
+    example = Batch(jnp.zeros((1, *spec.shape)), jnp.zeros(1, jnp.int32))
+    return step.init(method, seed, example, ema=bool(config.ema))
+
+  return init.lower(jax.ShapeDtypeStruct((), jnp.uint32))
+
+
 def starter(program: Program) -> Callable[[int], State]:
   """Returns a function of the seed: the state of its run before the first step, on every device."""
-
-  @functools.partial(jax.jit, out_shardings=program.place)
-  def init(seed: Array) -> State:
-    example = Batch(jnp.zeros((1, *program.spec.shape)), jnp.zeros(1, jnp.int32))
-    return step.init(program.method, seed, example, ema=bool(program.shapes.ema))
-
-  return lambda seed: init(np.uint32(seed))
+  return lambda seed: program.first_state(np.uint32(seed))
 
 
 def resume(program: Program, checkpoints: Checkpoints, say: Callable[[str], None]) -> State | None:

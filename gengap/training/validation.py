@@ -21,23 +21,46 @@ HELD_OUT = "valid/"  # begins the names of numbers of held-out images
 ENERGY = f"{HELD_OUT}energy_distance"
 
 
-def whole_batches(config: Config, held_out: data.Dataset) -> int:
-  """Returns the number of batches of an evaluation.
+class Batches(NamedTuple):
+  """How the held-out images of an evaluation are divided."""
+
+  number: int
+  size: int  # images of a batch
+
+  @property
+  def images(self) -> int:
+    """The number of images of an evaluation."""
+    return self.number * self.size
+
+
+def batches_of(config: Config, held_out: data.Dataset) -> Batches:
+  """Returns the batches of an evaluation: of config.batch_size images, or of all if they are fewer.
 
   Raises:
-    InputError: the held-out images do not fill one batch.
+    InputError: the devices cannot share so few images.
   """
-  batches = min(config.eval_images, len(held_out.image)) // config.batch_size
-  if config.eval_images < config.batch_size:
+  images = min(config.eval_images, len(held_out.image))
+  if images >= config.batch_size:
+    return Batches(images // config.batch_size, config.batch_size)
+  devices = jax.device_count()
+  if images < devices:
     raise InputError(
-      f"config.eval_images is {config.eval_images}; an evaluation needs one whole batch, {config.batch_size}"
+      f"{images} held-out images cannot be shared by {devices} devices; use a larger config.eval_images or "
+      "config.validation_share, or fewer devices"
     )
-  if not batches:
-    raise InputError(
-      f"config.batch_size is {config.batch_size}, and there are only {len(held_out.image)} held-out images; "
-      f"use a batch of at most {len(held_out.image)}, or a larger config.validation_share"
-    )
-  return batches
+  return Batches(1, images // devices * devices)
+
+
+def describe_small(config: Config, held_out: data.Dataset) -> str:
+  """Returns what a user should know of an evaluation of less than a batch; "" if it has whole batches."""
+  if (batches := batches_of(config, held_out)).size == config.batch_size:
+    return ""
+  images = f"{batches.size} held-out image{'s' * (batches.size > 1)}"
+  few = f"; {ENERGY} needs two and is null" if batches.size < 2 else ""
+  return (
+    f"an evaluation has {images}, less than a batch of {config.batch_size}: its numbers vary by chance{few}. "
+    "A larger config.validation_share holds out more"
+  )
 
 
 def check_best(config: Config, held_out: data.Dataset, method: Method, shapes: State) -> None:
@@ -46,7 +69,7 @@ def check_best(config: Config, held_out: data.Dataset, method: Method, shapes: S
   Raises:
     InputError: it does not.
   """
-  validate = step.validate(method, batch_size=config.batch_size)
+  validate = step.validate(method, batch_size=batches_of(config, held_out).size)
   arrays = abstract((held_out.image, held_out.label))
   numbers = validate.lower(devices()[0].aval, np.uint32(0), shapes, arrays, np.uint32(0)).out_info
   names = [f"{HELD_OUT}{name}" for name in numbers] + [ENERGY] * bool(method.generate)
@@ -70,15 +93,15 @@ class Validation:
     """Compiles nothing yet.
 
     Raises:
-      InputError: too few held-out images.
+      InputError: too few held-out images for the devices.
     """
     method = program.method
-    self.batches = whole_batches(config, held_out)
-    self.count = self.batches * config.batch_size
+    batches = batches_of(config, held_out)
+    self.batches, self.count = batches.number, batches.images
     self.images = to_float(held_out.image[: self.count])
     self.data = put(program, (held_out.image[: self.count], held_out.label[: self.count]))
     self.slots, self.spec, self.latent_dim = program.slots, program.spec, method.latent_dim
-    validate = step.validate(method, batch_size=config.batch_size)
+    validate = step.validate(method, batch_size=batches.size)
     arrays = tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in self.data)
     self.lowered = validate.lower(self.slots.aval, np.uint32(0), program.shapes, arrays, np.uint32(0))
     self.generate = jax.jit(method.generate) if method.generate else None
@@ -127,5 +150,5 @@ class Validation:
 
 
 def energy(samples: np.ndarray, real: np.ndarray) -> float:
-  """Returns the energy distance of samples to real images; NaN if a sample is not finite."""
-  return metrics.energy_distance(samples, real) if np.isfinite(samples).all() else math.nan
+  """Returns the energy distance of samples to real images; NaN if there is one, or a sample is not finite."""
+  return metrics.energy_distance(samples, real) if len(real) > 1 and np.isfinite(samples).all() else math.nan

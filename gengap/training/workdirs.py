@@ -14,6 +14,7 @@ from gengap.log import say
 from gengap.method import Config
 
 OF_THE_MACHINE = ("config.data_dir", "config.data_device_bytes")  # fields that do not change a run
+STEPS = "config.steps"
 LOCK = "lock"  # a file in every workdir
 FOLDERS = ("checkpoints", "samples")  # that training writes in a workdir
 PATTERN = "*?[\\"  # characters of a path that Orbax reads as a pattern
@@ -39,6 +40,8 @@ def read(workdir: pathlib.Path) -> dict[str, Any]:
 def check_workdir(workdir: pathlib.Path, config: Config) -> None:
   """Checks that a workdir can be written, and is empty or holds a run of this config that no process trains.
 
+  The run may have fewer steps than the config: it is extended.
+
   Raises:
     InputError: it cannot be written or used; names the fields that differ if its run has another config.
   """
@@ -57,23 +60,53 @@ def check_workdir(workdir: pathlib.Path, config: Config) -> None:
     check_same(workdir, config)
 
 
-def check_same(workdir: pathlib.Path, config: Config) -> None:
-  """Checks that a workdir holds a run of this config, whatever the place of its data.
+def check_same(workdir: pathlib.Path, config: Config) -> bool:
+  """Checks that a workdir holds a run of this config, whatever the place of its data, or one to be extended.
 
   Fields that are newer than the run count as their defaults.
 
+  Returns:
+    Whether config.steps is larger than that of the run, and nothing else differs.
+
   Raises:
-    InputError: names the fields that differ.
+    InputError: names the fields that differ, or the schedule that ends before the larger config.steps.
   """
   there, here = flatten(complete(read(workdir))), flatten(plain(config))
-  differing = [
-    f"{name} ({there.get(name, 'absent')!r} there, {here.get(name, 'absent')!r} here)"
+  names = [
+    name
     for name in sorted(there.keys() | here.keys())
     if there.get(name) != here.get(name) and name not in OF_THE_MACHINE
   ]
-  if differing:
-    some = ", ".join(differing[:4]) + (f" and {len(differing) - 4} more" if len(differing) > 4 else "")
-    raise InputError(f"{workdir} holds a run of another config: {some}; use another --workdir")
+  longer = names == [STEPS] and isinstance(there[STEPS], int) and there[STEPS] < here[STEPS]
+  if names and not longer:
+    some = ", ".join(
+      f"{name} ({there.get(name, 'absent')!r} there, {here.get(name, 'absent')!r} here)" for name in names[:4]
+    )
+    some += f" and {len(names) - 4} more" if len(names) > 4 else ""
+    only = "; only a larger config.steps extends a run" if STEPS in names else ""
+    raise InputError(f"{workdir} holds a run of another config: {some}{only}; use another --workdir")
+  if longer and (ended := ended_schedule(here)):
+    raise InputError(f"{workdir} cannot be extended to config.steps={here[STEPS]}: {ended}")
+  return longer
+
+
+def ended_schedule(fields: dict[str, Any]) -> str:
+  """Returns which learning rate of a config is 0 before config.steps, and what to do; "" if none is.
+
+  All schedules count steps from the start of a run, so it may be extended as long as none has ended.
+
+  Args:
+    fields: of the config, as `flatten` returns them.
+  """
+  for name, updates in fields.items():
+    if name.endswith("decay_steps") and updates:
+      repeats = fields.get("config.method_args.n_critic", 1) if "critic_" in name else 1
+      if (end := updates // repeats) < fields[STEPS]:
+        return (
+          f"{name} is {updates}, which takes a learning rate to 0 at step {end}; train anew in another "
+          f"--workdir with {name}={fields[STEPS] * repeats}"
+        )
+  return ""
 
 
 def lock(file: IO, workdir: pathlib.Path) -> None:
@@ -107,7 +140,7 @@ def writing(workdir: pathlib.Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def claimed(workdir: pathlib.Path, config: Config) -> Iterator[None]:
-  """Creates and locks the workdir, and writes config.json unless it exists.
+  """Creates and locks the workdir, and writes config.json unless it exists with as many steps.
 
   Raises:
     InputError: the folder cannot be written, now or while it is used; another process trains there, or has
@@ -118,9 +151,7 @@ def claimed(workdir: pathlib.Path, config: Config) -> Iterator[None]:
     if processes.is_first():
       workdir.mkdir(parents=True, exist_ok=True)
       lock(stack.enter_context((workdir / LOCK).open("w")), workdir)
-      if path.exists():
-        check_same(workdir, config)
-      else:
+      if not path.exists() or check_same(workdir, config):
         paths.write(path, json.dumps(plain(config), indent=2) + "\n")
     processes.barrier()
     yield
