@@ -22,12 +22,13 @@ from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttribut
 
 import gengap
 from gengap import config as settings
+from gengap import log
 from gengap.errors import InputError, NonFiniteError
 from gengap.log import Log
 from gengap.loggers import EventFile
 from gengap.method import State
 from gengap.networks import convolution
-from gengap.training import checkpoint, loop, member, program, workdirs
+from gengap.training import checkpoint, compiling, loop, member, program, validation, workdirs
 from gengap.training.population import Numbers
 from gengap.training.window import Window
 from results.scale import faults
@@ -212,6 +213,69 @@ def test_another_config_is_refused_and_its_fields_named(whole):
   with pytest.raises(InputError, match=r"batch_size \(8 there, 16 here\).*learning_rate"):
     loop.train(other, workdir)
   assert {p: p.stat().st_mtime_ns for p in workdir.rglob("*")} == before
+
+
+def test_a_finished_run_is_extended_and_ends_where_a_longer_one_does(whole, tmp_path):
+  loop.train(config("vae", steps=8), tmp_path)
+  tiny.assert_identical(loop.train(config("vae"), tmp_path), whole["vae"][1])
+  assert json.loads((tmp_path / "config.json").read_text())["steps"] == 12
+  assert [x["step"] for x in lines(tmp_path)] == [x["step"] for x in lines(whole["vae"][0])]
+
+
+def test_a_run_is_extended_only_before_a_learning_rate_is_0(tmp_path):
+  def written(steps, **args):
+    c = config("wgan_gp", steps=steps)
+    c.method_args.update(args)
+    return c
+
+  ends = dict(decay_steps=12, critic_decay_steps=24)  # the critic has two updates a step
+  (tmp_path / "config.json").write_text(json.dumps(settings.plain(written(8, **ends))))
+  assert workdirs.check_same(tmp_path, written(12, **ends))
+  assert not workdirs.check_same(tmp_path, written(8, **ends))
+  with pytest.raises(InputError, match=r"critic_decay_steps is 24, .* at step 12; .*decay_steps=26"):
+    workdirs.check_same(tmp_path, written(13, **ends))
+  with pytest.raises(InputError, match=r"steps \(8 there, 4 here\); only a larger config.steps extends"):
+    workdirs.check_same(tmp_path, written(4, **ends))
+
+
+@pytest.mark.parametrize(
+  ("held_out", "eval_images", "divided"), [(7, 9, (1, 7)), (20, 3, (1, 3)), (20, 17, (2, 8))]
+)
+def test_held_out_images_are_evaluated_in_whole_batches_or_all_at_once(held_out, eval_images, divided):
+  c = config("vae", eval_images=eval_images)
+  images = gengap.data.Dataset(np.zeros((held_out, 8, 8, 1), np.uint8), np.zeros(held_out, int), ("a",), {})
+  assert validation.batches_of(c, images) == divided
+  assert ("less than a batch of 8" in validation.describe_small(c, images)) == (divided[1] < 8)
+
+
+def test_a_handful_of_images_trains(tmp_path):
+  """Fewer than a batch, and one of them held out."""
+  c = config("vae", steps=4, validation_share=0.2)
+  c.dataset_args.num_train = 5
+  assert loop.train(c, tmp_path).step == 4
+  judged = [line for line in lines(tmp_path) if "valid/vae/loss" in line]
+  assert [line["valid/energy_distance"] for line in judged] == [None]
+  assert all(math.isfinite(line["valid/vae/loss"]) for line in judged)
+
+
+@pytest.mark.parametrize(
+  ("at", "said"),
+  [
+    (3, "interrupted at step 2 of 12; the same command starts again, since the first checkpoint .* step 4"),
+    (11, "interrupted at step 10 of 12; the same command resumes from the checkpoint of step 8"),
+  ],
+)
+def test_an_interrupt_says_where_the_run_goes_on(tmp_path, monkeypatch, at, said):
+  advance = member.Member.advance
+
+  def interrupted(self, *args):
+    if self.step + 1 == at:
+      raise KeyboardInterrupt
+    advance(self, *args)
+
+  monkeypatch.setattr(member.Member, "advance", interrupted)
+  with pytest.raises(KeyboardInterrupt, match=said):
+    loop.train(config("vae"), tmp_path)
 
 
 def command(workdir, *extra, steps=4000):
@@ -468,3 +532,42 @@ def test_a_run_killed_25_times_ends_where_an_uninterrupted_one_does(tmp_path):
   assert a.step == b.step == 6000
   tiny.assert_identical(a.nets, b.nets)
   assert numbers_of(tmp_path / "killed") == numbers_of(tmp_path / "whole")
+
+
+def test_what_a_compilation_will_take_is_said(monkeypatch):
+  monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
+  assert "in the cache" in compiling.forecast(10_000, cached=True)
+  assert ": seconds the first time" in compiling.forecast(500, cached=False)
+  assert ": about a minute the first time" in compiling.forecast(10_000, cached=False)
+  assert ": about 10 minutes the first time" in compiling.forecast(100_000, cached=False)
+
+
+def test_a_compilation_is_noted_once_it_has_succeeded(tmp_path, monkeypatch, capfd):
+  monkeypatch.setenv("GENGAP_CACHE", str(tmp_path))
+  lowered = jax.jit(lambda x: x + 41).lower(1.0)
+  for cached in (False, True):
+    assert compiling.together([lowered], lowered)[0](1.0) == 42
+    assert ("in the cache" in capfd.readouterr().err) == cached
+
+
+def test_a_long_wait_gives_signs_of_life(monkeypatch, capfd):
+  monkeypatch.setattr(log, "ALIVE_SECONDS", 0.02)
+  with log.still_alive("waiting"):
+    time.sleep(0.2)
+  said = capfd.readouterr().err.splitlines()
+  assert len(said) > 1
+  assert all(line.startswith("still waiting, 0 s") for line in said)
+
+
+def test_the_first_line_comes_before_jax_is_imported():
+  code = "import sys, gengap.main as m; m.greet(['', '--config=a.py', '--workdir', 'b']); "
+  code += "print('jax' in sys.modules)"
+  done = subprocess.run(
+    [sys.executable, "-c", code],
+    cwd=ROOT,
+    env=os.environ | {"PYTHONPATH": str(ROOT)},
+    capture_output=True,
+    text=True,
+  )
+  assert done.stdout == "False\n", done.stderr
+  assert "training a.py in b" in done.stderr.splitlines()[0]
