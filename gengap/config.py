@@ -136,16 +136,18 @@ def small_vae(dataset: str, **method_args: Any) -> Config:
 
 
 def classifier(dataset: str) -> Config:
-  """Returns the settings of a residual classifier: about ten epochs, or two and a half of blobs.
+  """Returns the settings of a residual classifier: about ten epochs, but 2.5 of blobs and 100 of digits.
 
   Args:
     dataset: what stands after the colon of --config.
   """
   objects, blobs = dataset.partition("/")[0] in OBJECTS, not dataset or dataset.startswith("blobs")
-  width, steps = (32, 12_000) if objects else (16, 2000 if blobs else 9000)
-  shift = 0 if blobs else 2  # the class of a blob is its place
+  digits = dataset == "digits"
+  width, steps = (32, 12_000) if objects else (16, 2000 if blobs or digits else 9000)
+  shift = 0 if blobs else 1 if digits else 2  # pixels; the class of a blob is its place
+  size = 16 if blobs else 8 if digits else native_size(dataset)
   config = base("classifier", dataset, width=width, shift=shift, flip=objects, decay_steps=steps)
-  config.update(image_size=16 if blobs else native_size(dataset), batch_size=64, steps=steps, ema=0.999)
+  config.update(image_size=size, batch_size=64, steps=steps, ema=0.999)
   config.update(best="valid/classifier/loss", eval_images=5000)
   return config
 

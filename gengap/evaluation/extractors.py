@@ -147,10 +147,14 @@ def unavailable(
   if "weights" in registered.takes and not weights:
     return pretrained.advice(kind)
   if "classifier" in registered.takes and not classified:
+    if not dataset:
+      return (
+        f"--features={kind} needs a classifier of the data: --classifier=DIR; --features=pixels needs none"
+      )
     shipped = f"classifier_{dataset}"
     hint = f"; --classifier=zoo:{shipped} is a small one" if shipped in zoo.names() else ""
     return (
-      f"--features={kind} needs a classifier of {dataset or 'the data set'}: --classifier=train trains one, "
+      f"--features={kind} needs a classifier of {dataset}: --classifier=train trains one, "
       f"once; --classifier=DIR takes one{hint}"
     )
   return ""

@@ -36,7 +36,9 @@ class Evaluation:
     return Evaluation.from_json, (self.to_json(),)  # read-only mappings cannot be pickled
 
   def __str__(self) -> str:
-    lines = [header(self), floors(self), text.of_scores(self.scores)] if self.protocol else []
+    lines = []
+    if self.protocol:
+      lines = [*text.wrapped(header(self)), *text.wrapped(floors(self)), text.of_scores(self.scores)]
     return "\n".join([*lines, *(text.of_block(name, block) for name, block in self.diagnostics.items())])
 
   def to_dict(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Scores and blocks of numbers as text, as `gengap.evaluate` prints them.
 
-Lines have at most WIDTH characters, except those that name files or reasons.
+Lines have at most WIDTH characters, unless a single word is longer.
 """
 
 import textwrap
@@ -61,14 +61,17 @@ def of_scores(scores: Mapping[str, Score]) -> str:
   for row in rows(scores):
     lines += [of_row(row), *explained(row.meaning)]
   lines += of_classes(scores)
-  lines += [f"{name}: {of_points(x.points)}" for name, x in scores.items() if x.points]
+  for name, x in scores.items():
+    lines += wrapped(f"{name}: {of_points(x.points)}") if x.points else []
   skipped: dict[str, list[str]] = {}
   for name, score in scores.items():
     if score.value is None:
       skipped.setdefault(score.reason, []).append(name)
     elif score.floor_reason:
       skipped.setdefault(score.floor_reason, []).append(f"floor of {name}")
-  return "\n".join([*lines, *(f"skipped: {', '.join(names)}: {reason}" for reason, names in skipped.items())])
+  for reason, names in skipped.items():
+    lines += wrapped(f"skipped: {', '.join(names)}: {reason}")
+  return "\n".join(lines)
 
 
 def of_row(row: Row) -> str:
@@ -97,7 +100,13 @@ def of_classes(scores: Mapping[str, Score]) -> Iterator[str]:
 
 def explained(meaning: str) -> list[str]:
   """Returns what a number means as indented lines."""
-  return textwrap.wrap(meaning, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
+  return wrapped(f"{INDENT}{meaning}") if meaning else []
+
+
+def wrapped(line: str) -> list[str]:
+  """Returns a line as several, of which all but the first are indented; words, such as paths, stay whole."""
+  whole = {"break_long_words": False, "break_on_hyphens": False}
+  return textwrap.wrap(line, WIDTH, subsequent_indent=INDENT, **whole)
 
 
 def of_points(points: Mapping[str, Any]) -> str:
@@ -119,7 +128,8 @@ def of_block(name: str, block: Mapping[str, Any]) -> str:
     quantity = of_name(declared, key)
     ranked = quantity and quantity.better is not Better.NONE
     better = f"  ({BETTER[quantity.better]} is better)" if quantity and ranked else ""
-    lines.append(f"  {key:20} {of_value(value)}" + (f" +- {error:.2g}" if error is not None else "") + better)
+    line = f"  {key:20} {of_value(value)}" + (f" +- {error:.2g}" if error is not None else "") + better
+    lines += [line] if "\n" in line else wrapped(line)
     lines += explained(clause(quantity))
   return "\n".join(lines)
 

@@ -66,9 +66,10 @@ def find_or_train(
     f"--classifier={TRAIN}: training a classifier of {config.dataset} at {size} pixels, once, in {workdir}; "
     "timing its steps first, which includes compiling"
   )
+  about = max(1, round(minutes(config, train)))
   log.say(
-    f"{config.steps} steps take about {max(1, round(minutes(config, train)))} minutes here; if they are "
-    "interrupted, the same command goes on"
+    f"{config.steps} steps take about {about} minute{'s' * (about > 1)} here; if they are interrupted, the "
+    "same command goes on"
   )
   loop.train(config, workdir)
   return workdir

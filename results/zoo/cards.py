@@ -76,6 +76,7 @@ def about(name: str, packed: zoo.Packed, dtype: str, changed: dict[str, Any], si
     "config": fields,
     "scores": scores,
     "samples": found.protocol.get("samples"),
+    "accuracy": (found.protocol.get("classifier") or {}).get("accuracy"),
   }
 
 
@@ -95,7 +96,10 @@ def card(found: dict[str, Any]) -> str:
       (x["name"], f"{x['value']:.4g}", "" if x["floor"] is None else f"{x['floor']:.4g}", x["better"])
       for x in found["scores"]
     ]
-    lines.append(f"Scores of {found['samples']:,} samples, before the weights were stored:")
+    lines.append(
+      f"Scores of {found['samples']:,} samples, by a classifier that names {100 * found['accuracy']:.2f} % "
+      "of the test images rightly:"
+    )
     lines.append(markdown(("", "value", "floor (real images)", "better"), rows))
   lines.append("The config differs from the defaults of the method in:")
   lines.append(markdown(("field", "value"), [(f"`{k}`", f"`{v}`") for k, v in found["config"].items()]))
