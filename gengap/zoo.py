@@ -166,7 +166,8 @@ def read(content: bytes, name: str = "") -> Packed:
       for path, (dtype, shape) in about["weights"].items():
         leaf = np.frombuffer(stored[path].T.tobytes(), dtype).reshape(shape)
         put(weights, path.split(SEPARATOR), leaf.astype(np.float32) if dtype == "float16" else leaf)
-    return Packed(**{field: about[field] for field in Packed._fields} | {"weights": weights})
+    about["weights"] = weights
+    return Packed(**{field: about[field] for field in Packed._fields})
   except InputError:
     raise
   except Exception as error:  # of any of these formats

@@ -50,7 +50,7 @@ def test_the_classifier_is_trained_once_and_its_minutes_are_said_before(blobs, c
   said = capsys.readouterr().err
   assert "2000 steps take about 12 minutes" in said and str(workdir) in said
   ((used, where),) = calls
-  assert where == workdir and workdir.name.startswith("blobs_single_8_")
+  assert where == workdir and where.name.startswith("blobs_single_8_")
   assert (used.method, used.image_size, used.batch_size) == ("classifier", 8, 36)
   assert used.dataset_args.num_train == 40
   assert trained.find_or_train("train", "blobs_single", test, config) == workdir and len(calls) == 1

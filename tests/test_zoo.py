@@ -61,7 +61,7 @@ def test_weights_are_packed_without_loss_as_float32_and_refused_where_float16_en
   jax.tree.map(np.testing.assert_array_equal, found.weights, packed.weights)
   assert found._replace(weights={}) == packed._replace(weights={})
   with pytest.raises(InputError, match="weight a/b is not finite in float16"):
-    zoo.pack(packed._replace(weights={"a": {"b": np.float32([1e6])}}))
+    zoo.pack(packed._replace(weights={"a": {"b": np.array([1e6], np.float32)}}))
 
 
 def test_what_the_zoo_does_not_have_is_refused(shelf, tmp_path, monkeypatch):

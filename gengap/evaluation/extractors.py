@@ -148,9 +148,7 @@ def unavailable(
     return pretrained.advice(kind)
   if "classifier" in registered.takes and not classified:
     if not dataset:
-      return (
-        f"--features={kind} needs a classifier of the data: --classifier=DIR; --features=pixels needs none"
-      )
+      return f"--features={kind} needs a classifier: --classifier=DIR; --features=pixels needs none"
     shipped = f"classifier_{dataset}"
     hint = f"; --classifier=zoo:{shipped} is a small one" if shipped in zoo.names() else ""
     return (

@@ -105,8 +105,7 @@ def explained(meaning: str) -> list[str]:
 
 def wrapped(line: str) -> list[str]:
   """Returns a line as several, of which all but the first are indented; words, such as paths, stay whole."""
-  whole = {"break_long_words": False, "break_on_hyphens": False}
-  return textwrap.wrap(line, WIDTH, subsequent_indent=INDENT, **whole)
+  return textwrap.wrap(line, WIDTH, subsequent_indent=INDENT, break_long_words=False, break_on_hyphens=False)
 
 
 def of_points(points: Mapping[str, Any]) -> str:
