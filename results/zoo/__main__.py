@@ -2,7 +2,7 @@
 
   python -m results.zoo --workdir=DIR --name=vae_mnist [--step=last|best|N] [--dtype=float16|float32]
     [--evaluation=FILE]
-  python -m results.zoo     # writes the table of README.md again
+  python -m results.zoo     # writes the cards and the table of README.md again
 
 Packing writes NAME/run.npz.xz, NAME/samples.png and the card NAME/README.md. The card says what the type of
 the stored weights changes: it is measured.
@@ -92,13 +92,26 @@ def pack(
   if run.method.generate:
     images = run._replace(nets=stored.weights).sample(jax.random.key(0), 64)
     log.save_png(folder / "samples.png", pixels.tile(np.asarray(images)))
-  about = cards.about(name, stored, dtype, changed, len(content))
+  write_card(folder, {"dtype": dtype, "changed": changed})
+
+
+def write_card(folder: pathlib.Path, measured: dict[str, Any]) -> dict[str, Any]:
+  """Writes the card of a packed run, and returns what it says.
+
+  Args:
+    folder: of the run.
+    measured: what its file does not hold: the type of the stored weights, and what that changes.
+  """
+  content = (folder / zoo.FILE).read_bytes()
+  stored = zoo.read(content, folder.name)
+  about = cards.about(folder.name, stored, measured["dtype"], measured["changed"], len(content))
   (folder / "card.json").write_text(json.dumps(about, indent=2) + "\n")
   (folder / "README.md").write_text(cards.card(about))
+  return about
 
 
 def main() -> None:
-  """Packs a run if one is given, and writes the table of all."""
+  """Packs a run if one is given, and writes the cards and the table of all."""
   parser = Parser(__doc__)
   parser.add_argument("--workdir", type=path, help="folder of the run")
   parser.add_argument("--name", help="of the run in the zoo")
@@ -110,7 +123,8 @@ def main() -> None:
     parser.error("--workdir and --name go together")
   if options.workdir:
     pack(options.workdir, options.name, options.step, options.dtype, options.evaluation)
-  abouts = [json.loads(file.read_text()) for file in sorted(HERE.glob("*/card.json"))]
+  files = sorted(HERE.glob("*/card.json"))
+  abouts = [write_card(file.parent, json.loads(file.read_text())) for file in files]
   (HERE / "README.md").write_text(cards.index(abouts))
 
 
