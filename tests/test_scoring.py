@@ -282,7 +282,8 @@ def test_points_of_a_fit_are_stored_and_printed(scorer):
   assert score.points["images"][-1] == N and len(score.points["values"]) == len(score.points["images"])
   assert score.points["values"][-1] == pytest.approx(found.scores["frechet"].value, rel=1e-3)
   assert Score.from_dict(json.loads(json.dumps(score.to_dict())), {}) == score
-  (line,) = (line for line in str(found).splitlines() if line.startswith("fd_infinity: fitted to"))
+  printed = str(found).replace("\n    ", " ")  # lines are wrapped
+  (line,) = (line for line in printed.splitlines() if line.startswith("fd_infinity: fitted to"))
   assert f"({N})" in line
   assert "points" not in found.scores["frechet"].to_dict()
 
