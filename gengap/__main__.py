@@ -16,6 +16,7 @@ COMMANDS = {  # command -> its module
   "probe": "gengap.probe",
   "report": "gengap.report",
   "bench": "gengap.bench",
+  "demo": "gengap.demo",
   "prepare": "gengap.prepare",
   "sweep": f"{shipped.LAUNCHERS}.sweep",
 }

@@ -3,6 +3,7 @@
 python -m gengap.main --config=configs/wgan_gp.py:fashion_mnist --workdir=DIR [--config.FIELD=VALUE ...]
 """
 
+import pathlib
 import sys
 from collections.abc import Sequence
 
@@ -41,9 +42,12 @@ def greet(argv: Sequence[str]) -> None:
 def main(rest: list[str]) -> None:
   """Checks the flags, then trains."""
   cli.require(rest, config=CONFIG.value, workdir=WORKDIR.value)
-  from gengap.training import loop  # after the flags, so that a wrong flag is reported at once
+  from gengap.log import say  # after the flags, so that a wrong flag is reported at once
+  from gengap.training import loop, what_next
 
-  loop.train(CONFIG.value, WORKDIR.value, LOGGER.value)
+  config, workdir = CONFIG.value, pathlib.Path(WORKDIR.value)
+  if loop.train(config, workdir, LOGGER.value).step == config.steps:
+    say(what_next.describe(config, workdir))
 
 
 if __name__ == "__main__":

@@ -254,7 +254,7 @@ def test_the_tiny_methods_are_all_methods():
 
 def test_commands_can_be_imported_together_and_called_again_from_their_defaults():
   modules = [importlib.import_module(name) for name in MODULES]
-  assert len(modules) == 6
+  assert len(modules) == 7
   own = importlib.import_module("gengap.evaluate").FLAGS
   assert cli.parse(own, ["evaluate", "--num_samples=7", "left"]) == ["left"] and own.num_samples == 7
   cli.parse(own, ["evaluate", "--seed=1"])

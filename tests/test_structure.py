@@ -17,7 +17,7 @@ TOP = {"pyproject.toml", "README.md", "LICENSE", "gengap", "configs", "launch", 
 # Every floor may import from those below it, and from its own room; never from above.
 FLOORS = (
   {"__main__"},
-  {"main", "evaluate", "probe", "bench", "prepare"},
+  {"main", "evaluate", "probe", "bench", "prepare", "demo"},
   {"report"},
   {"probes"},
   {"evaluation"},

@@ -28,7 +28,7 @@ from gengap.log import Log
 from gengap.loggers import EventFile
 from gengap.method import State
 from gengap.networks import convolution
-from gengap.training import checkpoint, compiling, loop, member, program, validation, workdirs
+from gengap.training import checkpoint, compiling, loop, member, program, validation, what_next, workdirs
 from gengap.training.population import Numbers
 from gengap.training.window import Window
 from results.scale import faults
@@ -571,3 +571,19 @@ def test_the_first_line_comes_before_jax_is_imported():
   )
   assert done.stdout == "False\n", done.stderr
   assert "training a.py in b" in done.stderr.splitlines()[0]
+
+
+def test_the_next_commands_name_the_runs(whole):
+  workdir, _ = whole["vae"]
+  said = what_next.describe(config("vae"), workdir)
+  for words in (
+    f"{workdir}/samples/12.png",
+    f"evaluate --workdir={workdir} --metrics=blobs",
+    "gengap.report",
+  ):
+    assert words in said
+  assert pathlib.Path(said.splitlines()[0].removeprefix("samples: ")).exists()
+  several = config("vae", dataset="digits", seeds=2)
+  found = what_next.commands(several, [workdir / "0", workdir / "1"], workdir / "report", generates=True)
+  assert found["scores"].endswith("/0 --classifier=train")
+  assert f"--workdirs={workdir}/0,{workdir}/1 " in found["page"]
