@@ -1,7 +1,8 @@
 """Evaluates a trained run, or images from any program, beside real images.
 
   python -m gengap.evaluate --workdir=DIR [--step=last|best|all|N] [--metrics=a,b,...] [--num_samples=10000]
-    [--features=inception|dinov2|pixels|MODULE:NAME|... [--weights=FILE]] [--classifier=DIR]
+    [--features=inception|dinov2|pixels|MODULE:NAME|... [--weights=FILE]]
+    [--classifier=DIR|train|zoo:NAME]
     [--sampling=prior|aggregate|mixture:K[,temperature=T][,truncation=T][,draw]] [--outside=DATASET]
   python -m gengap.evaluate --generated=FOLDER|FILE.npz|FILE.npy|FILE.zip --out=FILE.json
     --reference=DATASET[:SPLIT]|FOLDER|FILE [--training=DATASET[:SPLIT]|FOLDER|FILE] [--name=NAME]
@@ -10,8 +11,8 @@
 Prints the results and writes them, each number with the protocol that it depends on: of a run to
 eval/STEP.json and to TensorBoard, of images to --out, which `gengap.report` reads. Other numbers in the file
 stay. By default all metrics are computed that suit. A metric that cannot be computed (too few images, no
-classifier) is skipped, with the reason; one that --metrics names is refused instead.
-`gengap.evaluation.evaluate` does the same in Python.
+classifier: --classifier=train trains one, once) is skipped, with the reason; one that --metrics names is
+refused instead. `gengap.evaluation.evaluate` does the same in Python.
 
 Samples drawn in another way than by default have a file of their own, such as eval/STEP_mixture-10.json; see
 `gengap.evaluation.sampling`.

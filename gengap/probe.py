@@ -1,9 +1,8 @@
 """Probes the latent space of a trained run: is it continuous, what do its dimensions do, what is beyond it?
 
   python -m gengap.probe --workdir=DIR [--step=last|best|all|0|N] [--probes=a,b,...] [--num_samples=1000]
-    [--classifier=DIR] [--features=inception|dinov2|pixels|MODULE:NAME|... [--weights=FILE]]
-    [--dims=1,5,10] [--grid=0,1] [--classes=2,5] [--outside=DATASET]
-    [--figures=png,pdf,svg]
+    [--classifier=DIR|train|zoo:NAME] [--features=inception|dinov2|pixels|MODULE:NAME|... [--weights=FILE]]
+    [--dims=1,5,10] [--grid=0,1] [--classes=2,5] [--outside=DATASET] [--figures=png,pdf,svg]
 
 Prints the results, each number with an interval of 95 %, and writes probes/STEP/NAME.json and NAME.png:
 
