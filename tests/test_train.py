@@ -278,6 +278,15 @@ def test_an_interrupt_says_where_the_run_goes_on(tmp_path, monkeypatch, at, said
     loop.train(config("vae"), tmp_path)
 
 
+def test_an_interrupt_while_it_compiles_says_that_nothing_has_begun(tmp_path, monkeypatch):
+  def interrupted(*_):
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr(compiling, "together", interrupted)
+  with pytest.raises(KeyboardInterrupt, match="interrupted before the first step; .* starts again"):
+    loop.train(config("vae"), tmp_path)
+
+
 def command(workdir, *extra, steps=4000):
   small = [f"--config.method_args.{k}={v}" for k, v in dict(network="dense", width=4, latent_dim=2).items()]
   often = [f"--config.{k}=20" for k in ("checkpoint_every", "sample_every", "eval_every", "log_every")]

@@ -113,7 +113,7 @@ def train(config: Config, workdir: str | pathlib.Path, loggers: Sequence[str] = 
     return train_runs(config, runs, loggers)
   except KeyboardInterrupt as interrupt:
     raise KeyboardInterrupt(
-      f"{interrupt or 'interrupted before the first step'}; {how_to_resume(runs[0])}"
+      f"{str(interrupt) or 'interrupted before the first step'}; {how_to_resume(runs[0])}"
     ) from interrupt
 
 

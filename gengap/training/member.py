@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from gengap import config as settings
 from gengap import processes
 from gengap.errors import NonFiniteError
-from gengap.log import Log, NullLog
+from gengap.log import Log, NullLog, still_alive
 from gengap.method import Array, Config, Nets, State
 from gengap.training.checkpoint import Checkpoints, finite_or_infinity
 from gengap.training.population import Numbers
@@ -92,10 +92,10 @@ class Member:
     self.done = step == self.config.steps or done_early(log, self.config)
 
   @contextlib.contextmanager
-  def paused(self) -> Iterator[None]:
-    """Reads all queued numbers, then stops the clock of steps_per_second."""
+  def paused(self, what: str = "saving") -> Iterator[None]:
+    """Reads all queued numbers, then stops the clock of steps_per_second; says if `what` takes long."""
     self.window.flush()
-    with self.clock.paused():
+    with self.clock.paused(), still_alive(f"{what} at step {self.step}"):
       yield
 
   def advance(self, numbers: list[Numbers], state: Callable[[], State]) -> None:
@@ -113,11 +113,11 @@ class Member:
     self.window.push(self.step, numbers)
     last, scores = self.step == config.steps, {}
     if last or self.step % config.eval_every == 0:
-      with self.paused():
+      with self.paused("evaluating"):
         self.log.numbers(self.step, scores := self.validation.scores(state(), seed))
       last = last or done_early(self.log, config)
     if self.validation.generate and (last or self.step % config.sample_every == 0):
-      with self.paused():
+      with self.paused("sampling"):
         self.log.picture(self.step, self.validation.grid(state(), seed))
     if last or self.step % config.checkpoint_every == 0:
       self.save(state(), scores)

@@ -12,6 +12,7 @@ import numpy as np
 from gengap import data, methods
 from gengap.data import host_reader
 from gengap.errors import InputError
+from gengap.log import still_alive
 from gengap.method import AXIS, Array, Batch, Config, Method, Metrics, Spec, State
 from gengap.training import compiling, flops, intervals, step
 from gengap.training.checkpoint import Checkpoints
@@ -149,18 +150,18 @@ def compile_method(
 
   variants = intervals.variants(method)
   sharing = len(slots) // runs.spread  # devices of a run
-  if step.unrolled():
-    lowered = {due: lower(variant) for due, (variant, _) in variants.items()}
-    counts = [(flops.count_flops(lowered[due]), part / runs.mapped) for due, (_, part) in variants.items()]
-    count = flops.weighted_sum(counts)
-  else:
-    lowered = dict.fromkeys(variants, lower(method))
-    whole = abstract((dataset.image, dataset.label))
-    count = flops.count_on_cpu(method, config, shapes, whole, sharing)
+  with still_alive("tracing"):
+    if step.unrolled():
+      lowered = {due: lower(variant) for due, (variant, _) in variants.items()}
+      counts = [(flops.count_flops(lowered[due]), part / runs.mapped) for due, (_, part) in variants.items()]
+      count = flops.weighted_sum(counts)
+    else:
+      lowered = dict.fromkeys(variants, lower(method))
+      whole = abstract((dataset.image, dataset.label))
+      count = flops.count_on_cpu(method, config, shapes, whole, sharing)
+    lowered_first = lower_first_state(method, config, spec, place)
   different = {id(each): each for each in lowered.values()}
-  *training, first_state = compiling.together(
-    [*different.values()], lower_first_state(method, config, spec, place)
-  )
+  *training, first_state = compiling.together([*different.values()], lowered_first)
   programs = dict(zip(different, training, strict=True))
   return Program(
     method,
