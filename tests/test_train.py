@@ -283,7 +283,7 @@ def test_an_interrupt_while_it_compiles_says_that_nothing_has_begun(tmp_path, mo
     raise KeyboardInterrupt
 
   monkeypatch.setattr(compiling, "together", interrupted)
-  with pytest.raises(KeyboardInterrupt, match="interrupted before the first step; .* starts again"):
+  with pytest.raises(KeyboardInterrupt, match=r"interrupted before the first step; .* starts again"):
     loop.train(config("vae"), tmp_path)
 
 
