@@ -58,9 +58,7 @@ def versions() -> str:
 
 def unknown(name: str) -> str:
   """Returns the message for a command that does not exist."""
-  by_module = {module.rpartition(".")[2]: command for command, module in COMMANDS.items()}
-  hint = f"; did you mean {by_module[name]!r}?" if name in by_module else suggest(name, COMMANDS)
-  hint = hint or f"; there are {', '.join(COMMANDS)}"
+  hint = suggest(name, COMMANDS) or f"; there are {', '.join(COMMANDS)}"
   return f"{name!r} is not a command of gengap{hint}"
 
 
