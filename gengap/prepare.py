@@ -2,6 +2,7 @@
 
   python -m gengap.prepare DATASET --raw_dir=DIR --data_dir=DIR      from the published files
   python -m gengap.prepare DATASET --download --data_dir=DIR         with the downloader of TFDS
+  python -m gengap.prepare DATASET --data_dir=DIR                    shows a data set that is there already
   python -m gengap.prepare NETWORK --download [--out=FILE]           the published file of weights
   python -m gengap.prepare NETWORK --weights=FILE [--out=FILE]       a file that is there already
 
@@ -25,7 +26,8 @@ stored as a viewer shows them: turned by their EXIF orientation, transparent pix
 several frames, the 8 highest of 16 bits. They have three channels if any pixel of the data set has colour,
 else one. Colour profiles are ignored. Damaged files and files with 32-bit or floating-point pixels are
 refused, and named together; --skip_bad leaves them out. Other files are left out. The command prints what it
-reads and leaves out before it writes anything.
+reads and leaves out before it writes anything. Beside the data set it writes contact_sheet.png, which shows a
+few images of every class.
 
 NETWORK is inception, dinov2 (ViT-S/14), dinov2_vitb14 or dinov2_vitl14. Every file is checked: by SHA-256 if
 it is downloaded, and by the names, shapes and values of its arrays. It is put into the folder weights of
@@ -45,12 +47,12 @@ import numpy as np
 from absl import flags
 
 from gengap import cli, paths
-from gengap.data import FILELESS
+from gengap.data import FILELESS, cache, contact_sheet, prepared
 from gengap.data.layouts import open_raw
 from gengap.data.progress import progress
-from gengap.data.raw import Raw
+from gengap.data.raw import Raw, shown
 from gengap.data.splits import SPLITS
-from gengap.data.tfds import ALIASES, default_dir
+from gengap.data.tfds import ALIASES, default_dir, find
 from gengap.errors import InputError, suggest
 from gengap.features import pretrained, weights
 
@@ -85,6 +87,7 @@ VERSIONS = {  # of the data sets in TFDS
   "cifar100": "3.0.2",
 }
 CLASSES_SHOWN = 100
+EXAMPLES = 3  # of files that are left out for one reason
 
 
 def prepare(
@@ -121,13 +124,15 @@ def prepare(
       _write(name, version, data, work)
       target.parent.mkdir(exist_ok=True)
       (work / name / version).rename(target)
+      sheet = contact_sheet.write(name, data, target.parent)
     except OSError as error:
       raise InputError(f"data_dir {data_dir} cannot be written ({error}); name another") from error
+  print(f"contact sheet: {sheet}", file=sys.stderr)
   return target
 
 
 def describe(name: str, data: Raw) -> Iterator[str]:
-  """Yields the lines to print of a data set: images of each split and class, and notes."""
+  """Yields the lines to print of a data set: images of each split and class, notes, and what is left out."""
   count = {
     s: np.bincount(data.splits[s].label, minlength=len(data.classes)) for s in SPLITS if s in data.splits
   }
@@ -140,6 +145,22 @@ def describe(name: str, data: Raw) -> Iterator[str]:
   if len(data.classes) > CLASSES_SHOWN:
     yield f"    ...  all {len(data.classes)} stand in label.labels.txt of the data set, from 0 on, one a line"
   yield from data.notes
+  if data.left_out:
+    yield f"{'files':>7}  left out"
+  for reason, files in data.left_out.items():
+    some = ", ".join(shown(str(file)) for file in files[:EXAMPLES]) + ", ..." * (len(files) > EXAMPLES)
+    yield f"{len(files):>7}  {reason}: {some}"
+
+
+def show(name: str, data_dir: pathlib.Path) -> pathlib.Path:
+  """Prints the content of a data set that is there already on stderr; returns the path of a contact sheet.
+
+  Raises:
+    InputError: it is missing or damaged.
+  """
+  data, folder = prepared.read(name, data_dir)
+  print(*describe(name, data), sep="\n", file=sys.stderr)
+  return contact_sheet.write(name, data, folder.parent if folder else cache.root() / "contact_sheets")
 
 
 def _write(name: str, version: str, data: Raw, folder: pathlib.Path) -> None:
@@ -219,12 +240,17 @@ def main(argv: list[str]) -> None:
   if len(argv) != 1:
     raise InputError(f"give the name of one data set, such as fashion_mnist; {len(argv)} are given")
   data_dir = pathlib.Path(DATA_DIR.value or default_dir())
+  if not RAW_DIR.value and not DOWNLOAD.value and (argv[0] in FILELESS or find(argv[0], data_dir)):
+    return print(show(argv[0], data_dir))
   if bool(RAW_DIR.value) == DOWNLOAD.value:
-    raise InputError("give either --raw_dir (the folder of the data set's files) or --download")
+    there = "" if DOWNLOAD.value else f"dataset {argv[0]!r} is not in data_dir {data_dir}; "
+    raise InputError(f"{there}give either --raw_dir (the folder of the data set's files) or --download")
   paths.check_writable(data_dir, "--data_dir")
   if RAW_DIR.value:
     return print(prepare(argv[0], pathlib.Path(RAW_DIR.value), data_dir, SKIP_BAD.value, LABEL.value))
-  return print(download(argv[0], data_dir))
+  folder = download(argv[0], data_dir)
+  print(f"contact sheet: {show(argv[0], data_dir)}", file=sys.stderr)
+  return print(folder)
 
 
 if __name__ == "__main__":

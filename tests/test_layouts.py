@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from gengap import prepare
-from gengap.data import folders, pixels
+from gengap.data import folders, image_files, pixels
 from gengap.data.layouts import open_raw
 from gengap.errors import InputError
 
@@ -38,6 +38,11 @@ def read(raw):
       (raw.classes[label], int(x.flat[0])) for label, x in zip(split.label, shown, strict=True)
     )
   return found
+
+
+def left_out_of(raw):
+  """Returns a line for each reason to leave files out."""
+  return [line.removeprefix("left out, ") for line in image_files.describe(raw.left_out)]
 
 
 TEN = [f"{i}.png" for i in range(10)]
@@ -100,7 +105,7 @@ def test_files_are_read_by_their_folders(tmp_path, layout):
   assert raw.shape[-1] == 1 and (folders.ONE_CLASS in raw.notes) == (classes == "all")
   for split in found.values():
     assert all(name == "all" or name in value[number].split("/") for name, number in split)
-  left = [note.removeprefix("left out, ") for note in raw.notes if note.startswith("left out")]
+  left = left_out_of(raw)
   assert sorted(left) == sorted(left_out)
   numbers = [number for split in found.values() for _, number in split]
   assert len(set(numbers)) == len(numbers) == len(files) - sum(int(x.split(": ")[1].split()[0]) for x in left)
@@ -119,10 +124,10 @@ def test_what_systems_leave_behind_is_no_class_and_is_counted(tmp_path):
   assert raw.classes == ("ant", "linked")
   text = "\n".join(prepare.describe("x", raw))
   assert (
-    "hidden or system files: 8" in text
-    and "files that are no images: 3 (ant/label.csv, linked/label.csv, notes.txt)" in text
+    "      8  hidden or system files: " in text
+    and "      3  files that are no images: ant/label.csv, linked/label.csv, notes.txt" in text
   )
-  assert "folders without images: 2 (empty, loop)" in text
+  assert "      2  folders without images: empty, loop" in text
   assert "x: images: train 3, test 1; grayscale; classes: 2" in text
   lines = [line.split() for line in text.splitlines()]
   assert ["0", *lines[2][1:3], "ant"] == lines[2] and lines[3][0] == "1" and lines[3][3] == "linked"
@@ -173,7 +178,7 @@ def test_all_bad_files_are_listed_at_once_or_left_out(tmp_path):
   assert text.count("is no image") == 9 and "y.jpg is empty" in text
   raw = open_raw("x", tmp_path, skip_bad=True)
   assert raw.classes == ("a",) and sum(len(split.label) for split in raw.splits.values()) == 20
-  assert any("image files that cannot be read: 12" in note for note in raw.notes)
+  assert any("image files that cannot be read: 12" in line for line in left_out_of(raw))
 
 
 def cifar(folder, hundred=False):
@@ -277,7 +282,10 @@ def test_tiny_imagenet_has_its_own_validation_split(tmp_path):
     "train": [("n1", 0), ("n1", 1), ("n2", 2), ("n2", 3)],
     "validation": [("n1", 0), ("n2", 1)],
   }
-  assert any("no class folder: 1 (test/images/test_0.JPEG)" in note for note in raw.notes)
+  assert sorted(left_out_of(raw)) == [
+    "files that are no images: 2 (val/val_annotations.txt, wnids.txt)",
+    "images in no class folder: 1 (test/images/test_0.JPEG)",
+  ]
 
 
 ARRAY = np.arange(20, dtype=np.uint8)[:, None, None] * np.ones((20, 2, 2), np.uint8)

@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image
-from test_layouts import cifar, grey, idx, images, read, write
+from test_layouts import cifar, grey, idx, images, left_out_of, read, write
 
 from gengap.data import archives
 from gengap.data.layouts import open_raw
@@ -58,7 +58,7 @@ CLASSES = [(f"pets/{c}/{i}.png", grey(i)) for c in ("ant", "bee") for i in range
 def test_an_archive_is_read_as_the_folder_that_it_holds(tmp_path, opened, suffix):
   raw = opened(pack(tmp_path / f"pets.{suffix}", [*CLASSES, ("pets/notes.txt", b"x"), (".DS_Store", b"")]))
   assert raw.classes == ("ant", "bee") and count(raw) == {"train": 9, "test": 1}
-  assert any("no images: 1 (pets/notes.txt)" in note for note in raw.notes)
+  assert any("no images: 1 (pets/notes.txt)" in line for line in left_out_of(raw))
   flat = opened(pack(tmp_path / "flat" / f"train.{suffix}", FLAT).parent)
   assert flat.classes == ("all",) and count(flat) == {"train": 9, "test": 1}
 
@@ -114,7 +114,7 @@ def test_links_are_not_followed_and_cut_archives_are_refused(tmp_path, opened):
   files = [*CLASSES, ("l", link("pets/ant/l.png", "/etc/passwd")), ("d", link("pets/cow", "/"))]
   raw = opened(pack(tmp_path / "a.tar", files))
   assert raw.classes == ("ant", "bee")
-  assert "left out, links and devices in archives: 2 (pets/ant/l.png, pets/cow)" in raw.notes
+  assert "links and devices in archives: 2 (pets/ant/l.png, pets/cow)" in left_out_of(raw)
   whole = pack(tmp_path / "a.tgz", CLASSES).read_bytes()
   (tmp_path / "a.tgz").write_bytes(whole[: len(whole) // 2])
   with pytest.raises(InputError, match=r"a\.tgz is damaged, or no archive"):
@@ -140,7 +140,7 @@ def test_webdataset_shards_are_read_with_their_labels(tmp_path, opened, kind):
   assert raw.classes == tuple(map(str, range(11)))
   values = [("0", 0), ("1", 1), ("10", 10), ("10", 10), ("2", 2)]
   assert read(raw) == {"train": values, "validation": [("2", 2)]}
-  assert any("further images of a sample: 6" in note for note in raw.notes)
+  assert any("further images of a sample: 6" in line for line in left_out_of(raw))
 
 
 def test_webdataset_shards_may_have_names_or_no_labels(tmp_path, opened):
@@ -185,8 +185,8 @@ def test_tables_are_read_with_their_classes(tmp_path, opened):
   train = [("no", 0), ("no", 2), ("no", 4), ("yes", 1), ("yes", 3), ("yes", 5)]
   assert read(raw) == {"train": train, "test": [("no", 0), ("yes", 1)]}
   where = "data/train-00000-of-00001.parquet/row"
-  assert f"left out, rows whose image is not in the file: 1 ({where} 6)" in raw.notes
-  assert f"left out, rows without a label: 1 ({where} 7)" in raw.notes
+  assert f"rows whose image is not in the file: 1 ({where} 6)" in left_out_of(raw)
+  assert f"rows without a label: 1 ({where} 7)" in left_out_of(raw)
   assert read(opened(tmp_path, label="fine"))["test"] == [("a", 0), ("b", 1)]
   with pytest.raises(InputError, match=r"--label=fines.*no such column.*label, fine.*did you mean 'fine'"):
     opened(tmp_path, label="fines")
@@ -241,7 +241,7 @@ def test_celeba_has_its_own_splits_and_an_attribute_or_none(tmp_path, opened, cs
     "train": [("all", 0), ("all", 1), ("all", 2)], "validation": [("all", 3)], "test": [("all", 4)]
   }  # fmt: skip
   assert any("--label=ATTRIBUTE" in note for note in raw.notes)
-  assert any("does not name: 1 (Img/img_align_celeba/extra.jpg)" in note for note in raw.notes)
+  assert any("does not name: 1 (Img/img_align_celeba/extra.jpg)" in line for line in left_out_of(raw))
   assert read(opened(tmp_path, label="Smiling")) == {
     "train": [("Smiling", 0), ("Smiling", 2), ("not Smiling", 1)],
     "validation": [("not Smiling", 3)],

@@ -135,7 +135,7 @@ def _find(name: str, data_dir: str, size: int, channels: int, args: dict[str, An
   config, _, rest = chosen.partition("/")
   if config and tfds.find(f"{base}/{config}", folder):  # the data set comes in several configs
     base, chosen = f"{base}/{config}", rest
-  layout = tfds.layout(tfds.find(base, folder) or _missing(base, folder))
+  layout = tfds.layout(tfds.find(base, folder) or missing(base, folder))
   read = functools.partial(tfds.read, layout, size=size, channels=channels)
   names = [name for name, count in layout.splits.items() if count]
   return Source(layout.classes, names, read, layout.size, layout.channels), chosen
@@ -160,7 +160,7 @@ def find(name: str, data_dir: str = "") -> Source:
   return _find(name, data_dir, 32, 0, {})[0]
 
 
-def _missing(name: str, data_dir: pathlib.Path) -> pathlib.Path:
+def missing(name: str, data_dir: pathlib.Path) -> pathlib.Path:
   """Raises the InputError for a data set that data_dir does not hold."""
   allowed = [*KNOWN, *tfds.names(data_dir)]
   if name not in KNOWN:

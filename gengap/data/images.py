@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from gengap.data import folders, image_files, pixels
+from gengap.data import folders, pixels
 from gengap.data.folders import Plan
 from gengap.data.image_files import CAMERA, LeftOut, Path
 from gengap.data.progress import progress
@@ -77,12 +77,13 @@ def read_images(folder: pathlib.Path, plan: Callable[[set[Path]], Plan], skip_ba
     )
 
   left_out = planned.left_out | {"image files that cannot be read": sorted(bad)}
-  notes = (*planned.notes, *image_files.describe(left_out), *_described([inspected[path] for path in used]))
+  notes = (*planned.notes, *_described([inspected[path] for path in used]))
   return Raw(
     (None, None, 1 if mode == "L" else 3),
     planned.classes,
     {name: as_split(files) for name, files in planned.listed.items()},
     notes,
+    {reason: files for reason, files in left_out.items() if files},
   )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from gengap.data import annotations, archives, arrays, celeba, cifar, images, parquet, raw, webdataset
-from gengap.data.image_files import SYSTEM, LeftOut, describe, find_images
+from gengap.data.image_files import SYSTEM, LeftOut, find_images
 from gengap.data.raw import Options, Raw
 from gengap.errors import InputError
 
@@ -251,8 +251,9 @@ def _open_packed(
     data = _open_folder(name, work, options._replace(room=None), len(archived))
   except InputError as error:
     raise InputError(_without(str(error), work, given)) from error
-  notes = (_without(note, work, given) for note in data.notes)
-  return data._replace(notes=(*notes, *describe(left_out)))
+  left_out = {reason: files for reason, files in left_out.items() if files}
+  notes = tuple(_without(note, work, given) for note in data.notes)
+  return data._replace(notes=notes, left_out=data.left_out | left_out)
 
 
 def _without(text: str, work: pathlib.Path, given: str) -> str:

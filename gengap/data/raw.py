@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gengap import paths
+from gengap.data.image_files import LeftOut
 from gengap.data.pixels import png
 from gengap.data.tfds import CLASSES
 from gengap.errors import InputError
@@ -27,7 +28,8 @@ class Raw(NamedTuple):
   shape: tuple[int | None, int | None, int]  # [H, W, C]; None where images differ
   classes: tuple[str, ...]
   splits: dict[str, Split]
-  notes: tuple[str, ...] = ()  # lines to print: what was left out, changed or held out
+  notes: tuple[str, ...] = ()  # lines to print: what was changed or held out
+  left_out: LeftOut = {}  # reason -> files
 
 
 class Options(NamedTuple):

@@ -162,7 +162,6 @@ def read(
 
 def _decode(found: Layout, split: str, size: int, channels: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
   """Yields a split in blocks of images and labels."""
-  import tensorflow_datasets as tfds
 
   def pixels(number: int, encoded: bytes) -> np.ndarray:
     try:
@@ -178,19 +177,31 @@ def _decode(found: Layout, split: str, size: int, channels: int) -> Iterator[tup
 
   total = found.splits[split]
   try:
-    decoders = {found.image: tfds.decode.SkipDecoding()}
-    source = tfds.builder_from_directory(found.folder).as_data_source(split, decoders=decoders)  # pyright: ignore
+    source = records(found, split)
     bar = progress(f"decoding {found.name} {split}", total)
     with bar, ThreadPoolExecutor(os.cpu_count()) as pool:
       for images, labels in pool.map(block, range(0, total, BLOCK)):
         yield images, labels
         bar.update(len(labels))
   except (RuntimeError, ValueError, IndexError, OSError) as error:  # of a broken file
-    raise InputError(_blame(found, split, error)) from error
+    raise InputError(blame(found, split, error)) from error
 
 
-def _blame(found: Layout, split: str, error: Exception) -> str:
-  """Raises an error that names the missing or damaged record file of a split."""
+def records(found: Layout, split: str) -> Any:
+  """Returns a sequence of the examples of a split, dicts whose image is the content of its file.
+
+  Raises:
+    RuntimeError, ValueError, IndexError or OSError: a record file is missing or damaged; reading may raise
+      them too.
+  """
+  import tensorflow_datasets as tfds
+
+  decoders = {found.image: tfds.decode.SkipDecoding()}
+  return tfds.builder_from_directory(found.folder).as_data_source(split, decoders=decoders)  # pyright: ignore
+
+
+def blame(found: Layout, split: str, error: Exception) -> str:
+  """Returns the message of an error that names the missing or damaged record file of a split."""
   from array_record.python.array_record_module import ArrayRecordReader
 
   def broken(path: pathlib.Path) -> bool:
