@@ -20,25 +20,25 @@ TAKES = {  # how absl complains of a value -> what the flag takes
 
 
 class PathParser(absl_flags.ArgumentParser):
-  """Parses a local path and expands ~."""
+  """Parses a path and expands ~."""
 
   syntactic_help = "a path"
 
-  def __init__(self, name: str):
+  def __init__(self, name: str, remote: bool = False):
     super().__init__()
-    self.name = name
+    self.name, self.remote = name, remote
 
   def parse(self, argument: str) -> str:
     """Returns the path.
 
     Raises:
-      InputError: The path is empty or a URL.
+      InputError: The path is empty or a URL; gs:// is allowed if the flag takes remote paths.
     """
-    return str(paths.local(argument, f"--{self.name}"))
+    return str((paths.place if self.remote else paths.local)(argument, f"--{self.name}"))
 
 
 class PathsParser(absl_flags.ArgumentParser):
-  """Parses comma-separated local paths. A comma in the name of an existing path does not separate."""
+  """Parses comma-separated paths, also gs://. A comma in the name of an existing path does not separate."""
 
   syntactic_help = "paths, with commas between them"
 
@@ -50,14 +50,16 @@ class PathsParser(absl_flags.ArgumentParser):
     """Returns the paths.
 
     Raises:
-      InputError: one is a URL.
+      InputError: one is a URL other than gs://.
     """
-    return [str(paths.local(path, f"--{self.name}")) for path in paths.split(argument)]
+    return [str(paths.place(path, f"--{self.name}")) for path in paths.split(argument)]
 
 
-def define_path(name: str, about: str, own: absl_flags.FlagValues) -> absl_flags.FlagHolder:
-  """Adds a flag that takes a path to a command; its default is None."""
-  return absl_flags.DEFINE(PathParser(name), name, None, about, own, absl_flags.ArgumentSerializer())
+def define_path(
+  name: str, about: str, own: absl_flags.FlagValues, remote: bool = False
+) -> absl_flags.FlagHolder:
+  """Adds a flag that takes a path, with `remote` also gs://, to a command; its default is None."""
+  return absl_flags.DEFINE(PathParser(name, remote), name, None, about, own, absl_flags.ArgumentSerializer())
 
 
 def define_paths(name: str, about: str, own: absl_flags.FlagValues) -> absl_flags.FlagHolder:
@@ -86,7 +88,7 @@ def define_extractor_flags(own: absl_flags.FlagValues) -> dict[str, absl_flags.F
   )
   weights = define_path("weights", "File of the weights of the network that --features names.", own)
   workdir = define_path(
-    "classifier", "Workdir of a classifier of the data set; train: trains one, once.", own
+    "classifier", "Workdir of a classifier of the data set; train: trains one, once.", own, remote=True
   )
   return {
     "features": kind,

@@ -194,7 +194,7 @@ def check(config: Config) -> None:
   """
   methods.check_arguments(config)
   if config.data_dir:
-    paths.local(config.data_dir, "config.data_dir")
+    paths.place(config.data_dir, "config.data_dir")
   for name in AT_LEAST_ONE:
     if config[name] < 1:
       raise InputError(f"config.{name} is {config[name]}; it must be at least 1")

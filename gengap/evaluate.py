@@ -68,7 +68,7 @@ from gengap.run import Run, folder, load, steps
 
 FLAGS = cli.flags()
 processes.define_flags(FLAGS)
-WORKDIR = cli.define_path("workdir", "Folder of the run, or zoo:NAME.", FLAGS)
+WORKDIR = cli.define_path("workdir", "Folder of the run, or zoo:NAME.", FLAGS, remote=True)
 STEP = flags.DEFINE_string("step", "last", "Checkpoint: last, best, all or a number.", flag_values=FLAGS)
 METRICS = flags.DEFINE_list(
   "metrics", [], "Metrics to compute; by default all that suit the run.", flag_values=FLAGS
@@ -102,7 +102,9 @@ TRAINING = flags.DEFINE_string(
   "training", None, "Data set, folder or file that the images' generator was trained on.", flag_values=FLAGS
 )
 OUT = cli.define_path("out", "JSON file for the results of images.", FLAGS)
-DATA_DIR = cli.define_path("data_dir", "Folder of data sets, for --generated; else $TFDS_DATA_DIR.", FLAGS)
+DATA_DIR = cli.define_path(
+  "data_dir", "Folder of data sets, for --generated; else $TFDS_DATA_DIR.", FLAGS, remote=True
+)
 SAVE = cli.define_path("save_statistics", "New .npz file for statistics of the real images.", FLAGS)
 NAME = flags.DEFINE_string("name", "", "Name of the method that made the images.", flag_values=FLAGS)
 FAMILY = flags.DEFINE_string(

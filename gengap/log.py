@@ -1,6 +1,7 @@
 """The log of a run: metrics.jsonl, sample grids, loggers, and a progress bar or plain lines."""
 
 import contextlib
+import io
 import json
 import math
 import pathlib
@@ -13,7 +14,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from gengap import paths, processes
+from gengap import paths, processes, remote
 from gengap.data.pixels import enlarged, tile
 from gengap.loggers import Logger
 
@@ -58,7 +59,9 @@ class Log:
       sinks: also receive the numbers and the grids; closed with the log.
     """
     self.name, self.sinks = name, sinks
-    self.path = workdir / "metrics.jsonl"
+    self.mirror = remote.mirror(workdir)
+    self.mirror.fetch("metrics.jsonl")
+    self.path = self.mirror.folder / "metrics.jsonl"
     self.samples = workdir / "samples"
     self.samples.mkdir(exist_ok=True)
     delete_after(self.path, step)
@@ -91,6 +94,7 @@ class Log:
     clean = {name: float(x) if math.isfinite(x) else None for name, x in metrics.items()}
     self.file.write(json.dumps({"step": step} | clean) + "\n")
     self.file.flush()
+    self.mirror.push()
     for sink in self.sinks:
       sink.numbers(step, metrics)
     text = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
@@ -99,6 +103,10 @@ class Log:
     else:
       brief = {k: f"{v:.4g}" for k, v in metrics.items() if k.endswith(("/loss", "/energy_distance"))}
       self.bar.set_postfix(brief, refresh=False)
+
+  def flush(self) -> None:
+    """Writes all numbers also to a bucket, where they are otherwise written from time to time."""
+    self.mirror.push(now=True)
 
   def picture(self, step: int | str, images: np.ndarray) -> None:
     """Saves images [n, H, W, C] in [-1, 1] as a grid, samples/STEP.png. STEP may also be a name."""
@@ -112,6 +120,7 @@ class Log:
     """Flushes and closes everything."""
     self.bar.close()
     self.file.close()
+    self.mirror.close()
     for sink in self.sinks:
       sink.close()
 
@@ -132,6 +141,9 @@ class NullLog:
     """Does nothing."""
 
   def numbers(self, step: int, metrics: Mapping[str, float]) -> None:
+    """Does nothing."""
+
+  def flush(self) -> None:
     """Does nothing."""
 
   def picture(self, step: int | str, images: np.ndarray) -> None:
@@ -158,4 +170,5 @@ def delete_after(path: pathlib.Path, step: int) -> None:
 def save_png(path: pathlib.Path, grid: np.ndarray) -> None:
   """Writes a picture [h, w, 3] uint8, enlarged by a whole number. Only process 0 writes."""
   if processes.is_first():
-    Image.fromarray(enlarged(grid)).save(path)
+    Image.fromarray(enlarged(grid)).save(file := io.BytesIO(), "PNG")
+    paths.write(path, file.getvalue())

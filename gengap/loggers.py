@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gengap import paths
+from gengap import paths, remote
 from gengap.errors import InputError, suggest
 
 TENSORBOARD, WANDB, TRACKIO = "tensorboard", "wandb", "trackio"
@@ -79,7 +79,8 @@ class EventFile:
       from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore
 
     self.summary, self.event = summary, Event
-    self.writer = EventsWriter(str(workdir / "events"), filename_suffix=f".{name}")
+    self.mirror = remote.mirror(workdir)
+    self.writer = EventsWriter(str(self.mirror.folder / "events"), filename_suffix=f".{name}")
     if after:
       self.write(after + 1, session_log=SessionLog(status=SessionLog.START))
 
@@ -87,6 +88,7 @@ class EventFile:
     """Writes one event."""
     self.writer.write_event(self.event(wall_time=time.time(), step=step, **what))
     self.writer.flush()
+    self.mirror.push()
 
   def numbers(self, step: int, metrics: Mapping[str, float]) -> None:
     """Records the finite numbers of a step."""
@@ -100,6 +102,7 @@ class EventFile:
   def close(self) -> None:
     """Closes the file."""
     self.writer.close()
+    self.mirror.close()
 
 
 class Tracker:
@@ -128,7 +131,7 @@ class Tracker:
           project=os.environ.get("WANDB_PROJECT", PROJECT),
           id=own,
           name=workdir.name,
-          dir=str(workdir),
+          dir=None if remote.is_remote(workdir) else str(workdir),
           **shared,
           **({"reinit": "create_new"} if several else {}),
         )

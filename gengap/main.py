@@ -18,7 +18,9 @@ processes.define_flags(FLAGS)
 CONFIG = config_flags.DEFINE_config_file(
   "config", None, "Experiment, and after a colon its data set.", flag_values=FLAGS
 )
-WORKDIR = cli.define_path("workdir", "Folder of the run; created if missing, resumed otherwise.", FLAGS)
+WORKDIR = cli.define_path(
+  "workdir", "Folder of the run; created if missing, resumed otherwise.", FLAGS, remote=True
+)
 LOGGER = flags.DEFINE_list(
   "logger",
   [loggers.TENSORBOARD],

@@ -7,11 +7,13 @@ import re
 import tempfile
 from typing import TypeAlias
 
+from gengap import remote
 from gengap.errors import InputError
 
 Path: TypeAlias = str | os.PathLike[str]
 
 URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # pathlib makes gs:/ of gs://
+IN_BUCKET = re.compile("gs:/+", re.IGNORECASE)
 STORES = {  # scheme -> how to mount it, how to copy from it
   "gs": ("mount the bucket (gcsfuse BUCKET DIR)", "gcloud storage cp -r URL DIR"),
   "s3": ("mount the bucket (mount-s3 BUCKET DIR)", "aws s3 cp --recursive URL DIR"),
@@ -51,7 +53,7 @@ def local(path: Path, name: str = "") -> pathlib.Path:
   if text.startswith("--"):
     raise InputError(f"{given}: that is a flag; name a path before it")
   if url := URL.match(text):
-    raise InputError(f"{given}: gengap reads and writes local files only; {instead(url[1].lower(), text)}")
+    raise InputError(f"{given}: a local file or folder is needed here; {instead(url[1].lower(), text)}")
   try:
     if "\0" in text:
       raise ValueError
@@ -62,6 +64,22 @@ def local(path: Path, name: str = "") -> pathlib.Path:
   if expanded.startswith("~"):
     raise InputError(f"{given}: there is no home folder of {text.partition('/')[0]}; name the whole path")
   return pathlib.Path(expanded)
+
+
+def place(path: Path, name: str = "") -> pathlib.Path:
+  """Returns a local path with ~ expanded, or a path in a bucket, which has the same methods.
+
+  Args:
+    path: as the user gave it.
+    name: of the flag or field that gave it, for the error.
+
+  Raises:
+    InputError: as `local`; or it is a URL in a bucket that is malformed or needs packages.
+  """
+  text = os.fspath(path)
+  if IN_BUCKET.match(text):
+    return remote.folder(IN_BUCKET.sub(remote.SCHEME, text), f"{name}={text}" if name else text)
+  return local(path, name)
 
 
 def instead(scheme: str, url: str) -> str:
@@ -106,6 +124,8 @@ def check_writable(folder: pathlib.Path, name: str) -> None:
   Raises:
     InputError: it cannot.
   """
+  if remote.is_remote(folder):
+    return remote.check_writable(folder, name)
   try:
     there = nearest(folder)
     if not there.is_dir():
@@ -122,10 +142,16 @@ def write(path: pathlib.Path, content: str | bytes) -> None:
 
   Raises:
     OSError: the file cannot be written.
+    InputError: the file is in a bucket, and cannot be written.
   """
+  data = content.encode() if isinstance(content, str) else content
+  if remote.is_remote(path):
+    with remote.explained(str(path)):
+      path.write_bytes(data)  # an object is written whole or not at all
+    return
   path.parent.mkdir(parents=True, exist_ok=True)
   scratch = path.with_name(f"{path.name}.tmp")
-  scratch.write_bytes(content.encode() if isinstance(content, str) else content)
+  scratch.write_bytes(data)
   scratch.replace(path)
 
 

@@ -28,7 +28,7 @@ from gengap.run import folder, load, steps
 
 FLAGS = cli.flags()
 processes.define_flags(FLAGS)
-WORKDIR = cli.define_path("workdir", "Folder of the run, or zoo:NAME.", FLAGS)
+WORKDIR = cli.define_path("workdir", "Folder of the run, or zoo:NAME.", FLAGS, remote=True)
 STEP = flags.DEFINE_string(
   "step", "last", "Checkpoint: last, best, all, a number, or 0: before training.", flag_values=FLAGS
 )

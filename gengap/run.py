@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from gengap import methods, paths, processes, zoo
+from gengap import methods, paths, processes, remote, zoo
 from gengap.config import complete
 from gengap.errors import InputError
 from gengap.log import say
@@ -234,7 +234,10 @@ def folder(workdir: str | pathlib.Path) -> pathlib.Path:
   Raises:
     InputError: no run there.
   """
-  path = zoo.workdir(workdir) if zoo.is_named(workdir) else paths.local(workdir)
+  path = zoo.workdir(workdir) if zoo.is_named(workdir) else paths.place(workdir)
+  if remote.is_remote(path):
+    with remote.explained(str(path)):
+      path.exists()  # refuses a bucket that is missing or closed
   if not (path / "checkpoints").is_dir():
     found = sorted(checkpoints.parent.name for checkpoints in path.glob("*/checkpoints"))
     named = f"; name one of its runs, {', '.join(found[:8])}, such as {path / found[0]}" if found else ""

@@ -33,6 +33,7 @@ FLOORS = (
   {"networks", "data"},
   {"processes", "families", "loggers"},
   {"method", "paths", "cluster", "shipped"},
+  {"remote"},
   {"errors"},
 )
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

@@ -166,7 +166,7 @@ def test_an_interrupt_lets_trainings_save(tmp_path, ending):
     (["--out=x", "--configs", "wgan", "wgan"], "twice"),
     (["--out=x", "--configs", "wgan", "--seeds", "a"], "invalid int"),
     (["--out=x", "--configs", "wgan", "--seeds", "-1"], "--seeds is -1"),
-    (["--out=s3://b/x", "--configs", "wgan"], "--out: s3://b/x: gengap reads and writes local files only"),
+    (["--out=s3://b/x", "--configs", "wgan"], "--out: s3://b/x: a local file or folder is needed here"),
     (["--out=/proc/version/x", "--configs", "wgan"], "/proc/version is no folder"),
   ],
 )

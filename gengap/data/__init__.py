@@ -7,18 +7,20 @@ order of that list.
 """
 
 import functools
+import hashlib
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from gengap import paths
-from gengap.data import blobs, digits, splits, tfds
+from gengap import paths, remote
+from gengap.data import blobs, cache, digits, splits, tfds
 from gengap.data.splits import SPLITS
 from gengap.errors import InputError, suggest
 
 FILELESS = (*blobs.COUNT, digits.NAME)  # which need no data_dir
+COPY = "gcloud storage cp -r DATA_DIR/NAME gs://BUCKET/FOLDER"
 KNOWN = (*FILELESS, "mnist", "fashion_mnist", "cifar10", "cub200")
 
 
@@ -131,7 +133,7 @@ def _find(name: str, data_dir: str, size: int, channels: int, args: dict[str, An
     _check_free(base, data_dir)
     read = functools.partial(digits.read, size=size, channels=channels)
     return Source(digits.CLASSES, ["train", "test"], read, (digits.SIZE, digits.SIZE)), chosen
-  folder = paths.local(data_dir, "data_dir") if data_dir else tfds.default_dir()
+  folder = _folder(base, data_dir)
   config, _, rest = chosen.partition("/")
   if config and tfds.find(f"{base}/{config}", folder):  # the data set comes in several configs
     base, chosen = f"{base}/{config}", rest
@@ -141,9 +143,33 @@ def _find(name: str, data_dir: str, size: int, channels: int, args: dict[str, An
   return Source(layout.classes, names, read, layout.size, layout.channels), chosen
 
 
+def _folder(name: str, data_dir: str) -> pathlib.Path:
+  """Returns the local data_dir; of one in a bucket, a folder in the cache to which a data set is copied once.
+
+  Raises:
+    InputError: the path is malformed, or the bucket cannot be read.
+  """
+  if not data_dir:
+    return tfds.default_dir()
+  folder = paths.place(data_dir, "data_dir")
+  if not remote.is_remote(folder):
+    return folder
+  own, local = (
+    tfds.ALIASES.get(name, name),
+    cache.root() / "remote" / hashlib.sha256(str(folder).encode()).hexdigest(),
+  )
+  if not (local / own).is_dir():
+    with remote.explained(f"data_dir={data_dir}"):
+      known = name in FILELESS or (folder / own).exists()
+    if not known:
+      raise InputError(f"dataset {name!r} is not in data_dir {data_dir}; copy it there: {COPY}")
+    remote.copy_once(folder / own, local / own)
+  return local
+
+
 def _check_free(name: str, data_dir: str) -> None:
   """Refuses a folder with a data set of a name that has another meaning here, so that none is mistaken."""
-  folder = paths.local(data_dir, "data_dir") if data_dir else tfds.default_dir()
+  folder = _folder(name, data_dir)
   if own := tfds.find(name, folder):
     raise InputError(
       f"dataset {name!r} is scikit-learn's, and {own} has the same name; prepare yours again under another "

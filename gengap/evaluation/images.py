@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from gengap import data, log, zoo
+from gengap import data, log, paths, remote, zoo
 from gengap.data import Dataset, image_sets, pixels, stored_arrays
 from gengap.data.image_sets import ImageSet, Shape
 from gengap.data.scale import to_float
@@ -45,7 +45,7 @@ def to_evaluate(images: Given, value_range: ValueRange | None = None, name: str 
 
 def is_workdir(path: str | os.PathLike[str]) -> bool:
   """Returns whether a path is the workdir of a run and not a folder or file of images."""
-  folder = pathlib.Path(path).expanduser()
+  folder = paths.place(path) if remote.is_remote(path) else pathlib.Path(path).expanduser()
   return (
     zoo.is_named(path)
     or (folder / "checkpoints").is_dir()

@@ -1,6 +1,5 @@
 """Takes the probes of a checkpoint."""
 
-import pathlib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -8,6 +7,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 import gengap
+from gengap import paths
 from gengap.data import Dataset
 from gengap.errors import InputError
 from gengap.evaluation.extractors import Extractors
@@ -72,7 +72,7 @@ class Prober(NamedTuple):
         continue
       results[name] = result
       if folder:
-        save(result, pathlib.Path(folder), self.settings.figures)
+        save(result, paths.place(folder), self.settings.figures)
         say(f"step {run.step}: {result}")
     return ProbeResults(run.step, MappingProxyType(results), self.skipped, MappingProxyType(failed))
 

@@ -1,6 +1,7 @@
 """The results of probes, as Python objects and as JSON."""
 
 import dataclasses
+import io
 import json
 import math
 import pathlib
@@ -136,7 +137,8 @@ def save(result: ProbeResult, folder: pathlib.Path, figures: Sequence[str] = FIG
     figure = result.figure()
     FigureCanvasAgg(figure)
     for picture in (folder / f"{result.name}.{kind}" for kind in figures):
-      figure.savefig(picture)
+      figure.savefig(file := io.BytesIO(), format=picture.suffix[1:])
+      paths.write(picture, file.getvalue())
   except Exception as error:  # the numbers are written already
     picture.unlink(missing_ok=True)
     say(f"{picture} is not drawn: {type(error).__name__}: {error}")

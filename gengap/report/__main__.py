@@ -24,7 +24,7 @@ WORKDIRS = cli.define_paths(
   "comma-separated, repeatable.",
   FLAGS,
 )
-OUT = cli.define_path("out", "Folder of the page; it is made if missing.", FLAGS)
+OUT = cli.define_path("out", "Folder of the page; it is made if missing.", FLAGS, remote=True)
 CLAIMS = cli.define_path("claims", "JSON list of claims and what was measured for each.", FLAGS)
 
 
@@ -35,7 +35,7 @@ def main(rest: list[str]) -> None:
   report = make(workdirs, OUT.value, CLAIMS.value, cli.command())
   for reason in report.left_out:
     log.say(f"left out: {reason}")
-  log.say(f"written: {report.page} ({report.page.stat().st_size / 1e6:.1f} MB)")
+  log.say(f"written: {report.page} ({len(report.page.read_bytes()) / 1e6:.1f} MB)")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def make(
   Raises:
     InputError: an input is missing or malformed, no run was evaluated, or the folder cannot be written.
   """
-  out = paths.local(out, "--out")
+  out = paths.place(out, "--out")
   paths.check_writable(out, "--out")
   rows = cards(paths.local(claims, "--claims"), out) if claims else []
   records, left_out = inputs.read_all(inputs.find_runs(workdirs))

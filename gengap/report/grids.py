@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import io
 import pathlib
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -146,7 +147,7 @@ def shrunk(grid: Grid) -> bytes:
   """
   if grid.path.suffix == ".webp":
     return grid.path.read_bytes()
-  with Image.open(grid.path) as opened:
+  with Image.open(io.BytesIO(grid.path.read_bytes())) as opened:
     image = opened.convert("RGB")
   cell = grid.size + MARGIN
   for scale in range(LARGEST_SCALE, 0, -1):

@@ -18,7 +18,7 @@ def find_runs(names: Iterable[paths.Path]) -> list[pathlib.Path]:
   """
   found: Mapping[pathlib.Path, None] = {}
   for name in names:
-    folder = paths.local(name, "--workdirs")
+    folder = paths.place(name, "--workdirs")
     if folder.is_file():
       found |= {folder.resolve(): None}
       continue

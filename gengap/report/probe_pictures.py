@@ -1,5 +1,6 @@
 """The pictures that probes drew of the best VAE and the best GAN."""
 
+import io
 import pathlib
 from typing import NamedTuple
 
@@ -37,7 +38,7 @@ class ProbePicture(NamedTuple):
     """
     if self.path.suffix == ".webp":
       return self.path.read_bytes()
-    with Image.open(self.path) as opened:
+    with Image.open(io.BytesIO(self.path.read_bytes())) as opened:
       return webp.within(opened.convert("RGB"), MOST_BYTES)
 
 

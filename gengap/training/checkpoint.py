@@ -19,7 +19,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from gengap import paths
+from gengap import paths, remote
 from gengap.errors import InputError
 from gengap.method import State
 
@@ -35,7 +35,7 @@ def first_line(error: Exception) -> str:
 def pointer(folder: pathlib.Path) -> str:
   """Names a file in a folder that is a web page or a Git LFS pointer; "" if there is none."""
   for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-    if path.stat().st_size and (what := paths.kind(path)):
+    if (what := paths.kind(path)) and not what.startswith("empty"):
       return f"{path.relative_to(folder)} is {what}"
   return ""
 
@@ -65,6 +65,19 @@ def finite_or_infinity(score: float | None) -> float:
   return score if score is not None and math.isfinite(score) else math.inf
 
 
+def check_space(path: pathlib.Path, needed: int) -> None:
+  """Checks that a disk has room for two checkpoints of a number of bytes; Orbax fails obscurely without.
+
+  Raises:
+    InputError: it has not.
+  """
+  if (free := shutil.disk_usage(path).free) < 2 * needed:
+    raise InputError(
+      f"{path} cannot be written: the disk has {free / 1e6:.1f} MB left and a checkpoint takes "
+      f"{needed / 1e6:.1f} MB, twice while it is written; the checkpoints there are kept"
+    )
+
+
 class Checkpoints:
   """The folder `checkpoints` of a workdir."""
 
@@ -76,7 +89,7 @@ class Checkpoints:
       keep: how many of the latest to keep; 0 if nothing will be saved.
       best: the number among those given to `save` whose smallest finite value marks the best checkpoint.
     """
-    self.path = pathlib.Path(workdir).absolute() / "checkpoints"
+    self.path = paths.place(workdir).absolute() / "checkpoints"
     self.best = best
 
     def goodness(scores: dict[str, float]) -> float:
@@ -104,12 +117,8 @@ class Checkpoints:
       meta: JSON values.
       scores: of this state; `best` names the one that ranks it.
     """
-    needed, free = sum(x.nbytes for x in jax.tree.leaves(state)), shutil.disk_usage(self.path).free
-    if free < 2 * needed:  # two at a time; Orbax fails obscurely on a full disk
-      raise InputError(
-        f"{self.path} cannot be written: the disk has {free / 1e6:.1f} MB left and a checkpoint takes "
-        f"{needed / 1e6:.1f} MB, twice while it is written; the checkpoints there are kept"
-      )
+    if not remote.is_remote(self.path):
+      check_space(self.path, sum(x.nbytes for x in jax.tree.leaves(state)))
     step = int(state.step)
     if step in self.manager.all_steps():  # a damaged one, from which `resume` fell back
       self.manager.delete(step)

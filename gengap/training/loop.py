@@ -106,7 +106,7 @@ def train(config: Config, workdir: str | pathlib.Path, loggers: Sequence[str] = 
   """
   settings.check(config)
   check_loggers(loggers, config.seeds)
-  runs = places(config, paths.local(workdir))
+  runs = places(config, paths.place(workdir))
   for run in runs:
     workdirs.check_workdir(run.workdir, run.config)
   try:

@@ -131,6 +131,7 @@ class Member:
     """
     with self.paused():
       check_weights(state, self.step)
+      self.log.flush()  # before the checkpoint: a run that resumes from it has all numbers up to its step
       self.checkpoints.save(state, self.meta, scores)
       self.saved = self.step
 

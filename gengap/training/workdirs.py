@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import IO, Any
 
-from gengap import paths, processes
+from gengap import paths, processes, remote
 from gengap.config import complete, flatten, plain
 from gengap.errors import InputError
 from gengap.log import say
@@ -51,9 +51,9 @@ def check_workdir(workdir: pathlib.Path, config: Config) -> None:
       f"choose a path without {' '.join(PATTERN)}"
     )
   if processes.is_first():
-    for folder in (workdir, *(workdir / name for name in FOLDERS)):
+    for folder in (workdir, *(workdir / name for name in FOLDERS if not remote.is_remote(workdir))):
       paths.check_writable(folder, "--workdir")
-    if (workdir / LOCK).exists():
+    if not remote.is_remote(workdir) and (workdir / LOCK).exists():
       with writing(workdir), (workdir / LOCK).open("rb") as file:
         lock(file, workdir)  # and let go of it
   if (workdir / "config.json").exists():
@@ -142,6 +142,8 @@ def writing(workdir: pathlib.Path) -> Iterator[None]:
 def claimed(workdir: pathlib.Path, config: Config) -> Iterator[None]:
   """Creates and locks the workdir, and writes config.json unless it exists with as many steps.
 
+  A bucket cannot be locked.
+
   Raises:
     InputError: the folder cannot be written, now or while it is used; another process trains there, or has
       since trained there with another config.
@@ -149,8 +151,9 @@ def claimed(workdir: pathlib.Path, config: Config) -> Iterator[None]:
   path = workdir / "config.json"
   with writing(workdir), contextlib.ExitStack() as stack:
     if processes.is_first():
-      workdir.mkdir(parents=True, exist_ok=True)
-      lock(stack.enter_context((workdir / LOCK).open("w")), workdir)
+      if not remote.is_remote(workdir):  # a bucket has no folders and no locks
+        workdir.mkdir(parents=True, exist_ok=True)
+        lock(stack.enter_context((workdir / LOCK).open("w")), workdir)
       if not path.exists() or check_same(workdir, config):
         paths.write(path, json.dumps(plain(config), indent=2) + "\n")
     processes.barrier()
