@@ -124,6 +124,7 @@ class Tracker:
       InputError: the module cannot start, for example without a login.
     """
     self.module, own = importlib.import_module(name), own_id(workdir, name)
+    folder = None if remote.is_remote(workdir) else str(workdir)
     shared = {"config": dict(config), "resume": "allow"}
     try:
       if name == WANDB:
@@ -131,7 +132,7 @@ class Tracker:
           project=os.environ.get("WANDB_PROJECT", PROJECT),
           id=own,
           name=workdir.name,
-          dir=None if remote.is_remote(workdir) else str(workdir),
+          dir=folder,
           **shared,
           **({"reinit": "create_new"} if several else {}),
         )
