@@ -3,7 +3,6 @@
 python -m gengap.main --config=configs/wgan_gp.py:fashion_mnist --workdir=DIR [--config.FIELD=VALUE ...]
 """
 
-import pathlib
 import sys
 from collections.abc import Sequence
 
@@ -11,7 +10,7 @@ from absl import flags
 from ml_collections import config_flags
 
 import gengap
-from gengap import arguments, cli, loggers, processes
+from gengap import arguments, cli, loggers, paths, processes
 
 FLAGS = cli.flags()
 processes.define_flags(FLAGS)
@@ -47,7 +46,7 @@ def main(rest: list[str]) -> None:
   from gengap.log import say  # after the flags, so that a wrong flag is reported at once
   from gengap.training import loop, what_next
 
-  config, workdir = CONFIG.value, pathlib.Path(WORKDIR.value)
+  config, workdir = CONFIG.value, paths.place(WORKDIR.value, "--workdir")
   if loop.train(config, workdir, LOGGER.value).step == config.steps:
     say(what_next.describe(config, workdir))
 

@@ -125,7 +125,12 @@ def test_loggers_are_imported_only_if_they_are_named():
 
 def test_the_flag_names_the_loggers(monkeypatch, tmp_path):
   called = []
-  monkeypatch.setattr(loop, "train", lambda *given: called.append(given[2]))
+
+  def train(config, workdir, names):
+    called.append(names)
+    return types.SimpleNamespace(step=-1)
+
+  monkeypatch.setattr(loop, "train", train)
   for flag in ([], ["--logger=tensorboard,wandb"]):
     main.FLAGS(["main", f"--config={ROOT}/configs/vae.py", f"--workdir={tmp_path}", *flag])
     main.main([])

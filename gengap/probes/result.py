@@ -133,12 +133,17 @@ def save(result: ProbeResult, folder: pathlib.Path, figures: Sequence[str] = FIG
   for kind in FIGURES:
     (folder / f"{result.name}.{kind}").unlink(missing_ok=True)  # it belongs to an earlier result
   picture = folder / f"{result.name}.{figures[0]}"
+  drawn = {}
   try:
     figure = result.figure()
     FigureCanvasAgg(figure)
     for picture in (folder / f"{result.name}.{kind}" for kind in figures):
       figure.savefig(file := io.BytesIO(), format=picture.suffix[1:])
-      paths.write(picture, file.getvalue())
+      drawn[picture] = file.getvalue()
   except Exception as error:  # the numbers are written already
-    picture.unlink(missing_ok=True)
     say(f"{picture} is not drawn: {type(error).__name__}: {error}")
+  try:
+    for picture, content in drawn.items():
+      paths.write(picture, content)
+  except OSError as error:
+    say(f"{picture} is not written: {error}")
