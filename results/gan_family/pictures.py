@@ -26,8 +26,14 @@ from results.trainings import numbers
 HERE = pathlib.Path(__file__).parent
 WASSERSTEIN = ("wgan", "wgan_gp", "wgan_gp_one_sided", "wgan_gp_zero_centred")
 FASHION = ("non_saturating", "minimax", "lsgan", "hinge", *WASSERSTEIN, "dense")
+THROUGH_TRAINING = (
+  "non_saturating",
+  "minimax",
+  "wgan_gp",
+  "cgan",
+)
 FROZEN = ("minimax", "non_saturating", "lsgan", "hinge", "wgan_gp")
-SIDE, MARGIN = 28, 2  # pixels of an image and of the frame around it in a sample grid
+SIDE, MARGIN, EDGE = 28, 2, 8  # pixels of an image and of the frame around it in a sample grid; its rows
 
 
 def seeds(runs: pathlib.Path, name: str) -> list[pathlib.Path]:
@@ -48,10 +54,16 @@ def steps(workdir: pathlib.Path) -> list[int]:
   return sorted(int(p.stem) for p in (workdir / "samples").glob("[0-9]*.png"))
 
 
+def samples(workdir: pathlib.Path, step: int) -> np.ndarray:
+  """Returns a run's grid of samples [h, w] uint8, without the enlargement of its file."""
+  grid = np.asarray(Image.open(workdir / "samples" / f"{step}.png").convert("L"))
+  scale = len(grid) // (EDGE * (SIDE + MARGIN) + MARGIN)
+  return grid[::scale, ::scale]
+
+
 def first_row(workdir: pathlib.Path, step: int) -> np.ndarray:
-  """Returns the samples of a run's first eight latents, side by side, from its grid of samples."""
-  grid = np.asarray(Image.open(workdir / "samples" / f"{step}.png").convert("L"))[::2, ::2]
-  return grid[MARGIN : MARGIN + SIDE, MARGIN:]
+  """Returns the samples of a run's first eight latents, side by side."""
+  return samples(workdir, step)[MARGIN : MARGIN + SIDE, MARGIN:]
 
 
 def through_training(runs: pathlib.Path, name: str) -> None:
@@ -70,9 +82,10 @@ def through_training(runs: pathlib.Path, name: str) -> None:
 
 
 def grid(runs: pathlib.Path, name: str) -> None:
-  """Copies the last samples of the first seed."""
+  """Draws the upper half of the last samples of the first seed."""
   workdir = seeds(runs, name)[0]
-  pictures.save(HERE / f"{name}.png", workdir / "samples" / f"{steps(workdir)[-1]}.png")
+  upper = samples(workdir, steps(workdir)[-1])[: EDGE // 2 * (SIDE + MARGIN) + MARGIN]
+  pictures.save(HERE / f"{name}.png", Image.fromarray(upper.repeat(2, axis=0).repeat(2, axis=1)))
 
 
 def classes(runs: pathlib.Path, name: str) -> None:
@@ -171,7 +184,7 @@ def main() -> None:
   of_one = {
     grid: FASHION,
     classes: ("cgan", "cgan_projection"),
-    through_training: (*FASHION, "cgan"),
+    through_training: THROUGH_TRAINING,
   }
   of_several = {
     dynamics: FASHION,

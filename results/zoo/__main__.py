@@ -15,15 +15,17 @@ from typing import Any
 
 import jax
 import numpy as np
+from PIL import Image
 
 from gengap import config as settings
-from gengap import log, zoo
+from gengap import zoo
 from gengap.data import pixels
 from gengap.data.scale import to_uint8
 from gengap.run import Run, load
 from gengap.training.checkpoint import Checkpoints
 from gengap.training.program import load_data
 from launch.parser import Parser, path
+from results import pictures
 from results.zoo import cards
 
 HERE = pathlib.Path(__file__).parent
@@ -91,7 +93,8 @@ def pack(
   (folder / zoo.FILE).write_bytes(content)
   if run.method.generate:
     images = run._replace(nets=stored.weights).sample(jax.random.key(0), 64)
-    log.save_png(folder / "samples.png", pixels.tile(np.asarray(images)))
+    grid = pixels.tile(np.asarray(images))
+    pictures.save(folder / "samples.png", Image.fromarray(pixels.enlarged(grid)))
   write_card(folder, {"dtype": dtype, "changed": changed})
 
 
