@@ -121,7 +121,7 @@ def batch(n=4, seed=3):
 
 def play(m, turn, x, keys=KEYS):
   """Returns a turn's loss and numbers, its gradient, and the variables it was played with."""
-  nets = m.init(jax.random.key(0), x)
+  nets = tiny.init(m, jax.random.key(0), x)
   t = m.turns[turn]
 
   def f(params):
@@ -278,7 +278,7 @@ def test_after_training_the_largest_singular_values_are_one(players):
 def test_both_players_look_at_the_class(condition):
   m = METHODS["cgan"](tiny.SPEC, **tiny.ARGS["cgan"], condition=condition)
   x = batch()
-  nets = m.init(jax.random.key(0), x)
+  nets = tiny.init(m, jax.random.key(0), x)
   z = jax.random.normal(jax.random.key(1), (4, m.latent_dim))
   assert m.generate
   images = [np.asarray(m.generate(nets, z, jnp.full(4, c))) for c in (0, 1)]
@@ -312,7 +312,7 @@ def test_dropout_is_the_critics_and_only_in_training():
   one, two = (play(m, 0, x, jax.random.split(jax.random.key(k), 4))[1]["real"] for k in (1, 2))
   assert one != two
   plain = METHODS["gan"](tiny.SPEC, **(tiny.ARGS["gan"] | {"network": "dense"}))
-  nets = m.init(jax.random.key(0), x)
+  nets = tiny.init(m, jax.random.key(0), x)
   np.testing.assert_array_equal(
     m.represent["critic"](nets, x.image), plain.represent["critic"](nets, x.image)
   )

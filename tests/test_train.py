@@ -99,7 +99,8 @@ def test_tensorboard_gets_the_numbers_of_the_log_and_the_pictures(whole):
 
 
 def test_training_lowers_the_loss(tmp_path):
-  loop.train(config("vae", steps=200, log_every=50, sample_every=200, eval_every=200), tmp_path)
+  rarely = dict(sample_every=200, eval_every=200, checkpoint_every=200)
+  loop.train(config("vae", steps=200, log_every=50, **rarely), tmp_path)
   trained = [line["vae/loss"] for line in lines(tmp_path) if "vae/loss" in line]
   assert trained[-1] < 0.7 * trained[0]
 

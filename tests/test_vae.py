@@ -49,7 +49,7 @@ def batch(value, n=4):
 
 def play(m, images, step=0, nets=None, keys=KEYS):
   """Returns the loss, its numbers and its gradient, as on one device."""
-  nets = m.init(jax.random.key(0), images) if nets is None else nets
+  nets = tiny.init(m, jax.random.key(0), images) if nets is None else nets
   (t,) = m.turns
 
   def once(_):
@@ -256,7 +256,7 @@ def test_a_vae_without_kl_and_sampling_is_an_autoencoder():
   args = tiny.ARGS["vae"] | {"clip_norm": 0.0}
   vae, ae = METHODS["vae"](tiny.SPEC, beta=0.0, sample=False, **args), METHODS["ae"](tiny.SPEC, **args)
   images = Batch(tiny.data()[0][:4] / 127.5 - 1, jnp.zeros(4, jnp.int32))
-  nets = vae.init(jax.random.key(0), images)
+  nets = tiny.init(vae, jax.random.key(0), images)
   head = nets["vae"]["params"]["encoder"]["Dense_0"]
   half = jax.tree.map(lambda x: x[..., :4], head)
   params = nets["vae"]["params"]
@@ -308,7 +308,7 @@ def test_skips_and_attention_reach_the_networks(name):
 
 def test_images_are_clipped():
   m = METHODS["vae"](tiny.SPEC, **tiny.ARGS["vae"])
-  nets = m.init(jax.random.key(0), batch(0.0))
+  nets = tiny.init(m, jax.random.key(0), batch(0.0))
   loud = jax.tree.map(lambda x: 100 * x, nets)
   assert m.generate
   images = m.generate(loud, jnp.ones((4, 4)), jnp.zeros(4, jnp.int32))
@@ -450,7 +450,7 @@ def test_bits_are_drawn_once_for_each_image():
   """With a decoder that ignores z, every importance weight of an image is the same."""
   m = METHODS["vae"](tiny.SPEC, **(tiny.ARGS["vae"] | {"likelihood": "bernoulli"}))
   images = jnp.zeros((3, *tiny.SPEC.shape))
-  nets = m.init(jax.random.key(0), Batch(images, jnp.zeros(3, jnp.int32)))
+  nets = tiny.init(m, jax.random.key(0), Batch(images, jnp.zeros(3, jnp.int32)))
   encoder = jax.tree.map(jnp.zeros_like, nets["vae"]["params"]["encoder"])
   nets = {"vae": {"params": jax.tree.map(lambda v: 3 * v, nets["vae"]["params"]) | {"encoder": encoder}}}
   decoder = nets["vae"]["params"]["decoder"]

@@ -57,20 +57,45 @@ def data(n=64):
   return jnp.asarray(images), jnp.arange(n) % 2
 
 
+def init(who, *inputs, **options):
+  """Returns the first variables of a module or a method, from one program instead of one per operation."""
+  return jax.jit(lambda *inputs: who.init(*inputs, **options))(*inputs)
+
+
+def apply(module, variables, *inputs, train=False, **more):
+  """Returns what a module makes of inputs, from one program."""
+  run = jax.jit(lambda variables, inputs, more: module.apply(variables, *inputs, train=train, **more))
+  return run(variables, inputs, more)
+
+
 def state(m, seed=0, ema=0.0):
   example = Batch(jnp.zeros((1, *SPEC.shape)), jnp.zeros(1, jnp.int32))
   return jax.jit(functools.partial(step.init, m, seed, ema=ema))(example)
 
 
+LAST: dict[Any, Any] = {}  # what the last method is compiled to, by the arguments of `compiled`
+
+
+def compiled(m, devices, options, *args):
+  """Returns the training program, which a test may run from several states."""
+  if LAST.get("method") is not m:
+    LAST.clear()
+    LAST["method"] = m
+  key = (devices, *options.items())
+  if key not in LAST:
+    LAST[key] = step.dispatch(m, **options).lower(*args).compile()
+  return LAST[key]
+
+
 def run(m, steps, *, devices=1, per_dispatch=1, seed=0, batch_size=8, ema=0.0, start=None, flip=False):
   """Trains; returns the last state and the metrics of every dispatch."""
-  program = step.dispatch(m, batch_size=batch_size, ema=ema, steps=per_dispatch, horizontal_flip=flip)
   slots, now, images, seen = jnp.arange(devices), state(m, seed, ema) if start is None else start, data(), []
+  options = dict(batch_size=batch_size, ema=ema, steps=per_dispatch, horizontal_flip=flip)
   # Compiled once: results lie otherwise than a first state.
-  compiled = program.lower(slots, np.uint32(seed), now, images).compile()
-  places = compiled.input_shardings[0]
+  program = compiled(m, devices, options, slots, np.uint32(seed), now, images)
+  places = program.input_shardings[0]
   for _ in range(steps // per_dispatch):
-    now, metrics = compiled(*jax.device_put((slots, np.uint32(seed), now, images), places))
+    now, metrics = program(*jax.device_put((slots, np.uint32(seed), now, images), places))
     seen.append(jax.device_get(metrics))
   return now, seen
 
