@@ -146,7 +146,7 @@ def test_a_run_is_judged_by_one_command(trained, capsys):
       assert any(find(block.quantities, each, Observation.IMAGES) for each in names), key
   for name in ("4_reconstructions.png", "4_outside.png"):
     with Image.open(trained / "vae" / "eval" / name) as picture:
-      assert picture.size == (2 * (8 * 10 + 2), 2 * (2 * 10 + 2))  # a row of eight 8x8, and one below
+      assert picture.size == (16 * (8 * 10 + 2), 16 * (2 * 10 + 2))  # a row of eight 8x8, and one below
   for word in ("elbo", "nll", "amortisation_gap", "auroc", "active_units"):
     assert word in said
 
