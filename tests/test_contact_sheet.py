@@ -1,5 +1,7 @@
 """Contact sheets, and data sets that are shown again after they were prepared."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -44,7 +46,9 @@ def test_what_was_prepared_is_shown_again(tmp_path, capsys):
   assert len(table) == 4 and [line for line in again.splitlines() if line in table] == table
   raw, _ = prepared.read("bugs", tmp_path / "tfds")
   split = raw.splits["train"]
-  values = [pixels.decode(split.encoded(i)).image.getpixel((0, 0)) for i in range(len(split.label))]
+  values: list[Any] = [
+    pixels.decode(split.encoded(i)).image.getpixel((0, 0)) for i in range(len(split.label))
+  ]
   assert all((value >= 200) == bool(label) for value, label in zip(values, split.label, strict=True))
   with pytest.raises(InputError, match="'bugz' is neither known nor in"):
     prepared.read("bugz", tmp_path / "tfds")

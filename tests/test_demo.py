@@ -4,6 +4,7 @@ import pathlib
 import subprocess
 import sys
 import types
+from typing import Any
 
 import pytest
 from ml_collections import config_flags
@@ -36,7 +37,7 @@ def test_its_training_commands_are_ones_that_there_are(tmp_path, monkeypatch):
       config_flags.DEFINE_config_file("config", None, "", flag_values=own)
       workdir = cli.define_path("workdir", "", own)
       cli.parse(own, step.arguments)
-      config = own["config"].value
+      config: Any = own["config"].value
       assert step.result == pathlib.Path(workdir.value) / "checkpoints" / str(config.steps)
       assert (config.dataset, config.image_size) == ("digits", 8)
 

@@ -5,6 +5,7 @@ import io
 import json
 import tarfile
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def opened(tmp_path_factory):
   return lambda path, **kwargs: open_raw("x", path, room=lambda: tmp_path_factory.mktemp("room"), **kwargs)
 
 
-def pack(path, files):
+def pack(path, files: Any):
   """Writes an archive of files: name -> content, or for a .tar file a TarInfo."""
   path.parent.mkdir(parents=True, exist_ok=True)
   if path.suffix == ".zip":
@@ -30,7 +31,7 @@ def pack(path, files):
       for name, content in files:
         archive.writestr(name, content)
     return path
-  mode = {".tar": "w", ".tgz": "w:gz", ".tbz2": "w:bz2", ".txz": "w:xz"}[path.suffix]
+  mode: Any = {".tar": "w", ".tgz": "w:gz", ".tbz2": "w:bz2", ".txz": "w:xz"}[path.suffix]
   with tarfile.open(path, mode) as archive:
     for name, content in files:
       info = content if isinstance(content, tarfile.TarInfo) else tarfile.TarInfo(name)

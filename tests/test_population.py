@@ -136,7 +136,7 @@ def test_runs_at_different_steps_get_the_programs_of_their_steps(monkeypatch):
   nothing: Any = None
   method: Any = types.SimpleNamespace(turns=[types.SimpleNamespace(interval=3)])
   compiled: Any = {(True,): "due", (False,): "between"}
-  fields = (nothing, nothing, nothing, step.ONE_RUN, compiled, 1, 1, nothing, nothing, 0.0, "", None)
+  fields = (nothing, nothing, nothing, step.ONE_RUN, compiled, 1, 1, nothing, nothing, 0.0, "", None, nothing)
   one = program.Program(method, *fields)
   monkeypatch.setattr(population, "data_of_calls", lambda *_: iter(["data"]))
   states: Any = [types.SimpleNamespace(step=at) for at in (0, 2)]

@@ -4,6 +4,7 @@ import json
 import pathlib
 import shutil
 import sys
+from typing import Any
 
 import bucket
 import numpy as np
@@ -131,7 +132,7 @@ def test_a_data_set_in_a_bucket_is_copied_once(root, tmp_path, monkeypatch):
       Image.new("RGB", (9, 9), (i, 0, 0)).save(tmp_path / "raw" / kind / f"{i}.png")
   prepare.prepare("pets", tmp_path / "raw", tmp_path / "tfds")
   shutil.copytree(tmp_path / "tfds", root / "b/tfds")
-  arguments = dict(split="train", image_size=8, channels=3, validation_share=0)
+  arguments: dict[str, Any] = dict(split="train", image_size=8, channels=3, validation_share=0)
   there = data.load("pets", data_dir="gs://b/tfds", **arguments)
   here = data.load("pets", data_dir=str(tmp_path / "tfds"), **arguments)
   np.testing.assert_array_equal(there.image, here.image)

@@ -166,7 +166,7 @@ def test_the_energy_distance_of_a_perfect_conditional_generator_is_zero():
   never_called: Any = None
   seed = np.uint32(0)
   compiled = program.Program(
-    method, spec, slots, seed, step.ONE_RUN, never_called, 1, 1, place, shapes, 0.0, "", None
+    method, spec, slots, seed, step.ONE_RUN, never_called, 1, 1, place, shapes, 0.0, "", None, never_called
   )
   seen = validation.Validation(compiled, c, held_out)
   state = shapes._replace(ema={}, nets={})

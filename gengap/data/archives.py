@@ -76,6 +76,7 @@ def unpack(path: pathlib.Path, folder: pathlib.Path) -> LeftOut:
       or holds too much.
   """
   left_out: LeftOut = {LINKS: []}
+  name = ""  # of the file that is unpacked
   try:
     with progress(f"unpacking {path}", None, "files") as bar:
       for name, content in _files(path, left_out):

@@ -8,6 +8,7 @@ round(count / 4) images with the smallest numbers drawn by numpy.random.default_
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -26,7 +27,7 @@ def stored() -> tuple[np.ndarray, np.ndarray]:
   """Returns all images [N, 8, 8] in 0..255 and their labels [N]."""
   from sklearn import datasets  # slow
 
-  found = datasets.load_digits()
+  found: Any = datasets.load_digits()
   return np.rint(found["images"] * (255 / FULL)).astype(np.uint8), found["target"].astype(np.int32)
 
 

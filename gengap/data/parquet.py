@@ -47,6 +47,7 @@ def read(
   files: Files = defaultdict(list)
   left_out: LeftOut = {NOT_HERE: [], UNLABELLED: []}
   known: set[tuple[str, ...]] = set()
+  column = ""  # of labels
   for path in tables:
     try:
       with pyarrow.parquet.ParquetFile(path) as table:
