@@ -42,7 +42,8 @@ def folder(url: str, given: str) -> pathlib.Path:
     import fsspec
 
     fsspec.get_filesystem_class("gs")
-    import google.cloud.storage  # noqa: F401  # pyright: ignore  # Orbax asks for the kind of a bucket
+    # Orbax asks it for the kind of the bucket
+    import google.cloud.storage  # noqa: F401  # pyright: ignore
   except ImportError as error:
     raise InputError(f"{given}: gs:// needs more packages; install them: {INSTALL}") from error
   return path_class()(url)

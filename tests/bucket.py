@@ -19,7 +19,7 @@ from orbax.checkpoint._src.path import gcs_utils
 class Bucket(AbstractFileSystem):
   """The file system behind gs://."""
 
-  protocol = ("gs", "gcs")
+  protocol: ClassVar = ("gs", "gcs")  # pyright: ignore
   cachable = False
   root: ClassVar[pathlib.Path]
   puts: ClassVar[list[str]] = []  # names of objects in the order in which they were written
@@ -58,7 +58,7 @@ class Bucket(AbstractFileSystem):
   def rmdir(self, path):
     pass
 
-  def _open(self, path, mode="rb", *_, **__) -> Any:
+  def _open(self, path, mode="rb", **_) -> Any:  # pyright: ignore
     if mode not in ("rb", "wb"):
       raise NotImplementedError(f"objects cannot be opened as {mode}")
     if mode == "wb":
@@ -74,7 +74,7 @@ class Bucket(AbstractFileSystem):
 
   def cp_file(self, path1, path2, **_):
     with self.open(path1) as source, self.open(path2, "wb") as target:
-      target.write(source.read())  # pyright: ignore[reportArgumentType]
+      target.write(source.read())  # pyright: ignore
 
 
 def make(root: pathlib.Path, monkeypatch) -> type[Bucket]:
