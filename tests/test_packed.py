@@ -34,10 +34,12 @@ def pack(path, files: Any):
   mode: Any = {".tar": "w", ".tgz": "w:gz", ".tbz2": "w:bz2", ".txz": "w:xz"}[path.suffix]
   with tarfile.open(path, mode) as archive:
     for name, content in files:
-      info = content if isinstance(content, tarfile.TarInfo) else tarfile.TarInfo(name)
-      if content is not info:
+      if isinstance(content, tarfile.TarInfo):
+        archive.addfile(content)
+      else:
+        info = tarfile.TarInfo(name)
         info.size = len(content)
-      archive.addfile(info, None if content is info else io.BytesIO(content))
+        archive.addfile(info, io.BytesIO(content))
   return path
 
 
