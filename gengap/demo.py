@@ -22,6 +22,7 @@ OUT = cli.define_path("out", "Folder of the demo; by default runs/demo.", FLAGS)
 CLASSIFIER_STEPS, STEPS = 500, 2000
 SIZES = ("--config.image_size=8", "--config.batch_size=64", "--config.ema=0.99", "--config.log_every=250")
 DENSE = ("--config.method_args.network=dense", "--config.method_args.width=64")
+FEW = ("--num_samples=500", "--num_images=100")
 LATENT = "--config.method_args.latent_dim=10"
 FASTER = ("--config.method_args.learning_rate=5e-4", "--config.method_args.critic_learning_rate=1e-3")
 
@@ -48,7 +49,7 @@ def steps(out: pathlib.Path) -> list[Step]:
   evaluations = [
     Step(
       f"evaluate the {name}: samples against test images, by the classifier's features",
-      ("gengap.evaluate", f"--workdir={workdir}", f"--classifier={classifier}", "--num_samples=500"),
+      ("gengap.evaluate", f"--workdir={workdir}", f"--classifier={classifier}", *FEW),
       workdir / "eval" / f"{STEPS}.json",
     )
     for name, workdir in (("VAE", vae), ("GAN", gan))
