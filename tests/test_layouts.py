@@ -299,6 +299,7 @@ NPZ = {
   ),
   "bare": dict(images=ARRAY[..., None] + np.array([0, 1, 2], np.uint8), labels=np.arange(20) % 2),
   "unlabelled": dict(images=ARRAY),
+  "unnamed": dict(arr_0=ARRAY, arr_1=np.arange(20) % 2),
 }
 
 

@@ -16,13 +16,17 @@ IMAGES, LABELS = (
   {"x", "image", "images", "img", "imgs", "data"},
   {"y", "label", "labels", "target", "targets", "class", "classes"},
 )
+UNNAMED = {
+  "arr_0": ("train", "images"),
+  "arr_1": ("train", "labels"),
+}  # as np.savez(FILE, images, labels) names
 
 
 def read_npz(name: str, path: pathlib.Path) -> Raw:
   """Reads images [N, H, W] or [N, H, W, C] of uint8 and labels [N] or [N, 1] of each split.
 
   The names of the arrays tell splits, images and labels: x_train and y_train, train_images and train_labels,
-  images and labels. Without a test and a validation split, a stratified tenth is held out for testing.
+  images and labels; arrays without names are images, then labels. Without a test and a validation split, a stratified tenth is held out for testing.
   Without labels there is one class.
 
   Raises:
@@ -80,6 +84,8 @@ def read_npz(name: str, path: pathlib.Path) -> Raw:
 
 def _meaning(key: str) -> tuple[str, str]:
   """Returns the split of an array by its name, and "images", "labels" or "" for what it holds."""
+  if key in UNNAMED:
+    return UNNAMED[key]
   words = [word for word in re.split(r"[^a-z0-9]+", key.lower()) if word]
   split = next((meant for word in words if (meant := splits.meaning(word))), "train")
   rest = {word for word in words if not splits.meaning(word)}
