@@ -26,8 +26,8 @@ def read_npz(name: str, path: pathlib.Path) -> Raw:
   """Reads images [N, H, W] or [N, H, W, C] of uint8 and labels [N] or [N, 1] of each split.
 
   The names of the arrays tell splits, images and labels: x_train and y_train, train_images and train_labels,
-  images and labels; arrays without names are images, then labels. Without a test and a validation split, a stratified tenth is held out for testing.
-  Without labels there is one class.
+  images and labels; arrays without names are images, then labels. Without a test and a validation split, a
+  stratified tenth is held out for testing. Without labels there is one class.
 
   Raises:
     InputError: the file is damaged, or has no such arrays.
