@@ -5,7 +5,6 @@ import io
 import json
 import math
 import pathlib
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from gengap import paths, processes, remote
+from gengap import notebook, paths, processes, remote
 from gengap.data.pixels import enlarged, tile
 from gengap.loggers import Logger
 
@@ -24,7 +23,7 @@ ALIVE_SECONDS = 10.0  # of silence, after which a command says that it still wor
 def say(text: str) -> None:
   """Prints a line without breaking the progress bar. Only process 0 prints."""
   if processes.is_first():
-    tqdm.write(text, file=sys.stderr)
+    tqdm.write(text, file=notebook.stream())
 
 
 @contextlib.contextmanager
@@ -67,13 +66,15 @@ class Log:
     delete_after(self.path, step)
     self.file = self.path.open("a")
     self.steps, self.fresh = steps, step == 0
-    self.bar = tqdm(
+    stream = notebook.stream()
+    self.bar = notebook.progress_bar()(
       desc=name.rstrip(": "),
       total=steps,
       initial=step,
       unit="step",
       dynamic_ncols=True,
-      disable=not sys.stderr.isatty(),
+      file=stream,
+      disable=not (notebook.is_running() or stream.isatty()),
     )
 
   def say(self, text: str) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import json
 import math
 import pathlib
 from collections.abc import Callable
@@ -13,19 +12,18 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from gengap import methods, paths, processes, remote, zoo
+from gengap import methods, notebook, paths, processes, remote, zoo
 from gengap.config import complete
 from gengap.errors import InputError
-from gengap.log import say
 from gengap.method import Array, Batch, Config, Density, Encoding, Key, Method, Nets, Spec, draw_prior
 from gengap.training import workdirs
 from gengap.training.checkpoint import Checkpoints
-from gengap.training.program import load_data
+from gengap.training.class_counts import UNIFORM, counts_of_data
 from gengap.training.step import init
 
 CHUNK = 256  # images generated or encoded at a time
+SHOWN = 64  # samples that stand for a run in a notebook
 TRAINING_FREQUENCIES = "class frequencies of the training images"
-UNIFORM = "uniform, since the class frequencies of the training images are unknown"
 
 
 class Run(NamedTuple):
@@ -39,6 +37,10 @@ class Run(NamedTuple):
 
   def __repr__(self) -> str:
     return f"Run({self.config.method} on {self.config.dataset}, step {self.step})"
+
+  def _repr_png_(self) -> bytes | None:
+    """Returns a grid of SHOWN samples, which a notebook shows; None if the method makes no images."""
+    return notebook.grid_png(np.asarray(self.sample(0, SHOWN))) if self.method.generate else None
 
   def sample(self, key: Key | int, n: int, label=None, temperature: float = 1.0) -> Array:
     """Draws images from the model.
@@ -243,28 +245,6 @@ def folder(workdir: str | pathlib.Path) -> pathlib.Path:
     named = f"; name one of its runs, {', '.join(found[:8])}, such as {path / found[0]}" if found else ""
     raise InputError(f"{path} holds no run: it has no folder checkpoints{named}")
   return path
-
-
-@functools.cache
-def counts_of_data(config: str, num_classes: int) -> tuple[int, ...]:
-  """Returns the number of training images of each class, for checkpoints that do not hold it.
-
-  Args:
-    config: of the run, as JSON.
-    num_classes: that the run was trained with.
-
-  Returns:
-    [num_classes]; (), with a line that says so, where the data are missing or have other classes.
-  """
-  reason = f"the data no longer have {num_classes} classes"
-  try:
-    found = load_data(ConfigDict(json.loads(config)), "train")
-    if len(found.classes) == num_classes:
-      return tuple(np.bincount(found.label, minlength=num_classes).tolist())
-  except (InputError, OSError) as error:
-    reason = str(error)
-  say(f"labels of samples are {UNIFORM}: the checkpoint does not hold them, and {reason}")
-  return ()
 
 
 def load(workdir: str | pathlib.Path, step: int | str = "last") -> Run:

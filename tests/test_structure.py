@@ -29,7 +29,7 @@ FLOORS = (
   {"config"},
   {"methods", "log", "arguments"},
   {"metrics"},
-  {"features"},
+  {"features", "notebook"},
   {"networks", "data"},
   {"processes", "families", "loggers"},
   {"method", "paths", "cluster", "shipped"},

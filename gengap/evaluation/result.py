@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gengap.evaluation import text
+from gengap.evaluation import html_table, text
 from gengap.evaluation.types import Numbers, Score, frozen, plain
 
 
@@ -40,6 +40,15 @@ class Evaluation:
     if self.protocol:
       lines = [*text.wrapped(header(self)), *text.wrapped(floors(self)), text.of_scores(self.scores)]
     return "\n".join([*lines, *(text.of_block(name, block) for name, block in self.diagnostics.items())])
+
+  def _repr_html_(self) -> str:
+    """Returns what is printed as HTML, with the scores as a table, for notebooks."""
+    parts = []
+    if self.protocol:
+      said = html_table.paragraph(f"{header(self)}\n{floors(self)}")
+      parts = [said, html_table.of_scores(self.scores)]
+    blocks = (text.of_block(name, block) for name, block in self.diagnostics.items())
+    return "\n".join([*parts, *map(html_table.preformatted, blocks)])
 
   def to_dict(self) -> dict[str, Any]:
     """Returns the evaluation as eval/STEP.json holds it."""

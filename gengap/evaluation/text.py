@@ -60,7 +60,12 @@ def of_scores(scores: Mapping[str, Score]) -> str:
   lines = [HEADER]
   for row in rows(scores):
     lines += [of_row(row), *explained(row.meaning)]
-  lines += of_classes(scores)
+  return "\n".join([*lines, *notes(scores)])
+
+
+def notes(scores: Mapping[str, Score]) -> list[str]:
+  """Returns lines of the numbers of classes, of the points of fitted numbers, and of what was skipped."""
+  lines = list(of_classes(scores))
   for name, x in scores.items():
     lines += wrapped(f"{name}: {of_points(x.points)}") if x.points else []
   skipped: dict[str, list[str]] = {}
@@ -71,16 +76,21 @@ def of_scores(scores: Mapping[str, Score]) -> str:
       skipped.setdefault(score.floor_reason, []).append(f"floor of {name}")
   for reason, names in skipped.items():
     lines += wrapped(f"skipped: {', '.join(names)}: {reason}")
-  return "\n".join(lines)
+  return lines
 
 
-def of_row(row: Row) -> str:
-  """Returns a number, its spread, its floor and its better side as the cells of a row."""
+def cells(row: Row) -> tuple[str, str, str, str, str, str]:
+  """Returns a number's name, value, spread, floor, better side, and the split of its floor."""
   score = row.score
   spread = "" if score.spread is None else f"{score.spread:.2g}"
   floor = "none" if score.floor is None else f"{score.floor:.4g}"
-  cells = f"{row.name:{NAME}} {score.value:10.5g} {spread:>9} {floor:>10}  {row.better:10}"
-  return f"{cells}  {score.floor_of or ''}".rstrip()
+  return row.name, f"{score.value:.5g}", spread, floor, row.better, score.floor_of or ""
+
+
+def of_row(row: Row) -> str:
+  """Returns the cells of a row as a line."""
+  name, value, spread, floor, better, split = cells(row)
+  return f"{name:{NAME}} {value:>10} {spread:>9} {floor:>10}  {better:10}  {split}".rstrip()
 
 
 def of_classes(scores: Mapping[str, Score]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from typing import Any
 from clu import parameter_overview
 
 from gengap import config as settings
-from gengap import data, paths, processes
+from gengap import data, notebook, paths, processes
 from gengap.errors import InputError, NonFiniteError
 from gengap.log import Log, NullLog, say
 from gengap.loggers import TENSORBOARD, check_loggers, start_loggers
@@ -53,9 +53,11 @@ def on_sigterm() -> Iterator[Callable[[int], bool]]:
 
 
 def describe(program: Program, config: Config, dataset: data.Dataset, state: State) -> str:
-  """Describes the networks, the data, the devices and the operations of a step."""
+  """Describes the networks, the data, the devices and the operations of a step; in a notebook briefly."""
   tables = [
-    f"{player}\n{parameter_overview.get_parameter_overview(net['params'], include_stats=False)}"
+    f"{player}: {int(parameter_overview.count_parameters(net['params'])):,} parameters"
+    if notebook.is_running()
+    else f"{player}\n{parameter_overview.get_parameter_overview(net['params'], include_stats=False)}"
     for player, net in state.nets.items()
   ]
   work = f"{program.flops / 1e9:.3g}" if program.flops is not None else f"- ({program.flops_reason})"
@@ -90,7 +92,8 @@ def train(config: Config, workdir: str | pathlib.Path, loggers: Sequence[str] = 
   """Trains to config.steps, from the workdir's last checkpoint if it has one; returns the last state.
 
   If config.seeds is above 1, it trains a run of each seed in WORKDIR/SEED, all together, and returns the last
-  state of the first. On SIGTERM it saves the states and returns early.
+  state of the first. On SIGTERM it saves the states and returns early. A notebook shows progress bars,
+  and the last samples of the first run.
 
   Args:
     config: of the run.
@@ -183,7 +186,8 @@ def begin(
     log = NullLog()
     if processes.is_first():
       sinks = start_loggers(loggers, place.workdir, settings.plain(config), step, several=len(runs) > 1)
-      log = Log(place.workdir, step, config.steps, name, sinks)
+      shown = [notebook.Samples()] if notebook.is_running() and not members else []
+      log = Log(place.workdir, step, config.steps, name, [*sinks, *shown])
     stack.callback(log.close)
     if step:
       log.say(f"resuming at step {step}")
