@@ -186,7 +186,9 @@ def flag_error(error: absl_flags.Error, flags: absl_flags.FlagValues, argv: Sequ
   message = one_line(error)
   if unknown := re.match(r"Unknown command line flag '([\w.]+)'", message):
     field = field_named(unknown[1], argv)
-    hint = f"; did you mean '{field}'?" if field else suggest(unknown[1], flags)
+    hint = (
+      f"; did you mean '--{field}'?" if field else suggest(f"--{unknown[1]}", [f"--{name}" for name in flags])
+    )
     return f"--{unknown[1]} is not a flag{hint or '; see --help'}"
   for complaint, takes in TAKES.items():
     wrong = re.match(rf"flag --([\w.]+)=(.*?): {re.escape(complaint)}", message)

@@ -250,7 +250,7 @@ def evaluate_one(
   """
   path.parent.mkdir(parents=True, exist_ok=True)
   found = evaluator.evaluate(subject, pictures=path.with_suffix(""), command=cli.command())
-  log.say(str(found))
+  log.show(str(found))
   if processes.is_first():
     write(found, path)
   missing = evaluator.missing(found)

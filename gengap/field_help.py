@@ -174,5 +174,5 @@ def text(argv: Sequence[str]) -> str:
     arguments=argument_rows(config),
     steps=config.steps // 2,
     argument=argument,
-    value=arguments[argument],
+    value=arguments[argument] // 2 if argument == "width" else arguments[argument],
   )

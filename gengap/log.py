@@ -26,6 +26,12 @@ def say(text: str) -> None:
     tqdm.write(text, file=notebook.stream())
 
 
+def show(text: str) -> None:
+  """Prints a result to standard output; what a command does meanwhile goes to standard error, by `say`."""
+  if processes.is_first():
+    tqdm.write(text)
+
+
 @contextlib.contextmanager
 def still_alive(what: str) -> Iterator[None]:
   """Says every ten seconds of a long wait that it goes on, and for how long it has lasted."""

@@ -29,9 +29,14 @@ LOGGER = flags.DEFINE_list(
 
 
 def greet(argv: Sequence[str]) -> None:
-  """Prints what is about to happen, before JAX is imported."""
+  """Prints what is about to happen, before JAX is imported.
+
+  Raises:
+    InputError: there is no such config.
+  """
   given = dict(arguments.given(argv))
   if "config" in given and "workdir" in given and given.get(processes.FLAGS[2], "0") == "0":
+    arguments.find_config(arguments.config_path(argv))
     print(
       f"gengap {gengap.__version__}: training {given['config']} in {given['workdir']}\n"
       "loading JAX, then compiling: about a minute the first time, seconds from the cache",

@@ -12,7 +12,7 @@ from gengap.data import Dataset
 from gengap.errors import InputError
 from gengap.evaluation.extractors import Extractors
 from gengap.features import pixels
-from gengap.log import say
+from gengap.log import say, show
 from gengap.probes import subject as subjects
 from gengap.probes.result import ProbeResult, ProbeResults, save
 from gengap.probes.settings import Path, Settings
@@ -73,7 +73,7 @@ class Prober(NamedTuple):
       results[name] = result
       if folder:
         save(result, paths.place(folder), self.settings.figures)
-        say(f"step {run.step}: {result}")
+        show(f"step {run.step}: {result}")
     return ProbeResults(run.step, MappingProxyType(results), self.skipped, MappingProxyType(failed))
 
   def protocol(self, run: Run, subject: Subject) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def commands(
   kind = ({"metrics": "blobs"} if blobs else {"classifier": "train"}) if generates else {}
   return {
     "scores": command("evaluate", workdir=runs[0], **kind),
-    "latent space": command("probe", workdir=runs[0], probes="interpolation"),
+    "latent space": command("probe", workdir=runs[0], probes="traversal", features="pixels"),
     "page": command("report", workdirs=",".join(map(str, runs)), out=report),
   }
 
