@@ -570,7 +570,7 @@ def test_a_long_wait_gives_signs_of_life(monkeypatch, capfd):
 
 
 def test_the_first_line_comes_before_jax_is_imported():
-  code = "import sys, gengap.main as m; m.greet(['', '--config=a.py', '--workdir', 'b']); "
+  code = "import sys, gengap.main as m; m.greet(['', '--config=vae', '--workdir', 'b']); "
   code += "print('jax' in sys.modules)"
   done = subprocess.run(
     [sys.executable, "-c", code],
@@ -580,7 +580,7 @@ def test_the_first_line_comes_before_jax_is_imported():
     text=True,
   )
   assert done.stdout == "False\n", done.stderr
-  assert "training a.py in b" in done.stderr.splitlines()[0]
+  assert "training vae in b" in done.stderr.splitlines()[0]
 
 
 def test_the_next_commands_name_the_runs(whole):
