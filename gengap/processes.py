@@ -183,29 +183,17 @@ def announced_wait(number: int | None, index: int | None, where: str) -> Iterato
 
 def connected() -> bool:
   """Whether this process has been connected to others."""
-  if "jax" not in sys.modules:
-    return False
-  import jax
-
-  return jax.distributed.is_initialized()
+  return "jax" in sys.modules and sys.modules["jax"].distributed.is_initialized()
 
 
 def count() -> int:
   """Returns the number of processes in the run."""
-  if not connected():
-    return 1
-  import jax
-
-  return jax.process_count()
+  return sys.modules["jax"].process_count() if connected() else 1
 
 
 def index() -> int:
   """Returns the index of this process."""
-  if not connected():
-    return 0
-  import jax
-
-  return jax.process_index()
+  return sys.modules["jax"].process_index() if connected() else 0
 
 
 def is_first() -> bool:
