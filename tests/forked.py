@@ -13,7 +13,8 @@ def command(module, args, said):
   """Runs a command here; what it says goes to a file."""
   os.environ["TFDS_DATA_DIR"] = "/nonexistent"
   with open(said, "w") as file:
-    os.dup2(file.fileno(), sys.stderr.fileno())
+    for stream in (sys.stdout, sys.stderr):
+      os.dup2(file.fileno(), stream.fileno())
   sys.argv = [module, *args]
   runpy.run_module(module, run_name="__main__")
 

@@ -135,7 +135,7 @@ def judge(workdir, *args):
 
 def test_a_run_is_judged_by_one_command(trained, capsys):
   judge(trained / "vae", "--outside=blobs_multi")
-  said = capsys.readouterr().err
+  said = capsys.readouterr().out
   found = json.loads((trained / "vae" / "eval" / "4.json").read_text())
   assert set(found) >= {"posterior", "likelihood", "amortisation", "outside", "reconstructions"}
   assert found["protocol"] == {"split": "test", "images": 8, "seed": 0, "version": gengap.__version__}
@@ -179,7 +179,7 @@ def test_what_cannot_be_computed_has_a_reason_and_the_rest_is_written(trained, m
   assert (found["likelihood"]["nll"], found["likelihood"]["reason"]) == (None, "not finite: nll")
   assert found["amortisation"]["amortisation_gap"] == 1 and found["reconstructions"]["pixel_error"] > 0
   assert found["samples"]["scores"]["sharpness"]["value"] > 0
-  assert "skipped: posterior: the codes are all the same" in capsys.readouterr().err
+  assert "skipped: posterior: the codes are all the same" in capsys.readouterr().out
   path.unlink()
   with pytest.raises(InputError, match="step 4: posterior: the codes are all the same"):
     judge(trained / "vae", "--metrics=posterior,reconstructions")

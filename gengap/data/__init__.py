@@ -154,10 +154,8 @@ def _folder(name: str, data_dir: str) -> pathlib.Path:
   folder = paths.place(data_dir, "data_dir")
   if not remote.is_remote(folder):
     return folder
-  own, local = (
-    tfds.ALIASES.get(name, name),
-    cache.root() / "remote" / hashlib.sha256(str(folder).encode()).hexdigest(),
-  )
+  own = tfds.ALIASES.get(name, name)
+  local = cache.root() / "remote" / hashlib.sha256(str(folder).encode()).hexdigest()
   if not (local / own).is_dir():
     with remote.explained(f"data_dir={data_dir}"):
       known = name in FILELESS or (folder / own).exists()
