@@ -29,7 +29,7 @@ from results import pictures
 from results.zoo import cards
 
 HERE = pathlib.Path(__file__).parent
-MOST_BYTES = 300_000  # of a file
+MOST_BYTES = 600_000  # of a file
 COMPARED = 256  # samples, by which stored weights are compared with trained ones
 OUTSIDE = re.compile(r"(?<![\w.])/(?:[^/\s'\",]+/)*([^/\s'\",]+)")  # absolute paths
 

@@ -33,7 +33,7 @@ probes need the data set of the run.
 """
 ADD = """
 `python -m results.zoo --workdir=DIR --name=NAME` packs a run, and writes its card and this table. A file has
-at most 300 kB. Weights are stored as float16 and used as float32; every card says what that changes.
+at most 600 kB. Weights are stored as float16 and used as float32; every card says what that changes.
 """
 
 
