@@ -61,7 +61,7 @@ def read_images(folder: pathlib.Path, plan: Callable[[set[Path]], Plan], skip_ba
     new = [path for path in used if path not in inspected]
     if not new:
       break
-    bar = progress(f"reading {folder}", len(new))
+    bar = progress("reading", len(new))
     with bar, ThreadPoolExecutor(os.cpu_count()) as pool:
       for path, found in zip(new, pool.map(lambda path: inspect(folder / path), new), strict=True):
         inspected[path] = found

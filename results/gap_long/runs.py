@@ -13,7 +13,7 @@ import json
 import pathlib
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import gengap
 from gengap import cli, paths
@@ -61,6 +61,10 @@ ENCODED = ("posterior", "likelihood", "reconstructions")
 PROBES = ("interpolation", "latents", "inversion")
 PIXELS = {"features": "pixels", "metrics": ("frechet", "prdc"), "num_samples": SAMPLES, "sample_seeds": (0,)}
 CURVE_SAMPLES = 2000  # at each temperature
+PICTURED = (0, 1, 2)  # seeds of which samples are kept
+EXPLORED = ("vae", "mmd_vae", "gan", "wgan_gp", "relativistic_gan")  # of which images over a plane are kept
+
+Evaluators: TypeAlias = dict[str, Evaluator]  # options -> evaluator
 
 
 def describe(name: str, data: str, seed: int) -> Config:
@@ -113,36 +117,56 @@ def operations(file: pathlib.Path) -> float:
   return json.loads(file.read_text())["runs"][0]["run"]["flops_per_step"]
 
 
-def evaluate(workdir: pathlib.Path, steps: list[int], **options: Any) -> None:
-  """Evaluates checkpoints of a run, all on the same real images, and writes the numbers into its workdir."""
-  evaluator = None
+def evaluate(workdir: pathlib.Path, steps: list[int], shared: Evaluators, **options: Any) -> None:
+  """Evaluates checkpoints of a run and writes the numbers into its workdir.
+
+  Args:
+    workdir: of the run.
+    steps: of the checkpoints.
+    shared: the evaluators of runs on the same data, to which that of these options is added.
+    **options: of the evaluation.
+  """
   for step in steps:
-    run = gengap.load(workdir, step)
-    evaluator = evaluator or Evaluator(run, options=Options(sample_seeds=(0,), **options))
-    where = workdir / "eval" / f"{step}{evaluator.options.sampling.suffix}.json"
+    run, key = gengap.load(workdir, step), repr(sorted(options.items()))
+    if key not in shared:
+      shared[key] = Evaluator(run, options=Options(sample_seeds=(0,), **options))
+    where = workdir / "eval" / f"{step}{shared[key].options.sampling.suffix}.json"
     where.parent.mkdir(exist_ok=True)
-    files.write(evaluator.evaluate(run, pictures=where.with_suffix(""), command=cli.command()), where)
+    files.write(shared[key].evaluate(run, pictures=where.with_suffix(""), command=cli.command()), where)
 
 
-def judge(name: str, data: str, workdir: pathlib.Path) -> None:
-  """Evaluates and probes a run, and writes the numbers into its workdir."""
+def judge(name: str, data: str, workdir: pathlib.Path, shared: Evaluators) -> None:
+  """Evaluates and probes a run, and writes the numbers into its workdir; `shared` as in `evaluate`."""
   features: dict[str, Any] = {"features": "classifier", "classifier": f"zoo:classifier_{data}"}
   equal = UPDATES if name == "vae" else equal_operations(workdir, data)
   last, others = sorted({equal, UPDATES}), set(range(EVERY, UPDATES, EVERY)) - {equal}
-  evaluate(workdir, sorted(others), metrics=EACH, num_samples=SAMPLES, **features)
-  evaluate(workdir, last, metrics=LAST, num_samples=SAMPLES, **features)
+  evaluate(workdir, sorted(others), shared, metrics=EACH, num_samples=SAMPLES, **features)
+  evaluate(workdir, last, shared, metrics=LAST, num_samples=SAMPLES, **features)
   if name in LATENT_VAES:
-    evaluate(workdir, last, metrics=LAST, num_samples=SAMPLES, sampling="mixture:10", **features)
-  of_encoder = ENCODED if name in VAES else ()
-  evaluate(workdir, [UPDATES], metrics=("sampling", *of_encoder), num_images=500, samples=100)
+    evaluate(workdir, last, shared, metrics=LAST, num_samples=SAMPLES, sampling="mixture:10", **features)
+  if name in VAES:
+    evaluate(workdir, [UPDATES], {}, metrics=ENCODED, num_images=500, samples=100)
+  evaluate(workdir, [UPDATES], {}, metrics=("sampling",))
   if name in PROBED:
-    evaluate(workdir, [UPDATES], metrics=("curve",), num_samples=CURVE_SAMPLES, **features)
+    evaluate(workdir, [UPDATES], shared, metrics=("curve",), num_samples=CURVE_SAMPLES, **features)
     probes = workdir / "probes" / str(UPDATES)
     few: dict[str, Any] = {"num_samples": 300, "encoder_steps": 300}
     probe(workdir, folder=probes, probes=PROBES, command=cli.command(), **few, **features)
-  in_pixels = Evaluator(gengap.load(workdir), options=Options(**PIXELS))
-  scores = in_pixels.evaluate(gengap.load(workdir, UPDATES)).scores
-  (workdir / "pixels.json").write_text(json.dumps({key: score.value for key, score in scores.items()}))
+  run = gengap.load(workdir, UPDATES)
+  in_pixels = shared.setdefault("pixels", Evaluator(run, options=Options(**PIXELS)))
+  scores = in_pixels.evaluate(run).scores
+  values = {key: [judging.rounded(x) for x in (score.value, score.floor)] for key, score in scores.items()}
+  (workdir / "pixels.json").write_text(json.dumps(values) + "\n")
+
+
+def pictured(name: str, seed: int, file: str) -> bool:
+  """Whether a picture of a run is kept, given its path."""
+  last = pathlib.PurePath(file).stem == str(UPDATES)
+  if "/probes/" in file or seed not in PICTURED:
+    return False
+  if "explorer" in file:
+    return seed == 0 and name in EXPLORED
+  return seed == 0 or last
 
 
 def keep(name: str, data: str, seed: int, workdir: pathlib.Path) -> None:
@@ -150,13 +174,14 @@ def keep(name: str, data: str, seed: int, workdir: pathlib.Path) -> None:
   place = folder(name, data, seed)
   (comparison,) = groups.comparisons(run_files.read_all(workdir))
   for file, content in gallery.of(comparison).files.items():
-    paths.write(place / file, content)
+    if pictured(name, seed, file):
+      paths.write(place / file, content)
   paths.write(place / "pixels.json", (workdir / "pixels.json").read_bytes())
   paths.write(place / "scores.json", scores_file.store([comparison]).encode())
 
 
-def run(name: str, data: str, seed: int, out: pathlib.Path) -> None:
-  """Trains, judges and keeps a run, unless it is kept, or another process has it."""
+def run(name: str, data: str, seed: int, out: pathlib.Path, shared: Evaluators) -> None:
+  """Trains, judges and keeps a run, unless it is kept or another process has it; `shared`: see `evaluate`."""
   workdir = out / data / name / str(seed)
   with alone(workdir) as free:
     if not free or kept(name, data, seed):
@@ -164,7 +189,7 @@ def run(name: str, data: str, seed: int, out: pathlib.Path) -> None:
     start = time.perf_counter()
     loop.train(describe(name, data, seed), workdir)
     trained = time.perf_counter()
-    judge(name, data, workdir)
+    judge(name, data, workdir, shared)
     keep(name, data, seed, workdir)
     seconds = trained - start, time.perf_counter() - trained
   print(f"{data} {name} {seed}: {seconds[0]:.0f} s of training, {seconds[1]:.0f} s of judging", flush=True)
@@ -182,10 +207,11 @@ def main() -> None:
     parser.error(f"{unknown[0]} is none of {', '.join(METHODS)}")
   cli.keep_memory()
   cli.keep_programs()
+  shared: dict[str, Evaluators] = {data: {} for data in args.data}
   for seed in args.seeds:
     for data in args.data:
       for name in args.names:
-        run(name, data, seed, args.out)
+        run(name, data, seed, args.out, shared[data])
 
 
 if __name__ == "__main__":
