@@ -100,6 +100,6 @@ def logged(workdir: pathlib.Path) -> dict[str, float]:
   return {name: rounded(value) for name, value in found.items() if math.isfinite(value)}
 
 
-def samples(run: gengap.Run, seed: int, sampling: str = "prior") -> Image.Image:
-  """Returns a picture of GRID samples of a run, drawn as `gengap.evaluate --sampling` says."""
-  return Image.fromarray(tile(np.asarray(Sampler(run, sampling).images(jax.random.key(seed), GRID))))
+def samples(run: gengap.Run, seed: int, sampling: str = "prior", number: int = GRID) -> Image.Image:
+  """Returns a picture of samples of a run, drawn as `gengap.evaluate --sampling` says."""
+  return Image.fromarray(tile(np.asarray(Sampler(run, sampling).images(jax.random.key(seed), number))))

@@ -1,4 +1,4 @@
-"""The runs of `results/gap` as the report compares them: numbers of methods, and tests between two."""
+"""The runs of a page of `results` as the report compares them: numbers of methods, and tests between two."""
 
 import functools
 import json
@@ -12,15 +12,20 @@ from results.claims.numbers import RESULTS, Sample, Test, beside
 
 
 @functools.cache
-def comparisons() -> dict[str, Comparison]:
-  """Returns the comparisons of the page of `results/gap`: title of a data set -> its runs."""
-  return {found.title: found for found in groups.comparisons(scores_file.load(RESULTS / "gap/scores.json"))}
+def comparisons(page: str) -> dict[str, Comparison]:
+  """Returns the comparisons of a folder of `results`: title of a data set -> its runs.
+
+  They are read from its scores.json or, while there is none, from the records of single runs.
+  """
+  whole = RESULTS / page / "scores.json"
+  files = [whole] if whole.exists() else sorted((RESULTS / page).glob("records/*/*/*/scores.json"))
+  records = [record for file in files for record in scores_file.load(file)]
+  return {found.title: found for found in groups.comparisons(records)}
 
 
 @functools.cache
-def tested(data: str, a: str, b: str) -> dict[str, gaps.Gap]:
+def tested(part: "DataSet", a: str, b: str) -> dict[str, gaps.Gap]:
   """Returns the report's gap between two methods at equal updates: ranked axis -> gap."""
-  part = DataSet(data)
   found = gaps.gaps(part.comparison, part.group(a), part.group(b), views.at_step(part.step))
   return {gap.axis.name: gap for gap in found}
 
@@ -28,12 +33,13 @@ def tested(data: str, a: str, b: str) -> dict[str, gaps.Gap]:
 class DataSet(NamedTuple):
   """The runs of one data set, at the number of updates that all methods have made."""
 
-  data: str
+  data: str  # its title on the page
+  page: str = "gap"  # folder of results
 
   @property
   def comparison(self) -> Comparison:
     """Its runs, as the report sorts them."""
-    return comparisons()[self.data]
+    return comparisons(self.page)[self.data]
 
   @property
   def step(self) -> int:
@@ -78,7 +84,7 @@ class DataSet(NamedTuple):
       axis: a ranked one.
       expected: sign of the difference of distances; -1: a is nearer to the best value.
     """
-    gap = tested(self.data, a, b)[axis]
+    gap = tested(self, a, b)[axis]
     return Test(gap.test.difference, gap.p, expected, adjusted=True, negligible=not gap.winner)
 
   def falls(self, method: str, axis: str) -> Test:

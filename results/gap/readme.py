@@ -60,7 +60,7 @@ def decided(part: DataSet, pairs: Sequence[tuple[str, str]]) -> str:
   """Returns a table of the axes on which the report decides between two methods, and for which one."""
   rows = []
   for a, b in pairs:
-    tests = {axis: part.less(a, b, axis, -1) for axis in tested(part.data, a, b)}
+    tests = {axis: part.less(a, b, axis, -1) for axis in tested(part, a, b)}
     cells = [
       "; ".join(named(axis) for axis, x in tests.items() if x.outcome(x.p) == outcome) or "none"
       for outcome in (1, -1)

@@ -21,7 +21,7 @@ from gengap.config import native_size, plain
 from gengap.evaluation import Evaluator, Options, files
 from gengap.method import Config
 from gengap.probes import probe
-from gengap.report import gallery, groups, run_files, scores_file
+from gengap.report import gallery, groups, run_files, scores_file, webp
 from gengap.training import loop
 from launch.parser import Parser, path
 from results import judging
@@ -60,6 +60,7 @@ LAST = ("frechet", "kid", "prdc", "classes", "sharpness", "diversity", "memorisa
 ENCODED = ("posterior", "likelihood", "reconstructions")
 PROBES = ("interpolation", "latents", "inversion")
 PIXELS = {"features": "pixels", "metrics": ("frechet", "prdc"), "num_samples": SAMPLES, "sample_seeds": (0,)}
+MIXTURE = "mixture:10"
 CURVE_SAMPLES = 2000  # at each temperature
 PICTURED = (0, 1, 2)  # seeds of which samples are kept
 EXPLORED = ("vae", "mmd_vae", "gan", "wgan_gp", "relativistic_gan")  # of which images over a plane are kept
@@ -143,7 +144,7 @@ def judge(name: str, data: str, workdir: pathlib.Path, shared: Evaluators) -> No
   evaluate(workdir, sorted(others), shared, metrics=EACH, num_samples=SAMPLES, **features)
   evaluate(workdir, last, shared, metrics=LAST, num_samples=SAMPLES, **features)
   if name in LATENT_VAES:
-    evaluate(workdir, last, shared, metrics=LAST, num_samples=SAMPLES, sampling="mixture:10", **features)
+    evaluate(workdir, last, shared, metrics=LAST, num_samples=SAMPLES, sampling=MIXTURE, **features)
   if name in VAES:
     evaluate(workdir, [UPDATES], {}, metrics=ENCODED, num_images=500, samples=100)
   evaluate(workdir, [UPDATES], {}, metrics=("sampling",))
@@ -176,6 +177,10 @@ def keep(name: str, data: str, seed: int, workdir: pathlib.Path) -> None:
   for file, content in gallery.of(comparison).files.items():
     if pictured(name, seed, file):
       paths.write(place / file, content)
+  if name in LATENT_VAES and seed == 0:
+    paths.write(
+      place / "mixture.webp", webp.lossless(judging.samples(gengap.load(workdir, UPDATES), seed, MIXTURE, 16))
+    )
   paths.write(place / "pixels.json", (workdir / "pixels.json").read_bytes())
   paths.write(place / "scores.json", scores_file.store([comparison]).encode())
 
