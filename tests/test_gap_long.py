@@ -7,7 +7,7 @@ import pytest
 
 import gengap
 from gengap import config as settings
-from results.gap_long import runs
+from results.gap_long import plan, runs
 
 
 @pytest.fixture
@@ -25,23 +25,24 @@ def write(config: dict, version: str = gengap.__version__, flops: float = 1e9) -
   file.write_text(json.dumps({"gengap": version, "runs": [run]}))
 
 
-@pytest.mark.parametrize("name", runs.METHODS)
-def test_methods_share_their_budget_and_their_average_of_weights(name: str):
-  config = runs.describe(name, "mnist", 3)
+RUNS = [(data, name) for data, task in plan.TASKS.items() for name in task.methods]
+
+
+@pytest.mark.parametrize(("data", "name"), RUNS)
+def test_methods_of_a_data_set_share_budget_decoder_and_average_of_weights(data: str, name: str):
+  task, config = plan.TASKS[data], plan.describe(name, data, 3)
   settings.check(config)
   shared = (config.steps, config.batch_size, config.image_size, config.ema, config.seed)
-  assert shared == (runs.UPDATES, 64, 28, 0.999, 3)
-  assert set(runs.METHODS[name][1]) <= set(config.method_args)
-  if "network" in runs.METHODS[name][1]:
-    assert (config.method_args.network, config.method_args.width, config.method_args.latent_dim) == (
-      "dcgan",
-      32,
-      32,
-    )
+  assert shared == (task.updates, task.batch, task.size, 0.999, 3)
+  changed = task.methods[name][1]
+  assert set(changed) <= set(config.method_args)
+  vae = plan.describe("vae", data, 3).method_args
+  if changed.get("network") == "dcgan":
+    assert (config.method_args.network, config.method_args.width) == (vae.network, vae.width)
 
 
 def test_a_run_is_done_only_with_its_config_and_by_this_version(records: pathlib.Path):
-  config = settings.plain(runs.describe("vae", "mnist", 0))
+  config = plan.settings("vae", "mnist", 0)
   assert not runs.kept("vae", "mnist", 0)
   write(config)
   assert runs.kept("vae", "mnist", 0) and not runs.kept("vae", "mnist", 1)
@@ -72,9 +73,8 @@ def test_equal_operations_are_those_of_the_vae(
 
 
 def test_one_run_of_a_method_has_all_its_pictures_and_the_last_none():
-  last, first = (f"samples/mnist_28x28/vae/0/{step}.webp" for step in (runs.UPDATES, runs.EVERY))
-  assert [runs.pictured("vae", seed, last) for seed in range(5)] == [True, True, True, False, False]
-  assert [runs.pictured("vae", seed, first) for seed in range(5)] == [True, False, False, False, False]
-  assert runs.pictured("vae", 0, "samples/explorer.webp") and not runs.pictured(
-    "vq_vae", 0, "samples/explorer.webp"
-  )
+  last, first = (f"samples/mnist_28x28/vae/0/{step}.webp" for step in (5000, 1250))
+  assert [runs.pictured("vae", "mnist", seed, last) for seed in range(5)] == [True, True, True, False, False]
+  assert [runs.pictured("vae", "mnist", seed, first) for seed in range(4)] == [True, False, False, False]
+  explorers = [runs.pictured(name, "mnist", 0, "samples/explorer.webp") for name in ("vae", "vq_vae")]
+  assert explorers == [True, False]

@@ -27,10 +27,11 @@ from gengap.report.wording import rounded, with_interval
 from launch.parser import Parser
 from results import pictures, tables
 from results.claims.gap import DataSet, comparisons
-from results.gap_long import runs
+from results.gap_long import plan, runs
 
 HERE = pathlib.Path(__file__).parent
 PAGE = HERE.name
+TASK = plan.TASKS["mnist"]
 TITLES = {"mnist 28x28": "MNIST", "fashion_mnist 28x28": "Fashion-MNIST"}
 AXES = ("frechet", "precision", "recall", "density", "coverage", "kl", "sharpness")
 MARKERS = "osD^vP"
@@ -77,7 +78,7 @@ def score_table(part: DataSet, view: View) -> str:
 
 def pilot_table(part: DataSet) -> str:
   """Returns the Frechet distance of each method's first run through training, and how much it fell last."""
-  steps = range(runs.EVERY, runs.UPDATES + 1, runs.EVERY)
+  steps = TASK.evaluated
   rows = []
   for group in part.comparison.by_default.groups:
     if group.first.config["seed"] != 0:
@@ -109,7 +110,7 @@ def samples() -> plt.Figure:
     for plot, name in zip(column, [*names, "real images"], strict=True):
       plot.axis("off")
       record = groups.get(name) or next(iter(groups.values()))
-      file = "real.webp" if name == "real images" else f"{runs.UPDATES}.webp"
+      file = "real.webp" if name == "real images" else f"{TASK.updates}.webp"
       if record.samples and (name in groups or name == "real images") and (record.samples / file).exists():
         plot.imshow(strip(record.samples / file, 28), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
       if column is plots.T[0] or len(found) == 1:
@@ -127,7 +128,7 @@ def distances() -> plt.Figure:
     marks = list(looks(part))
     for row, (group, colour, marker) in enumerate(marks):
       for view, face, up in (
-        (views.at_step(runs.UPDATES), colour, -0.12),
+        (views.at_step(TASK.updates), colour, -0.12),
         (at_equal_operations(part), "white", 0.12),
       ):
         found = cell(part, group, "frechet", view)
@@ -136,7 +137,7 @@ def distances() -> plt.Figure:
           if np.isfinite(about.low):
             plot.plot([about.low, about.high], [row + up] * 2, color=colour, lw=1.4)
           plot.plot(about.value, row + up, marker, color=colour, mfc=face, ms=6)
-    real = columns.real_value(part.comparison, views.at_step(runs.UPDATES), axis_of("frechet"))
+    real = columns.real_value(part.comparison, views.at_step(TASK.updates), axis_of("frechet"))
     plot.axvline(real, color="black", lw=0.8, ls=":")
     plot.set(
       xscale="log",
@@ -156,7 +157,7 @@ def plane() -> plt.Figure:
   """Draws precision against coverage of all methods after all updates, with curves over temperatures."""
   figure, plots = plt.subplots(1, len(parts()), figsize=(5.4 * len(parts()), 4.6), squeeze=False)
   for plot, part in zip(plots[0], parts(), strict=True):
-    view = views.at_step(runs.UPDATES)
+    view = views.at_step(TASK.updates)
     for group, colour, marker in looks(part):
       x, y = (cell(part, group, axis, view).estimate for axis in ("coverage", "precision"))
       plot.plot(x.value, y.value, marker, color=colour, ms=7, label=group.name)
@@ -180,6 +181,7 @@ def main() -> None:
     pictures.save(HERE / f"{draw.__name__}.png", draw(), dpi=100)
   words = {call.__name__: call for call in (parts, score_table, pilot_table, at_equal_operations)} | {
     "runs": runs,
+    "task": TASK,
     "titles": TITLES,
     "views": views,
     "improves": f"{IMPROVES:.0%}",

@@ -1,10 +1,10 @@
 """Trains and judges the runs of this folder, each in this process, and keeps what the page needs of each.
 
-  python -m results.gap_long.runs [NAME ...] --out=runs/gap_long [--data mnist fashion_mnist] [--seeds 0 1 2]
+  python -m results.gap_long.runs [NAME ...] --out=runs/gap_long [--data mnist ...] [--seeds 0 1 2]
 
 A judged run is kept in records/DATA/NAME/SEED: its scores.json, as a report writes it, and grids of samples.
 It is skipped from then on, on any machine, unless its config or the version of gengap changed. Interrupted
-trainings resume, and several processes share the work. Features are those of `zoo:classifier_DATA`.
+trainings resume, and several processes share the work. plan.py has the methods, budgets and features.
 """
 
 import contextlib
@@ -17,65 +17,25 @@ from typing import Any, TypeAlias
 
 import gengap
 from gengap import cli, paths
-from gengap.config import native_size, plain
 from gengap.evaluation import Evaluator, Options, files
-from gengap.method import Config
 from gengap.probes import probe
-from gengap.report import gallery, groups, run_files, scores_file, webp
+from gengap.report import gallery, grids, groups, run_files, scores_file, webp
 from gengap.training import loop
 from launch.parser import Parser, path
 from results import judging
+from results.gap_long import plan
 
 HERE = pathlib.Path(__file__).parent
 RECORDS = HERE / "records"
-UPDATES = 5000  # of the generator (decoder), of every method
-EVERY = 1250  # updates between evaluations: the rule of the budget looks at the last two
-SAVED = 250  # updates between checkpoints, among which the one of equal operations is found
 SAMPLES = 10_000
-
-# One decoder, and one optimiser of all GANs
-PAIR = {"network": "dcgan", "width": 32, "latent_dim": 32}
-ADAM = {"learning_rate": 2e-4, "critic_learning_rate": 2e-4, "b1": 0.5, "b2": 0.999}
-CONSTANT = {"decay_steps": 0, "critic_decay_steps": 0}
-METHODS: dict[str, tuple[str, dict[str, Any]]] = {  # name -> config, arguments that differ from it
-  "vae": ("conv_vae", PAIR | {"likelihood": "gaussian_global"}),
-  "mmd_vae": ("mmd_vae", PAIR),
-  "gan": ("non_saturating_gan", PAIR | ADAM),
-  "lsgan": ("lsgan", PAIR | ADAM | CONSTANT | {"n_critic": 1}),
-  "wgan_gp": ("wgan_gp", PAIR | ADAM | CONSTANT | {"n_critic": 1}),
-  "cgan": ("cgan", PAIR | ADAM),
-  "vae_gan": ("vae_gan", PAIR),
-  "hierarchical_vae": ("hierarchical_vae", {"width": 32, "likelihood": "gaussian_global"}),
-  "relativistic_gan": ("relativistic_gan", PAIR | ADAM | {"gamma": 0.1}),
-  "vq_vae": ("vq_vae", {"width": 64, "codes": 128, "code_dim": 32, "prior_width": 64, "prior_layers": 2}),
-  "diffusion": ("diffusion", {"width": 16, "network_evaluations": 19}),
-  "wgan_gp_5": ("wgan_gp", PAIR | ADAM | CONSTANT | {"n_critic": 5}),
-}
-LATENT_VAES = ("vae", "mmd_vae", "vae_gan")  # with one vector of latents: also sampled from a mixture
-VAES = (*LATENT_VAES, "hierarchical_vae", "vq_vae")
-PROBED = (*LATENT_VAES, "gan", "lsgan", "wgan_gp", "cgan", "relativistic_gan")
-
-EACH = ("frechet",)  # metrics of every evaluation
-LAST = ("frechet", "kid", "prdc", "classes", "sharpness", "diversity", "memorisation")
 ENCODED = ("posterior", "likelihood", "reconstructions")
 PROBES = ("interpolation", "latents", "inversion")
-PIXELS = {"features": "pixels", "metrics": ("frechet", "prdc"), "num_samples": SAMPLES, "sample_seeds": (0,)}
 MIXTURE = "mixture:10"
+PIXELS = "pixels.json"
 CURVE_SAMPLES = 2000  # at each temperature
 PICTURED = (0, 1, 2)  # seeds of which samples are kept
-EXPLORED = ("vae", "mmd_vae", "gan", "wgan_gp", "relativistic_gan")  # of which images over a plane are kept
 
 Evaluators: TypeAlias = dict[str, Evaluator]  # options -> evaluator
-
-
-def describe(name: str, data: str, seed: int) -> Config:
-  """Returns the config of a run."""
-  file, args = METHODS[name]
-  config = judging.read_config(file, data)
-  config.method_args.update(args)
-  config.update(steps=UPDATES, image_size=native_size(data), batch_size=64, seed=seed, ema=0.999)
-  config.update(eval_every=EVERY, sample_every=EVERY, checkpoint_every=SAVED, keep_checkpoints=1000)
-  return config
 
 
 def folder(name: str, data: str, seed: int) -> pathlib.Path:
@@ -89,8 +49,8 @@ def kept(name: str, data: str, seed: int) -> bool:
   if not file.exists():
     return False
   found = json.loads(file.read_text())
-  config = found["runs"][0]["config"]
-  return found["gengap"] == gengap.__version__ and config == plain(describe(name, data, seed))
+  same = found["runs"][0]["config"] == plan.settings(name, data, seed)
+  return same and found["gengap"] == gengap.__version__
 
 
 @contextlib.contextmanager
@@ -108,14 +68,10 @@ def alone(workdir: pathlib.Path) -> Iterator[bool]:
 
 def equal_operations(workdir: pathlib.Path, data: str) -> int:
   """Returns the checkpoint that has spent as many operations of training as all updates of the VAE."""
-  budget = UPDATES * operations(RECORDS / data / "vae" / "0" / "scores.json")
+  updates, saved = plan.TASKS[data].updates, plan.TASKS[data].saved
+  first = json.loads((folder("vae", data, 0) / "scores.json").read_text())["runs"][0]["run"]
   spent = float(json.loads((workdir / "run.json").read_text())["flops_per_step"])
-  return min(UPDATES, max(SAVED, round(budget / spent / SAVED) * SAVED))
-
-
-def operations(file: pathlib.Path) -> float:
-  """Returns the floating-point operations of a step of a run that was kept."""
-  return json.loads(file.read_text())["runs"][0]["run"]["flops_per_step"]
+  return min(updates, max(saved, round(updates * first["flops_per_step"] / spent / saved) * saved))
 
 
 def evaluate(workdir: pathlib.Path, steps: list[int], shared: Evaluators, **options: Any) -> None:
@@ -138,36 +94,45 @@ def evaluate(workdir: pathlib.Path, steps: list[int], shared: Evaluators, **opti
 
 def judge(name: str, data: str, workdir: pathlib.Path, shared: Evaluators) -> None:
   """Evaluates and probes a run, and writes the numbers into its workdir; `shared` as in `evaluate`."""
-  features: dict[str, Any] = {"features": "classifier", "classifier": f"zoo:classifier_{data}"}
-  equal = UPDATES if name == "vae" else equal_operations(workdir, data)
-  last, others = sorted({equal, UPDATES}), set(range(EVERY, UPDATES, EVERY)) - {equal}
-  evaluate(workdir, sorted(others), shared, metrics=EACH, num_samples=SAMPLES, **features)
-  evaluate(workdir, last, shared, metrics=LAST, num_samples=SAMPLES, **features)
-  if name in LATENT_VAES:
-    evaluate(workdir, last, shared, metrics=LAST, num_samples=SAMPLES, sampling=MIXTURE, **features)
-  if name in VAES:
-    evaluate(workdir, [UPDATES], {}, metrics=ENCODED, num_images=500, samples=100)
-  evaluate(workdir, [UPDATES], {}, metrics=("sampling",))
-  if name in PROBED:
-    evaluate(workdir, [UPDATES], shared, metrics=("curve",), num_samples=CURVE_SAMPLES, **features)
-    probes = workdir / "probes" / str(UPDATES)
-    few: dict[str, Any] = {"num_samples": 300, "encoder_steps": 300}
-    probe(workdir, folder=probes, probes=PROBES, command=cli.command(), **few, **features)
-  run = gengap.load(workdir, UPDATES)
-  in_pixels = shared.setdefault("pixels", Evaluator(run, options=Options(**PIXELS)))
-  scores = in_pixels.evaluate(run).scores
+  task = plan.TASKS[data]
+  features, updates = dict(task.features), task.updates
+  equal = updates if name == "vae" else equal_operations(workdir, data)
+  last, others = sorted({equal, updates}), set(task.evaluated) - {equal, updates}
+  evaluate(workdir, sorted(others), shared, metrics=task.followed, num_samples=SAMPLES, **features)
+  evaluate(workdir, last, shared, metrics=task.metrics, num_samples=SAMPLES, **features)
+  if name in plan.LATENT_VAES:
+    mixture: dict[str, Any] = {"num_samples": SAMPLES, "sampling": MIXTURE}
+    evaluate(workdir, last, shared, metrics=task.metrics, **mixture, **features)
+  if name in plan.VAES:
+    evaluate(workdir, [updates], {}, metrics=ENCODED, num_images=500, samples=100)
+  evaluate(workdir, [updates], {}, metrics=("sampling",))
+  if "classifier" not in features:
+    return
+  if name in plan.PROBED:
+    evaluate(workdir, [updates], shared, metrics=("curve",), num_samples=CURVE_SAMPLES, **features)
+    few: dict[str, Any] = {"probes": PROBES, "num_samples": 300, "encoder_steps": 300}
+    probe(workdir, folder=workdir / "probes" / str(updates), command=cli.command(), **few, **features)
+  in_pixels(workdir, updates, shared)
+
+
+def in_pixels(workdir: pathlib.Path, step: int, shared: Evaluators) -> None:
+  """Writes pixels.json: the distances of samples and of real images in pixels instead of features."""
+  run = gengap.load(workdir, step)
+  if "pixels" not in shared:
+    chosen = Options(features="pixels", metrics=("frechet", "prdc"), num_samples=SAMPLES, sample_seeds=(0,))
+    shared["pixels"] = Evaluator(run, options=chosen)
+  scores = shared["pixels"].evaluate(run).scores
   values = {key: [judging.rounded(x) for x in (score.value, score.floor)] for key, score in scores.items()}
-  (workdir / "pixels.json").write_text(json.dumps(values) + "\n")
+  (workdir / PIXELS).write_text(json.dumps(values) + "\n")
 
 
-def pictured(name: str, seed: int, file: str) -> bool:
+def pictured(name: str, data: str, seed: int, file: str) -> bool:
   """Whether a picture of a run is kept, given its path."""
-  last = pathlib.PurePath(file).stem == str(UPDATES)
   if "/probes/" in file or seed not in PICTURED:
     return False
   if "explorer" in file:
-    return seed == 0 and name in EXPLORED
-  return seed == 0 or last
+    return seed == 0 and name in plan.EXPLORED
+  return seed == 0 or pathlib.PurePath(file).stem == str(plan.TASKS[data].updates)
 
 
 def keep(name: str, data: str, seed: int, workdir: pathlib.Path) -> None:
@@ -175,13 +140,13 @@ def keep(name: str, data: str, seed: int, workdir: pathlib.Path) -> None:
   place = folder(name, data, seed)
   (comparison,) = groups.comparisons(run_files.read_all(workdir))
   for file, content in gallery.of(comparison).files.items():
-    if pictured(name, seed, file):
+    if pictured(name, data, seed, file):
       paths.write(place / file, content)
-  if name in LATENT_VAES and seed == 0:
-    paths.write(
-      place / "mixture.webp", webp.lossless(judging.samples(gengap.load(workdir, UPDATES), seed, MIXTURE, 16))
-    )
-  paths.write(place / "pixels.json", (workdir / "pixels.json").read_bytes())
+  if name in plan.LATENT_VAES and seed == 0:
+    drawn = judging.samples(gengap.load(workdir), seed, MIXTURE, grids.EDGE**2)
+    paths.write(place / "mixture.webp", webp.lossless(drawn))
+  if (workdir / PIXELS).exists():
+    paths.write(place / PIXELS, (workdir / PIXELS).read_bytes())
   paths.write(place / "scores.json", scores_file.store([comparison]).encode())
 
 
@@ -192,7 +157,7 @@ def run(name: str, data: str, seed: int, out: pathlib.Path, shared: Evaluators) 
     if not free or kept(name, data, seed):
       return
     start = time.perf_counter()
-    loop.train(describe(name, data, seed), workdir)
+    loop.train(plan.describe(name, data, seed), workdir)
     trained = time.perf_counter()
     judge(name, data, workdir, shared)
     keep(name, data, seed, workdir)
@@ -204,19 +169,21 @@ def main() -> None:
   """Makes all runs that the command line names."""
   parser = Parser(__doc__)
   parser.add_argument("--out", type=path, required=True)
-  parser.add_argument("--data", nargs="*", default=["mnist", "fashion_mnist"])
+  parser.add_argument("--data", nargs="*", default=list(plan.TASKS), choices=plan.TASKS)
   parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2, 3, 4])
-  parser.add_argument("names", nargs="*", default=list(METHODS))
+  parser.add_argument("names", nargs="*")
   args = parser.parse_args()
-  if unknown := [name for name in args.names if name not in METHODS]:
-    parser.error(f"{unknown[0]} is none of {', '.join(METHODS)}")
+  known = {name for data in args.data for name in plan.TASKS[data].methods}
+  if unknown := [name for name in args.names if name not in known]:
+    parser.error(f"{unknown[0]} is none of {', '.join(sorted(known))}")
   cli.keep_memory()
   cli.keep_programs()
   shared: dict[str, Evaluators] = {data: {} for data in args.data}
   for seed in args.seeds:
     for data in args.data:
-      for name in args.names:
-        run(name, data, seed, args.out, shared[data])
+      for name in args.names or plan.TASKS[data].methods:
+        if name in plan.TASKS[data].methods:
+          run(name, data, seed, args.out, shared[data])
 
 
 if __name__ == "__main__":
