@@ -142,7 +142,7 @@ def distances() -> plt.Figure:
     plot.set(
       xscale="log",
       title=TITLES[part.data],
-      xlabel="Frechet distance, squared (less is better; dotted: real images)",
+      xlabel="Frechet distance, squared",
     )
     plot.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
     plot.set_yticks(range(len(marks)), [group.name for group, _, _ in marks], fontsize=8)

@@ -27,7 +27,9 @@ METHODS: Methods = {
   "wgan_gp_5": ("wgan_gp", PAIR | ADAM | CONSTANT | {"n_critic": 5}),
 }
 LATENT_VAES = ("vae", "mmd_vae", "vae_gan")  # with one vector of latents: also sampled from a mixture
-VAES = (*LATENT_VAES, "hierarchical_vae", "vq_vae")
+ENCODED = dict.fromkeys(  # diagnostics of autoencoders
+  ("vae", "mmd_vae", "hierarchical_vae", "vq_vae"), ("posterior", "likelihood", "reconstructions")
+) | {"vae_gan": ("reconstructions",)}
 PROBED = (*LATENT_VAES, "gan", "lsgan", "wgan_gp", "cgan", "relativistic_gan")
 EXPLORED = ("vae", "mmd_vae", "gan", "wgan_gp", "relativistic_gan")  # of which images over a plane are kept
 

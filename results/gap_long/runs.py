@@ -28,7 +28,6 @@ from results.gap_long import plan
 HERE = pathlib.Path(__file__).parent
 RECORDS = HERE / "records"
 SAMPLES = 10_000
-ENCODED = ("posterior", "likelihood", "reconstructions")
 PROBES = ("interpolation", "latents", "inversion")
 MIXTURE = "mixture:10"
 PIXELS = "pixels.json"
@@ -103,8 +102,8 @@ def judge(name: str, data: str, workdir: pathlib.Path, shared: Evaluators) -> No
   if name in plan.LATENT_VAES:
     mixture: dict[str, Any] = {"num_samples": SAMPLES, "sampling": MIXTURE}
     evaluate(workdir, last, shared, metrics=task.metrics, **mixture, **features)
-  if name in plan.VAES:
-    evaluate(workdir, [updates], {}, metrics=ENCODED, num_images=500, samples=100)
+  if name in plan.ENCODED:
+    evaluate(workdir, [updates], {}, metrics=plan.ENCODED[name], num_images=500, samples=100)
   evaluate(workdir, [updates], {}, metrics=("sampling",))
   if "classifier" not in features:
     return
