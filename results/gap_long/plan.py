@@ -7,9 +7,9 @@ from gengap.config import plain
 from gengap.method import Config
 from results import judging
 
-# Images of digits and clothes: one decoder, and one optimiser of all GANs
+# Images of digits and clothes: one decoder, and one learning rate of all networks (pilot.py)
 PAIR = {"network": "dcgan", "width": 32, "latent_dim": 32}
-ADAM = {"learning_rate": 2e-4, "critic_learning_rate": 2e-4, "b1": 0.5, "b2": 0.999}
+ADAM = {"learning_rate": 1e-3, "critic_learning_rate": 1e-3, "b1": 0.5, "b2": 0.999}
 CONSTANT = {"decay_steps": 0, "critic_decay_steps": 0}
 Methods = Mapping[str, tuple[str, dict[str, Any]]]  # name -> config, arguments that differ from it
 METHODS: Methods = {
@@ -19,7 +19,7 @@ METHODS: Methods = {
   "lsgan": ("lsgan", PAIR | ADAM | CONSTANT | {"n_critic": 1}),
   "wgan_gp": ("wgan_gp", PAIR | ADAM | CONSTANT | {"n_critic": 1}),
   "cgan": ("cgan", PAIR | ADAM),
-  "vae_gan": ("vae_gan", PAIR),
+  "vae_gan": ("vae_gan", PAIR | ADAM),
   "hierarchical_vae": ("hierarchical_vae", {"width": 32, "likelihood": "gaussian_global"}),
   "relativistic_gan": ("relativistic_gan", PAIR | ADAM | {"gamma": 0.1}),
   "vq_vae": ("vq_vae", {"width": 64, "codes": 128, "code_dim": 32, "prior_width": 64, "prior_layers": 2}),
