@@ -1,6 +1,6 @@
-"""Writes small PNG files for the folders of results, since git keeps every version of them.
+"""Writes small pictures for the folders of results, lossless WebP, since git keeps every version of them.
 
-python -m results.pictures FILE.png ...     # makes existing files small, in place
+python -m results.pictures FILE.png ...     # writes FILE.webp beside each
 """
 
 import io
@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from gengap.report import webp
 
 COLOURS = 256  # of a palette
 
@@ -26,10 +28,10 @@ def small(image: Image.Image) -> Image.Image:
 
 
 def save(path: pathlib.Path, picture: Any, **options: Any) -> None:
-  """Writes a picture as a small PNG.
+  """Writes a picture as a lossless WebP file of few colours.
 
   Args:
-    path: the file to write.
+    path: the file to write, NAME.webp.
     picture: a PIL image, the path of one, or a matplotlib figure.
     **options: of the figure's `savefig`.
   """
@@ -38,9 +40,9 @@ def save(path: pathlib.Path, picture: Any, **options: Any) -> None:
     picture = Image.open(file)
   elif isinstance(picture, pathlib.Path):
     picture = Image.open(picture)
-  small(picture).save(path, "PNG", optimize=True)
+  path.write_bytes(webp.lossless(small(picture).convert("RGB")))
 
 
 if __name__ == "__main__":
   for name in sys.argv[1:]:
-    save(pathlib.Path(name), pathlib.Path(name))
+    save(pathlib.Path(name).with_suffix(".webp"), pathlib.Path(name))

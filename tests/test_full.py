@@ -199,7 +199,7 @@ def test_tiny_rows_are_trained_judged_resumed_and_drawn(tiny, monkeypatch, capsy
   assert set(found["vae"]["curve"]) == {"2", "4"} and "precision" in found["vae"]["curve"]["2"]
   assert found["code"]["scores"]["total"] == found["code"]["scores"]["reconstruction"] > 0
   assert set(found["code"]["curve"]) == {"2", "4"}
-  assert len(list(out.glob("records/*/0.png"))) == 2
+  assert len(list(out.glob("records/*/0.webp"))) == 2
 
   monkeypatch.setattr(rows, "SEEDS", 2)
   trained, train = [], runs.train
@@ -218,7 +218,7 @@ def test_tiny_rows_are_trained_judged_resumed_and_drawn(tiny, monkeypatch, capsy
   text = (here / "README.md").read_text()
   assert "has still to be run" not in text and "| `code` | C6 | 2 | 4 |" in text
   assert "| the report | | 1 | | 9 | - | 9 |" in text and f"| real images, {HALF} |" in text
-  assert "![Samples, or reconstructions of autoencoders: blobs_single](blobs_single.png)" in text
+  assert "![Samples, or reconstructions of autoencoders: blobs_single](blobs_single.webp)" in text
   assert not (here / plan.KNOWN.name).exists()  # times of a CPU are nobody else's
 
 

@@ -30,7 +30,7 @@ ROW = 10  # images beside each other
 
 def save(figure, name: str) -> None:
   """Writes a figure into this folder."""
-  pictures.save(HERE / f"{name}.png", figure, dpi=110, bbox_inches="tight")
+  pictures.save(HERE / f"{name}.webp", figure, dpi=110, bbox_inches="tight")
   plt.close(figure)
 
 
@@ -87,7 +87,7 @@ def levels(folder: pathlib.Path, scores: dict) -> None:
   axis.legend(fontsize=8)
   save(figure, "levels")
   run = gengap.load(workdir)
-  pictures.save(HERE / "hierarchical.png", workdir / "samples" / f"{run.step}.png")
+  pictures.save(HERE / "hierarchical.webp", workdir / "samples" / f"{run.step}.png")
 
 
 def sharpness(folder: pathlib.Path, scores: dict) -> None:

@@ -263,9 +263,9 @@ def main() -> None:
     found = collect(args.runs)
     SCORES.write_text(json.dumps(found, separators=(",", ":")) + "\n")
     for data in found:
-      pictures.save(HERE / f"{data}.png", samples(args.runs, data), dpi=72)
+      pictures.save(HERE / f"{data}.webp", samples(args.runs, data), dpi=72)
   found = json.loads(SCORES.read_text())
-  pictures.save(HERE / "curves.png", curves(found), dpi=110)
+  pictures.save(HERE / "curves.webp", curves(found), dpi=110)
   words = {"found": found, "runs": runs, "titles": TITLES}
   words |= {call.__name__: call for call in (score_table, cost_table, ablation_table, ablations, real, fewer)}
   words["score"] = lambda data, name, axis="frechet", sampling="prior", at="updates": cell(

@@ -1,4 +1,4 @@
-"""Evaluates a VAE and a GAN by how samples are drawn, writes sampling.json and curves.png, prints the tables.
+"""Evaluates a VAE and a GAN by how samples are drawn, writes sampling.json, curves.webp, prints tables.
 
 python -m results.evaluator.sampling --classifier=RUN --vae=RUN --gan=RUN [--num_samples=2000]
 python -m results.evaluator.sampling --print        # the tables of the stored numbers
@@ -96,7 +96,7 @@ def main() -> None:
     path.write_text(json.dumps(head | {"runs": runs}, separators=(",", ":")) + "\n")
   found = json.loads(path.read_text())
   figure = curve_figure.figure({f"{name}, {text}": block for name, text, block in curves(found)})
-  pictures.save(HERE / "curves.png", figure)
+  pictures.save(HERE / "curves.webp", figure)
   print(score_table(found), curve_table(found), sep="\n\n")
 
 

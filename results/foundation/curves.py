@@ -1,7 +1,7 @@
 """Draws the named numbers of metrics.jsonl through training, on training and on held-out images.
 
 pip install matplotlib
-python -m results.foundation.curves --workdir=DIR --out=FILE.png NAME [NAME ...]
+python -m results.foundation.curves --workdir=DIR --out=FILE.webp NAME [NAME ...]
 """
 
 import argparse

@@ -155,7 +155,7 @@ def row_table() -> str:
 
 def samples(out: pathlib.Path, base: str) -> plt.Figure | None:
   """Draws the pictures of the first seeds of all rows of a data set; None if there are none."""
-  files = {name: out / "records" / name / "0.png" for name, row in rows.ROWS.items() if row.base == base}
+  files = {name: out / "records" / name / "0.webp" for name, row in rows.ROWS.items() if row.base == base}
   files = {name: file for name, file in files.items() if file.is_file()}
   if not files:
     return None
@@ -177,7 +177,7 @@ def page(found: Found, here: pathlib.Path) -> str:
   words |= {"tables": {TITLES[judged]: table(found, judged) for judged in NUMBERS}}
   words |= {"checks": checks.rows(found["full"]), "markdown": tables.markdown}
   words |= {"curve": curve(found), "judges": judges(found), "proofs": proofs(found)}
-  words |= {"pictures": sorted(path.name for path in here.glob("*.png")), "counted": counted}
+  words |= {"pictures": sorted(path.name for path in here.glob("*.webp")), "counted": counted}
   template = (HERE / "README.md.jinja").read_text()
   environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
   return environment.from_string(template).render(words).strip() + "\n"
@@ -190,7 +190,7 @@ def draw(out: pathlib.Path | None, here: pathlib.Path = HERE) -> None:
     scores.write_text(json.dumps(collect(out), separators=(",", ":")) + "\n")
     for base in dict.fromkeys(row.base for row in rows.ROWS.values()):
       if figure := samples(out, base):
-        pictures.save(here / f"{base}.png", figure, dpi=130)
+        pictures.save(here / f"{base}.webp", figure, dpi=130)
         plt.close(figure)
     times = plan.kept(here / plan.KNOWN.name) | plan.kept(out / plan.KNOWN.name)
     if times := {device: of for device, of in times.items() if not device.endswith(" cpu")}:

@@ -210,7 +210,7 @@ def part(name: str, seeds: Sequence[int], place: Place, shared: Evaluators) -> N
       costs = json.loads((workdir / "run.json").read_text())
       found["run"] = {key: costs[key] for key in ("flops_per_step", "updates_per_step", "parameters")}
       file.parent.mkdir(parents=True, exist_ok=True)
-      pictures.save(file.with_suffix(".png"), picture(row, workdir, seed))
+      pictures.save(file.with_suffix(".webp"), picture(row, workdir, seed))
     about["seconds"] = {"training": training, "evaluation": time.perf_counter() - before}
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(about | found, separators=(",", ":")) + "\n")

@@ -77,7 +77,7 @@ def through_training(runs: pathlib.Path, name: str) -> None:
     axis.imshow(first_row(workdir, step), cmap="gray", vmin=0, vmax=255)
     axis.text(-6, SIDE / 2, f"{step}", ha="right", va="center")
   figure.suptitle(f"{name}: eight latents by generator updates", fontsize=10)
-  pictures.save(HERE / f"{name}_through_training.png", figure, dpi=100, bbox_inches="tight")
+  pictures.save(HERE / f"{name}_through_training.webp", figure, dpi=100, bbox_inches="tight")
   plt.close(figure)
 
 
@@ -85,7 +85,7 @@ def grid(runs: pathlib.Path, name: str) -> None:
   """Draws the upper half of the last samples of the first seed."""
   workdir = seeds(runs, name)[0]
   upper = samples(workdir, steps(workdir)[-1])[: EDGE // 2 * (SIDE + MARGIN) + MARGIN]
-  pictures.save(HERE / f"{name}.png", Image.fromarray(upper.repeat(2, axis=0).repeat(2, axis=1)))
+  pictures.save(HERE / f"{name}.webp", Image.fromarray(upper.repeat(2, axis=0).repeat(2, axis=1)))
 
 
 def classes(runs: pathlib.Path, name: str) -> None:
@@ -94,7 +94,7 @@ def classes(runs: pathlib.Path, name: str) -> None:
   z = jax.random.normal(jax.random.key(0), (10, run.method.latent_dim))
   images = [run.generate(z, label=digit) for digit in range(10)]
   grid = pixels.tile(np.concatenate(images)).repeat(2, axis=0).repeat(2, axis=1)
-  pictures.save(HERE / f"{name}.png", Image.fromarray(grid))
+  pictures.save(HERE / f"{name}.webp", Image.fromarray(grid))
 
 
 def dynamics(runs: pathlib.Path) -> None:
@@ -118,7 +118,7 @@ def dynamics(runs: pathlib.Path) -> None:
       axis.set_yscale("log")
   axes[0, 0].legend(fontsize=7)
   figure.tight_layout()
-  pictures.save(HERE / "dynamics.png", figure, dpi=90)
+  pictures.save(HERE / "dynamics.webp", figure, dpi=90)
 
 
 def vanishing(runs: pathlib.Path) -> None:
@@ -132,7 +132,7 @@ def vanishing(runs: pathlib.Path) -> None:
   axes[0].set_yscale("log")
   axes[0].legend(fontsize=8)
   figure.tight_layout()
-  pictures.save(HERE / "vanishing.png", figure, dpi=100)
+  pictures.save(HERE / "vanishing.webp", figure, dpi=100)
 
 
 def overfitting(runs: pathlib.Path) -> None:
@@ -145,7 +145,7 @@ def overfitting(runs: pathlib.Path) -> None:
     axis.grid(alpha=0.3)
     axis.legend(fontsize=8)
   figure.tight_layout()
-  pictures.save(HERE / "wasserstein.png", figure, dpi=90)
+  pictures.save(HERE / "wasserstein.webp", figure, dpi=90)
 
 
 def collapse(runs: pathlib.Path) -> None:
@@ -174,7 +174,7 @@ def collapse(runs: pathlib.Path) -> None:
     axis.set(title=f"{title}: eight latents, seed 0", xticks=[], ylabel="generator updates")
     axis.set_yticks([SIDE * (i + 0.5) for i in range(len(shown))], [str(s) for s in shown])
   figure.tight_layout()
-  pictures.save(HERE / "collapse.png", figure, dpi=90)
+  pictures.save(HERE / "collapse.webp", figure, dpi=90)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Draws front.png: Fashion-MNIST samples of a VAE and of a GAN beside real images, for the root README.
+"""Draws front.webp: Fashion-MNIST samples of a VAE and of a GAN beside real images, for the root README.
 
 python -m results.gap.front
 """
@@ -34,4 +34,4 @@ def draw() -> plt.Figure:
 
 
 if __name__ == "__main__":
-  pictures.save(HERE / "front.png", draw(), dpi=100, bbox_inches="tight", pad_inches=0.08)
+  pictures.save(HERE / "front.webp", draw(), dpi=100, bbox_inches="tight", pad_inches=0.08)

@@ -178,7 +178,7 @@ def main() -> None:
   """Draws and writes everything."""
   Parser(__doc__).parse_args()
   for draw in (samples, distances, plane):
-    pictures.save(HERE / f"{draw.__name__}.png", draw(), dpi=100)
+    pictures.save(HERE / f"{draw.__name__}.webp", draw(), dpi=100)
   words = {call.__name__: call for call in (parts, score_table, pilot_table, at_equal_operations)} | {
     "runs": runs,
     "task": TASK,

@@ -40,7 +40,7 @@ def maps(workdir: pathlib.Path, pair: tuple[int, int]) -> None:
     z = traversal.latents_of_map(np.zeros(run.method.latent_dim), pair, t)
     layout.show(axis, tile(np.asarray(run.generate(z)), margin=1, columns=SIDE))
     axis.set_title(f"step {step}", fontsize=8)
-  pictures.save(HERE / "vae_10_maps.png", sheet)
+  pictures.save(HERE / "vae_10_maps.webp", sheet)
 
 
 if __name__ == "__main__":
@@ -50,5 +50,5 @@ if __name__ == "__main__":
   for name, probes in SHOWN.items():
     last = max((runs / name / "0" / "probes").iterdir(), key=lambda path: int(path.name))
     for probe in probes:
-      pictures.save(HERE / f"{name}_{probe}.png", last / f"{probe}.png")
+      pictures.save(HERE / f"{name}_{probe}.webp", last / f"{probe}.png")
   maps(runs / "vae_10" / "0", (0, 1))

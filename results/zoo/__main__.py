@@ -4,7 +4,7 @@
     [--evaluation=FILE]
   python -m results.zoo     # writes the cards and the table of README.md again
 
-Packing writes NAME/run.npz.xz, NAME/samples.png and the card NAME/README.md. The card says what the type of
+Packing writes NAME/run.npz.xz, NAME/samples.webp and the card NAME/README.md. The card says what the type of
 the stored weights changes: it is measured.
 """
 
@@ -94,7 +94,7 @@ def pack(
   if run.method.generate:
     images = run._replace(nets=stored.weights).sample(jax.random.key(0), 64)
     grid = pixels.tile(np.asarray(images))
-    pictures.save(folder / "samples.png", Image.fromarray(pixels.enlarged(grid)))
+    pictures.save(folder / "samples.webp", Image.fromarray(pixels.enlarged(grid)))
   write_card(folder, {"dtype": dtype, "changed": changed})
 
 

@@ -90,7 +90,7 @@ def card(found: dict[str, Any]) -> str:
     f"{found['numbers']:,} weights in {found['bytes'] / 1000:.0f} kB. One training seed.",
   ]
   if "pixels" in found["changed"]:
-    lines.append("![64 samples](samples.png)")
+    lines.append("![64 samples](samples.webp)")
   if found["scores"]:
     rows = [
       (x["name"], f"{x['value']:.4g}", "" if x["floor"] is None else f"{x['floor']:.4g}", x["better"])
