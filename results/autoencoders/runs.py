@@ -22,6 +22,10 @@ CONV |= {"checkpoint_every": 5000}
 CLOTHES = {"method_args.network": "dcgan", "method_args.width": 32, "method_args.latent_dim": 32}
 CLOTHES |= {"batch_size": 64, "steps": 5000, "ema": 0.99}
 
+SMALL = {"steps": 2000, "eval_every": 1000, "sample_every": 2000, "checkpoint_every": 1000, "patience": 0}
+LATENTS = (64, 128, 256)
+BITS = SMALL | {"steps": 3000}
+
 # part -> name -> config and data set, fields that differ from the config's
 PARTS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
   "report": {  # settings of the source report
@@ -44,6 +48,14 @@ PARTS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
   "sharpness": {
     "vae_gan": ("vae_gan:fashion_mnist", CLOTHES),
     "vae_for_gan": ("conv_vae:fashion_mnist", CLOTHES | {"method_args.likelihood": "squared_error"}),
+  },
+  "small": {  # networks of the reports for which they give no number
+    "small_ae": ("small_ae:cifar10", SMALL),
+    **{f"small_vae_{dim}": ("small_vae:cifar10", SMALL | {"method_args.latent_dim": dim}) for dim in LATENTS},
+  },
+  "bits": {  # a dense VAE of binarised digits, and one of strided convolutions
+    "dense": ("dense_vae:mnist", BITS),
+    "strided": ("dense_vae:mnist", BITS | {"method_args.network": "dcgan", "method_args.width": 16}),
   },
 }
 RUNS = {name: run for part in PARTS.values() for name, run in part.items()}

@@ -98,7 +98,37 @@ def sharp(run: Run) -> dict[str, float]:
   return seen | {"pixel_error": float(autoencoders.pixel_errors(run, images).mean())}
 
 
-MEASURES = {"report": report, "collapse": collapse, "flows": flow, "levels": flow, "sharpness": sharp}
+def small(run: Run) -> dict[str, float]:
+  """Returns the squared error of reconstructions of all test images, and of the mean training image."""
+  images = autoencoders.test_images(run, 10_000, 0)
+  train = data.load(run.config.dataset, "train", image_size=run.config.image_size, validation_share=0.0).image
+  from_mean = images - to_float(train).mean(0)
+  errors = autoencoders.pixel_errors(run, images)
+  return {
+    "reconstruction": float(errors.mean() * images[0].size),
+    "of_mean_image": float((from_mean**2).sum((1, 2, 3)).mean()),
+  }
+
+
+def bits(run: Run) -> dict[str, float]:
+  """Returns the ELBO of 1,000 test images, and that of the best independent bits, in nats."""
+  images = autoencoders.test_images(run, 1000, 0)
+  train = data.load(run.config.dataset, "train", image_size=run.config.image_size, validation_share=0.0).image
+  one = np.clip((to_float(train).mean(0) + 1) / 2, 1e-4, 1 - 1e-4)
+  shares = (images + 1) / 2
+  independent = (shares * np.log(one) + (1 - shares) * np.log(1 - one)).sum((1, 2, 3)).mean()
+  return {"elbo": autoencoders.posterior(run, KEY, images)["elbo"], "independent": float(independent)}
+
+
+MEASURES = {
+  "report": report,
+  "collapse": collapse,
+  "flows": flow,
+  "levels": flow,
+  "sharpness": sharp,
+  "small": small,
+  "bits": bits,
+}
 
 
 def main() -> None:
