@@ -1,6 +1,6 @@
-"""Writes small pictures for the folders of results, lossless WebP, since git keeps every version of them.
+"""Writes small pictures for the folders of results, WebP, since git keeps every version of them.
 
-python -m results.pictures FILE.png ...     # writes FILE.webp beside each
+python -m results.pictures FILE ...     # writes FILE.webp beside each
 """
 
 import io
@@ -14,6 +14,7 @@ from PIL import Image
 from gengap.report import webp
 
 COLOURS = 256  # of a palette
+QUALITY = 80  # of a lossy picture
 
 
 def small(image: Image.Image) -> Image.Image:
@@ -27,8 +28,14 @@ def small(image: Image.Image) -> Image.Image:
   return image.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
 
 
+def encoded(picture: Image.Image, quality: int) -> bytes:
+  """Returns a WebP file: lossless with few colours, or lossy of some quality, whichever is smaller."""
+  picture.convert("RGB").save(lossy := io.BytesIO(), "WEBP", quality=quality, method=6)
+  return min(webp.lossless(small(picture).convert("RGB")), lossy.getvalue(), key=len)
+
+
 def save(path: pathlib.Path, picture: Any, **options: Any) -> None:
-  """Writes a picture as a lossless WebP file of few colours.
+  """Writes a picture as a WebP file: lossless with few colours, or lossy, whichever is smaller.
 
   Args:
     path: the file to write, NAME.webp.
@@ -40,7 +47,7 @@ def save(path: pathlib.Path, picture: Any, **options: Any) -> None:
     picture = Image.open(file)
   elif isinstance(picture, pathlib.Path):
     picture = Image.open(picture)
-  path.write_bytes(webp.lossless(small(picture).convert("RGB")))
+  path.write_bytes(encoded(picture, QUALITY))
 
 
 if __name__ == "__main__":

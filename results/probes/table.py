@@ -42,6 +42,15 @@ def renamed(row: str) -> str:
   return f"{of}{slash}{RENAMED.get(what, what)}"
 
 
+def short(found: Any) -> Any:
+  """Returns JSON whose numbers have six significant digits."""
+  if isinstance(found, dict):
+    return {key: short(value) for key, value in found.items()}
+  if isinstance(found, list):
+    return [short(value) for value in found]
+  return float(f"{found:.6g}") if isinstance(found, float) else found
+
+
 def page(dataset: str, found: dict[str, dict[str, Any]]) -> str:
   """Returns the tables of the runs of one data set, with a column for each run: name -> probe -> result.
 
@@ -76,6 +85,6 @@ if __name__ == "__main__":
   scores: dict[str, dict[str, Any]] = {}
   for name, (config, *_) in RUNS.items():
     scores.setdefault(config.partition(":")[2], {})[name] = read(folder / name / "0")
-  (HERE / "scores.json").write_text(json.dumps(scores, separators=(",", ":")) + "\n")
+  (HERE / "scores.json").write_text(json.dumps(short(scores), separators=(",", ":")) + "\n")
   for dataset, found in scores.items():
     (HERE / f"{dataset}.md").write_text(page(dataset, found))

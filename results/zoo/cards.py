@@ -11,7 +11,9 @@ from results.tables import markdown
 MACHINE = ("config.data_dir", "config.data_device_bytes", "config.steps_per_dispatch")
 INTRODUCTION = """# Model zoo
 
-Small trained runs, to be tried at once. They are small on purpose: none is the best that its method can do.
+Small trained runs, to be tried at once. The generators are small on purpose: none is the best that its method
+can do. The classifiers are whole trainings of `configs/classifier.py`; they judge the runs of
+[`gap`](../gap/README.md).
 
 ```python
 import gengap
