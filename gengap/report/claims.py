@@ -9,7 +9,7 @@ from gengap.errors import InputError
 from gengap.report.record import Json
 
 FIELDS = ("id", "claim", "measured", "n", "budget", "verdict", "where")
-VERDICTS = ("supported", "not supported", "depends", "not tested")
+VERDICTS = ("supported", "contradicted", "undecided", "depends", "provisional", "not tested")
 
 
 def read_claims(path: pathlib.Path) -> list[Json]:
