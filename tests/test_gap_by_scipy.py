@@ -1,4 +1,4 @@
-"""The intervals and verdicts of `results/gap`, computed again from its JSON by SciPy alone."""
+"""The intervals and verdicts of `results/gap`, computed again from the JSON of its runs by SciPy alone."""
 
 import json
 import math
@@ -12,30 +12,30 @@ from scipy import special, stats
 from results.claims import gap
 from results.claims.gap import DataSet
 
-SCORES = json.loads((pathlib.Path(__file__).parents[1] / "results/gap/scores.json").read_text())
+RECORDS = pathlib.Path(__file__).parents[1] / "results/gap/records"
 DIGITS, CLOTHES = "mnist 28x28", "fashion_mnist 28x28"
 INTERVALS = [  # data set, method, axis, its range
   (DIGITS, "vae", "precision", (0, 1)),
   (DIGITS, "vae", "frechet", (0, math.inf)),
   (DIGITS, "gan", "recall", (0, 1)),
   (DIGITS, "gan", "density", (0, math.inf)),
-  (DIGITS, "lsgan", "coverage", (0, 1)),
+  (DIGITS, "wgan_gp", "coverage", (0, 1)),
   (CLOTHES, "vae", "sharpness", (0, math.inf)),
   (CLOTHES, "vae", "kl", (0, math.inf)),
   (CLOTHES, "gan", "kid", (-math.inf, math.inf)),
   (CLOTHES, "cgan", "unsure", (0, 1)),
-  (CLOTHES, "vae_gan", "frechet", (0, math.inf)),
+  (CLOTHES, "wgan_gp", "frechet", (0, math.inf)),
 ]
 TO_REAL = ("precision", "density", "recall", "coverage", "classes", "sharpness", "unsure", "diversity")
 # on these, nearer to real images is better; on the others, less is
-PAIRS = [(DIGITS, "vae", "gan"), (CLOTHES, "vae", "gan"), (CLOTHES, "vae", "lsgan")]
+PAIRS = [(DIGITS, "vae", "gan"), (CLOTHES, "vae", "gan"), (CLOTHES, "vae", "wgan_gp")]
 
 
 def entries(data: str, method: str, axis: str) -> list[list[Any]]:
-  """Returns an axis of a method at the last step of its runs, as the file has it: value, real, ..."""
-  found = [run for run in SCORES["runs"] if (run["data"], run["method"]) == (data, method)]
+  """Returns an axis of a method at the last step of its runs, as the files have it: value, real, ..."""
+  files = sorted((RECORDS / data.split()[0] / method).glob("*/scores.json"))
   step = str(DataSet(data).step)
-  return [run["scores"][step][axis] for run in sorted(found, key=lambda run: run["seed"])]
+  return [json.loads(file.read_text())["runs"][0]["scores"][step][axis] for file in files]
 
 
 def values(data: str, method: str, axis: str) -> np.ndarray:
@@ -68,7 +68,8 @@ def test_three_pairs_of_verdicts_corrected_by_holm(data: str, a: str, b: str):
     far = [values(data, name, axis) for name in (a, b)]
     if axis in TO_REAL:
       far = [abs(x - entries(data, a, axis)[0][1]) for x in far]
-    raw[axis] = float(stats.ttest_ind(*far, equal_var=False).pvalue) if max(map(np.ptp, far)) else math.nan
+    test: Any = stats.ttest_ind(*far, equal_var=False)
+    raw[axis] = float(test.pvalue) if max(map(np.ptp, far)) else math.nan
     means = [x.mean() for x in far]
     differences[axis] = abs(means[0] - means[1]) / max(map(abs, means))
   ordered = sorted((p, axis) for axis, p in raw.items() if not math.isnan(p))

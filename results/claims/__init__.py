@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 from results.claims.numbers import Test, outcomes
 
-DEPENDS = "depends"  # on what no test answers; or one training seed, which decides nothing about a method
+DEPENDS = "depends"  # on what no test answers
+PROVISIONAL = "provisional"  # one training seed, which decides nothing about a method
+ONE_SEED = "1 seed"
 NOT_TESTED = "not tested"
 IDENTITY = "supported"  # a property of the code that holds exactly, and a test that holds it
 
@@ -30,11 +32,11 @@ class Claim(NamedTuple):
 
   @property
   def word(self) -> str:
-    """The verdict: "supported" if all tests are decided as claimed, "not supported" if all are against."""
-    if self.status:
-      return self.status
-    found = {outcome for outcome, _ in outcomes(self.tests)}
-    return "supported" if found == {1} else "not supported" if found == {-1} else "depends"
+    """The verdict, by what the tests decide: all for the claim, all against it, none anything, or else."""
+    if self.status or self.n.startswith(ONE_SEED):
+      return self.status or PROVISIONAL
+    first, *others = {outcome for outcome, _ in outcomes(self.tests)}
+    return DEPENDS if others else {1: "supported", -1: "contradicted", 0: "undecided"}[first]
 
   def row(self) -> dict[str, str]:
     """Returns the claim as `gengap.report --claims` reads it."""

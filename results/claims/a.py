@@ -1,7 +1,7 @@
 """Report A: VAE and GAN on CIFAR-10."""
 
 from results.autoencoders import runs
-from results.claims import DEPENDS, Claim
+from results.claims import Claim
 from results.claims.gap import DataSet
 from results.claims.numbers import (
   HALF,
@@ -17,7 +17,7 @@ from results.claims.numbers import (
   trend,
   updates,
 )
-from results.gap import runs as gap_runs
+from results.gap import plan
 
 CLOTHES, DIGITS, CIFAR = DataSet("fashion_mnist 28x28"), DataSet("mnist 28x28"), DataSet("cifar10 32x32")
 BETAS = [f"beta_{beta:g}" for beta in runs.BETAS]
@@ -64,6 +64,8 @@ A12 = [
   for axis, sign in (("kl", -1), ("recall", -1), ("coverage", -1), ("precision", +1))
 ]
 
+COVERED = [part(name, "coverage") for part in (CLOTHES, DIGITS) for name in (plan.MIXED_VAE, "gan")]
+
 CLAIMS = (
   Claim(
     "A1",
@@ -75,7 +77,6 @@ CLAIMS = (
     budget=AT,
     because="one seed; the KL is gone where such a beta asks for it, as in a linear VAE",
     where="autoencoders",
-    status=DEPENDS,
   ),
   Claim(
     "A2",
@@ -99,7 +100,6 @@ CLAIMS = (
     budget=AT,
     because="one seed and one beta, where both numbers are about the same",
     where="autoencoders",
-    status=DEPENDS,
   ),
   Claim(
     "A4",
@@ -110,7 +110,6 @@ CLAIMS = (
     budget=AT,
     because="one seed and one beta, where the KL is a little larger and fewer units are active",
     where="autoencoders",
-    status=DEPENDS,
   ),
   Claim(
     "A5",
@@ -142,7 +141,6 @@ CLAIMS = (
     because="one seed each; the errors are smaller with more latents, and the ELBO tells the two sets apart "
     "less well",
     where="probes",
-    status=DEPENDS,
   ),
   Claim(
     "A7",
@@ -184,7 +182,6 @@ CLAIMS = (
     because="one seed; a latent has a larger share in the sharpness than in the image, a small one in both, "
     "and changes the class as well",
     where="probes",
-    status=DEPENDS,
   ),
   Claim(
     "A10",
@@ -202,7 +199,6 @@ CLAIMS = (
     because="one seed each; both are farther from the data; WGAN-GP's images are not blank, and the "
     "classifier is sure of most of them",
     where="probes",
-    status=DEPENDS,
   ),
   Claim(
     "A11",
@@ -222,11 +218,14 @@ CLAIMS = (
     claim="VAEs cover the whole distribution; GANs trade modes for realism.",
     measured="Distance from the best value, VAE less GAN (samples are decoder means): "
     "Fashion-MNIST, class KL {}, recall {}, coverage "
-    "{}, precision {}; MNIST, class KL {}, recall {}, coverage {}, precision {}.".format(*A12),
+    "{}, precision {}; MNIST, class KL {}, recall {}, coverage {}, precision {}. Coverage with codes from "
+    "ten Gaussians that are fitted to codes of training images, and of the GAN: Fashion-MNIST {} and {}, "
+    "MNIST {} and {}.".format(*A12, *COVERED),
     n=f"{CLOTHES('vae', 'kl').seeds} each",
-    budget=f"{CLOTHES.steps}, one decoder of width {gap_runs.DCGAN['width']}",
-    because="precision is the GAN's on both, as claimed; the VAE covers more by class KL on Fashion-MNIST, "
-    "by no number on MNIST; recall and coverage are the VAE's on neither",
+    budget=f"{CLOTHES.steps}, one decoder of width {plan.PAIR['width']}",
+    because="precision is the GAN's on Fashion-MNIST, as claimed, and undecided on MNIST; but the GAN covers "
+    "more, by class KL and coverage on both, and by recall on Fashion-MNIST; codes from a fitted prior, "
+    "which no test here compares, bring the VAE's coverage near the GAN's or beyond",
     where="gap",
     tests=A12,
   ),

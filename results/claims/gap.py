@@ -1,4 +1,4 @@
-"""The runs of a page of `results` as the report compares them: numbers of methods, and tests between two."""
+"""The runs of `results/gap` as the report compares them: numbers of methods, and tests between two."""
 
 import functools
 import json
@@ -7,20 +7,22 @@ from typing import NamedTuple
 from gengap.report import columns, gaps, groups, scores_file, views
 from gengap.report.axes import axis_of
 from gengap.report.groups import Comparison, Group
+from gengap.report.record import Record
 from gengap.report.statistics import Cell
 from results.claims.numbers import RESULTS, Sample, Test, beside
 
+FILES = "gap/records/*/*/*/scores.json"  # of the runs
+
+
+def records() -> list[Record]:
+  """Returns the runs of `results/gap`."""
+  return [record for file in sorted(RESULTS.glob(FILES)) for record in scores_file.load(file)]
+
 
 @functools.cache
-def comparisons(page: str) -> dict[str, Comparison]:
-  """Returns the comparisons of a folder of `results`: title of a data set -> its runs.
-
-  They are read from its scores.json or, while there is none, from the records of single runs.
-  """
-  whole = RESULTS / page / "scores.json"
-  files = [whole] if whole.exists() else sorted((RESULTS / page).glob("records/*/*/*/scores.json"))
-  records = [record for file in files for record in scores_file.load(file)]
-  return {found.title: found for found in groups.comparisons(records)}
+def comparisons() -> dict[str, Comparison]:
+  """Returns the comparisons of the page of `results/gap`: title of a data set -> its runs."""
+  return {found.title: found for found in groups.comparisons(records())}
 
 
 @functools.cache
@@ -34,12 +36,11 @@ class DataSet(NamedTuple):
   """The runs of one data set, at the number of updates that all methods have made."""
 
   data: str  # its title on the page
-  page: str = "gap"  # folder of results
 
   @property
   def comparison(self) -> Comparison:
     """Its runs, as the report sorts them."""
-    return comparisons(self.page)[self.data]
+    return comparisons()[self.data]
 
   @property
   def step(self) -> int:

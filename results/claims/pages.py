@@ -18,8 +18,9 @@ budget.
 - Brackets are 95 % intervals: over training seeds if there are several, otherwise over images or paths
   of one trained model, which say nothing about another training.
 - **supported**: every test of the claim is decided as claimed, or the claim is an identity that a test of the
-  code checks. **not supported**: every test is decided against it. **depends**: the tests differ, or some are
-  not decided, or there is one training seed. **not tested**: no measurement answers it.
+  code checks. **contradicted**: every test is decided against it. **undecided** at this size: no test is
+  decided. **depends**: the tests differ, or the answer depends on what the verdict names. **provisional**:
+  one training seed, which decides nothing. **not tested**: no measurement answers it.
 - A test is Welch's t-test of a difference over training seeds; Student's t-test of a mean against real images
   or a constant, or of the change of each run; or Kendall's tau of an order. It is decided if its adjusted p
   is below {ALPHA}. p is adjusted for all tests of the same claim (Holm 1979).

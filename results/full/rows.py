@@ -8,7 +8,7 @@ from gengap.errors import InputError, suggest
 from gengap.method import Config
 from results import judging
 from results.claims.numbers import REPORTED
-from results.gap.runs import BLOBS, FAST, LATENTS, RANKED
+from results.gap.plan import BLOBS, FAST, LATENTS, METHODS
 
 SEEDS = 3  # of every row, at most
 PER_DISPATCH = 50  # steps in one device program, at most
@@ -54,6 +54,7 @@ CUB = "float32 and not mixed precision"
 HALF: dict[str, Any] = {"dtype": "bfloat16"}
 BLOB = {"batch_size": 64, "image_size": 32, "steps": 250_000, "ema": 0.0}
 BLOB_ARGS = BLOBS | {"width": 32}
+RANKED = ("vae", "vae_gan", "gan", "lsgan", "wgan_gp", "cgan")
 UNNAMED = "networks, batch and blobs are ours; the report names only latents and updates"
 SIZES = {"batch_size": 64, "image_size": 28, "steps": 10_000, "ema": 0.0}
 OURS = "the report names neither sizes nor updates; all six methods have one decoder"
@@ -92,9 +93,9 @@ def six(data: str) -> dict[str, Row]:
   """Returns six methods with the same decoder."""
   return {
     f"E10_{data}_{name}": Row(
-      ("E10", "A12"), config, data, {**args, "width": 32}, SIZES, points=5, deviation=OURS
+      ("E10", "A12"), METHODS[name][0], data, METHODS[name][1], SIZES, points=5, deviation=OURS
     )
-    for name, (config, args) in RANKED.items()
+    for name in RANKED
   }
 
 

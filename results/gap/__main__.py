@@ -1,25 +1,36 @@
-"""Writes the page and the README of this folder.
+"""Writes the page, the figures and the README of this folder from the records of its runs.
 
-python -m results.gap [--workdirs=runs/gap]
-
-By default they are made from scores.json, which a page of the runs wrote.
+python -m results.gap
 """
 
 import pathlib
+import shutil
 
 from gengap import cli, report
 from launch.parser import Parser
-from results.gap import readme
+from results import pictures
+from results.claims.gap import FILES
+from results.claims.numbers import RESULTS
+from results.gap import figures, readme
 
 HERE = pathlib.Path(__file__).parent
 
 
+def page() -> report.Report:
+  """Writes index.html, without the scores.json and samples of a report: the records hold what is in them."""
+  made = report.make(sorted(RESULTS.glob(FILES)), HERE, RESULTS / "claims.json", cli.command())
+  made.scores.unlink()
+  shutil.rmtree(HERE / "samples")
+  return made
+
+
 def main() -> None:
-  """Makes the page, then the README from the scores beside it."""
-  parser = Parser(__doc__)
-  parser.add_argument("--workdirs", default=HERE / "scores.json", type=pathlib.Path)
-  made = report.make([parser.parse_args().workdirs], HERE, HERE.parent / "claims.json", cli.command())
+  """Makes everything."""
+  Parser(__doc__).parse_args()
+  for draw in (figures.front, figures.samples, figures.distances, figures.plane):
+    pictures.save(HERE / f"{draw.__name__}.webp", draw(), dpi=100)
   readme.write()
+  made = page()
   print(f"{made.page}: {made.page.stat().st_size / 1e6:.2f} MB", *made.left_out, sep="\nleft out: ")
 
 

@@ -1,5 +1,6 @@
-"""The README of this folder, from README.md.jinja and scores.json: numbers are looked up or computed."""
+"""The README and the tables of this folder, from their templates and the records: no number is typed."""
 
+import json
 import math
 import pathlib
 from collections.abc import Sequence
@@ -8,35 +9,21 @@ from typing import Any
 import jinja2
 
 from gengap.evaluation.quantities import Better
+from gengap.report import columns, views
 from gengap.report.axes import axis_of
 from gengap.report.gaps import ALPHA, NEGLIGIBLE
 from results import tables
-from results.claims.gap import DataSet, tested
-from results.claims.numbers import reported, text
-from results.gap.runs import BLOBS as PLAIN
-from results.gap.runs import DCGAN, RUNS, describe
+from results.claims.gap import DataSet, records, tested
+from results.claims.numbers import Sample, text
+from results.gap import pilot, plan, runs
+from results.gap.figures import TASK, TITLES, at_equal_operations, parts
 
 HERE = pathlib.Path(__file__).parent
 DIGITS, CLOTHES = DataSet("mnist 28x28"), DataSet("fashion_mnist 28x28")
-ONE, TEN = DataSet("blobs_single 32x32"), DataSet("blobs_multi 32x32")
-CIFAR, BIRDS = DataSet("cifar10 32x32"), DataSet("cifar10/bird 32x32")
-RANKED = ("vae", "vae_gan", "gan", "lsgan", "wgan_gp", "cgan")
-LOSSES = ("gan", "lsgan", "wgan_gp")
-AXES = (
-  "frechet",
-  "kid",
-  "precision",
-  "density",
-  "unsure",
-  "sharpness",
-  "recall",
-  "coverage",
-  "classes",
-  "kl",
-)
-AXES += ("diversity", "nearer_train", "interpolation/random spherical/abruptness")
-BLOBS = ("one_blob", "blobs", "blobs_std", "streaks", "radius", "radius_std", "roundness", "background")
-BLOBS += ("intensity", "centre_ks", "frechet", "recall")
+CIFAR = DataSet("cifar10 32x32")
+PAGES = ("README.md", "tables.md")
+AXES = ("frechet", "precision", "recall", "density", "coverage", "kl", "unsure", "sharpness")
+IMPROVES = 0.05  # share by which a Frechet distance must fall in the last quarter of the updates to go on
 
 
 def named(axis: str) -> str:
@@ -45,15 +32,22 @@ def named(axis: str) -> str:
   return found.title + " (not ranked)" * (found.better is Better.NONE)
 
 
-def table(part: DataSet, methods: Sequence[str], axes: Sequence[str]) -> str:
-  """Returns a table with one row for each axis and one column for each method and for real images."""
+def table(part: DataSet) -> str:
+  """Returns a row of scores for each method at equal updates, and one for real images."""
   rows = []
-  for axis in axes:
-    if all(part(method, axis).values for method in methods):
-      real = text(part.real(axis)) if math.isfinite(part.real(axis)) else "-"
-      cells = [str(part(method, axis)) for method in methods]
-      rows.append([named(axis), *cells, real])
-  return tables.markdown(["", *(f"`{method}`" for method in methods), "real"], rows)
+  for group in part.comparison.groups:
+    cells = [str(part(group.name, axis)) if part(group.name, axis).values else "-" for axis in AXES]
+    rows.append([f"`{group.name}`", str(len(group.records)), *cells])
+  real = [text(part.real(axis)) for axis in AXES]
+  return tables.markdown(["", "seeds", *map(named, AXES)], [*rows, ["real images", "", *real]])
+
+
+def at_operations(part: DataSet, method: str, axis: str = "frechet") -> str:
+  """Returns a number of a method that has spent the operations of the cheapest one, and its updates."""
+  view, group = at_equal_operations(part), part.group(method)
+  cell = columns.column(part.comparison, view, axis_of(axis))[method]
+  step = view(group.first)
+  return f"{Sample(list(cell.values.values()), cell.low, cell.high)} ({step:,} updates)"
 
 
 def decided(part: DataSet, pairs: Sequence[tuple[str, str]]) -> str:
@@ -69,62 +63,73 @@ def decided(part: DataSet, pairs: Sequence[tuple[str, str]]) -> str:
   return tables.markdown(("", "ranked axes", "decided for the first", "for the second"), rows)
 
 
-def curve(part: DataSet, methods: Sequence[str], axis: str) -> str:
-  """Returns a table of a number over training, means over seeds."""
-  rows = (
-    [f"{step:,}", *(text(part(method, axis, step).mean) for method in methods)] for step in part.evaluated
-  )
-  return tables.markdown(["updates", *(f"`{method}`" for method in methods)], rows)
-
-
 def against(part: DataSet, a: str, b: str, axis: str) -> str:
   """Returns how much farther one method is from the best value than another, and the adjusted p value."""
   test = part.less(a, b, axis, -1)
   return f"{test} ({test.said(test.p)})"
 
 
-def right(part: DataSet) -> str:
-  """Returns the test accuracy of a data set's classifier."""
-  return f"{part.accuracy():.1%}"
+def pilots(part: DataSet) -> str:
+  """Returns the Frechet distance of each method's first run through training, and how much it fell last."""
+  rows = []
+  for group in part.comparison.by_default.groups:
+    values = [
+      columns.column(part.comparison, views.at_step(step), axis_of("frechet"))[group.name].values.get(0)
+      for step in TASK.evaluated
+    ]
+    known = [value for value in values if value is not None]
+    if len(known) == len(values):
+      rows.append([f"`{group.name}`", *map(text, known), f"{1 - known[-1] / known[-2]:.1%}"])
+  return tables.markdown(["", *(f"{step:,}" for step in TASK.evaluated), "fall in the last quarter"], rows)
 
 
-def share(part: DataSet, method: str, axis: str) -> str:
-  """Returns the mean of a share in per cent."""
-  return f"{part(method, axis).mean:.0%}"
+def rates() -> str:
+  """Returns a table of the pilot of learning rates."""
+  found = json.loads(pilot.FILE.read_text())
+  steps = [str(step) for step in TASK.evaluated[:2]]
+  rows = [
+    [f"`{name}`", rate, *(text(seen[step]["frechet"]) for step in steps)]
+    for name, by_rate in found.items()
+    for rate, seen in by_rate.items()
+  ]
+  return tables.markdown(["", "rate", *(f"{int(step):,} updates" for step in steps)], rows)
+
+
+def hours() -> str:
+  """Returns the hours of training of all runs."""
+  seconds = [record.seconds(record.last) for record in records() if not record.sampling]
+  return f"{sum(x for x in seconds if math.isfinite(x)) / 3600:.1f}"
 
 
 def words() -> dict[str, Any]:
   """Returns the variables of the template."""
-  fields = [describe(name)[1] for name in RUNS]
-  images = [x["steps"] * x["batch_size"] for x in fields]
-  data = {"DIGITS": DIGITS, "CLOTHES": CLOTHES, "ONE": ONE, "TEN": TEN, "CIFAR": CIFAR, "BIRDS": BIRDS}
-  lists = {"RANKED": RANKED, "LOSSES": LOSSES, "AXES": AXES, "BLOBS": BLOBS, "RUNS": RUNS, "DCGAN": DCGAN}
-  calls = (table, decided, curve, against, right, share, reported)
-  return (
-    {call.__name__: call for call in calls}
-    | data
-    | lists
-    | {
-      "ALPHA": ALPHA,
-      "text": text,
-      "NEGLIGIBLE": f"{NEGLIGIBLE:.0%}",
-      "BATCH": fields[0]["batch_size"],
-      "IMAGES": f"{min(images):,} to {max(images):,}",
-      "PAIR": RUNS["cifar10/bird/gan"][1],
-      "PAIRS": [*(("vae", other) for other in RANKED[1:]), ("gan", "cgan")],
-      "PLAIN": PLAIN,
-      "SEEDS": len(DIGITS("vae", "kl").values),
-      "SEVERAL": [axis for axis in BLOBS if axis not in ("one_blob", "centre_ks")],
-    }
-  )
+  calls = (table, decided, against, pilots, rates, at_operations, hours, parts)
+  seeds = [len(group.records) for part in (DIGITS, CLOTHES) for group in part.comparison.groups]
+  return {call.__name__: call for call in calls} | {
+    "ALPHA": ALPHA,
+    "SAMPLES": runs.SAMPLES,
+    "CLOTHES": CLOTHES,
+    "DIGITS": DIGITS,
+    "IMPROVES": f"{IMPROVES:.0%}",
+    "MIXED": plan.MIXED_VAE,
+    "NEGLIGIBLE": f"{NEGLIGIBLE:.0%}",
+    "PAIRS": [("vae", "gan"), (plan.MIXED_VAE, "gan"), ("vae", "wgan_gp"), ("gan", "cgan")],
+    "SEEDS": f"{min(seeds)} to {max(seeds)}" if min(seeds) < max(seeds) else str(min(seeds)),
+    "TITLES": TITLES,
+    "real": lambda part, axis: text(part.real(axis)),
+    "task": TASK,
+    "plan": plan,
+  }
 
 
-def page() -> str:
-  """Returns the README."""
-  template = (HERE / "README.md.jinja").read_text()
-  return jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(template).render(words()) + "\n"
+def page(name: str = "README.md") -> str:
+  """Returns a file that has a template."""
+  template = (HERE / f"{name}.jinja").read_text()
+  environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+  return environment.from_string(template).render(words()) + "\n"
 
 
 def write() -> None:
-  """Writes the README."""
-  (HERE / "README.md").write_text(page())
+  """Writes all files that have templates."""
+  for name in PAGES:
+    (HERE / name).write_text(page(name))

@@ -1,79 +1,192 @@
-"""Trains the runs of this folder.
+"""Trains and judges the runs of this folder, each in this process, and keeps what the page needs of each.
 
-python -m results.gap.runs --out=runs/gap [--seeds 0 1 2 3 4] [--jobs 2] [--dry] [NAME ...]
+  python -m results.gap.runs [NAME ...] --out=runs/gap [--data mnist ...] [--seeds 0 1 2]
 
-All runs of a data set make equally many generator (decoder) updates.
+A judged run is kept in records/DATA/NAME/SEED: its scores.json, as a report writes it, and grids of samples.
+It is skipped from then on, on any machine, unless its config or the version of gengap changed. Interrupted
+trainings resume, and several processes share the work. plan.py has the methods, budgets and features.
 """
 
-from typing import Any
+import contextlib
+import fcntl
+import io
+import json
+import pathlib
+import time
+from collections.abc import Iterator
+from typing import Any, TypeAlias
 
-from results import trainings
+from PIL import Image
 
-UPDATES = {
-  "mnist": 2000,
-  "fashion_mnist": 2000,
-  "blobs_single": 3000,
-  "blobs_multi": 3000,
-  "cifar10": 2000,
-  "cifar10/bird": 800,
-}
+import gengap
+from gengap import cli, paths
+from gengap.evaluation import Evaluator, Options, files
+from gengap.probes import probe
+from gengap.report import gallery, grids, groups, run_files, scores_file
+from gengap.training import loop
+from launch.parser import Parser, path
+from results import judging, pictures
+from results.gap import plan
 
-# Six methods with the same decoder of 32 latents (that of the conditional GAN also receives the class)
-DCGAN = {"network": "dcgan", "width": 16, "latent_dim": 32}
-ALIKE = {"n_critic": 1, "decay_steps": 0, "critic_decay_steps": 0, "b1": 0.5, "b2": 0.999}
-CRITIC = {"n_critic": 5, "decay_steps": 0, "critic_decay_steps": 0}
-RANKED = {
-  "vae": ("conv_vae", DCGAN | {"likelihood": "gaussian_global"}),
-  "vae_gan": ("vae_gan", DCGAN),
-  "gan": ("non_saturating_gan", DCGAN),
-  "lsgan": ("lsgan", DCGAN | ALIKE),
-  "wgan_gp": ("wgan_gp", DCGAN | CRITIC),
-  "cgan": ("cgan", DCGAN),
-}
+SAMPLES = 10_000
+PROBES = ("interpolation", "latents", "inversion")
+PIXELS = "pixels.json"
+CURVE_SAMPLES = 2000  # at each temperature
+QUALITY = 90  # of lossy pictures
+PICTURED = (0, 1)  # seeds of which samples are kept
 
-# Blobs, with the latents of the source report
-BLOBS = {"network": "dcgan", "width": 16}
-FAST = {
-  "n_critic": 3,
-  "learning_rate": 5e-4,
-  "critic_learning_rate": 5e-4,
-  "decay_steps": 0,
-  "critic_decay_steps": 0,
-}
-LATENTS = {"blobs_single": (4, 32), "blobs_multi": (40, 64)}
-
-# Which classes of CIFAR-10 a GAN draws, and a VAE with the same decoder
-COLOURED = ("vae", "gan")
-
-# Three losses, with the networks and schedule of the source report at an eighth of their width
-LOSSES = ("gan", "lsgan", "wgan_gp")
-
-# data set/method -> config, method arguments that differ from the config's
-RUNS: dict[str, tuple[str, dict[str, Any]]] = {
-  **{f"{data}/{name}": run for data in ("mnist", "fashion_mnist") for name, run in RANKED.items()},
-  **{
-    f"{data}/{name}": run
-    for data, (vae, gan) in LATENTS.items()
-    for name, run in {
-      "vae": ("conv_vae", BLOBS | {"latent_dim": vae, "likelihood": "gaussian_global"}),
-      "wgan_gp": ("wgan_gp", BLOBS | FAST | {"latent_dim": gan}),
-    }.items()
-  },
-  **{f"cifar10/{name}": RANKED[name] for name in COLOURED},
-  **{f"cifar10/bird/{name}": (name, {"width": 16}) for name in LOSSES},
-}
+Evaluators: TypeAlias = dict[str, Evaluator]  # options -> evaluator
 
 
-def describe(name: str) -> tuple[str, dict[str, Any]]:
-  """Returns a run's config and the fields that differ from it."""
-  config, args = RUNS[name]
-  data = name.rpartition("/")[0]
-  fields = {"steps": UPDATES[data], "batch_size": 32, "image_size": 28 if data.endswith("mnist") else 32}
-  every = UPDATES[data] // 5
-  fields |= {"ema": 0.99, "sample_every": every, "eval_every": every, "checkpoint_every": every}
-  fields |= {"keep_checkpoints": 100}
-  return f"{config}:{data}", fields | {f"method_args.{key}": value for key, value in args.items()}
+def kept(name: str, data: str, seed: int) -> bool:
+  """Whether a run was judged, with this config, by this version."""
+  file = plan.folder(name, data, seed) / "scores.json"
+  if not file.exists():
+    return False
+  found = json.loads(file.read_text())
+  same = found["runs"][0]["config"] == plan.settings(name, data, seed)
+  return same and found["gengap"] == gengap.__version__
+
+
+@contextlib.contextmanager
+def alone(workdir: pathlib.Path) -> Iterator[bool]:
+  """Yields whether no other process has this run."""
+  workdir.parent.mkdir(parents=True, exist_ok=True)
+  with workdir.with_suffix(".lock").open("w") as lock:
+    try:
+      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+      yield False
+    else:
+      yield True
+
+
+def equal_operations(workdir: pathlib.Path, data: str) -> int:
+  """Returns the checkpoint that has spent as many operations of training as all updates of the VAE."""
+  updates, saved = plan.TASKS[data].updates, plan.TASKS[data].saved
+  first = json.loads((plan.folder("vae", data, 0) / "scores.json").read_text())["runs"][0]["run"]
+  spent = float(json.loads((workdir / "run.json").read_text())["flops_per_step"])
+  return min(updates, max(saved, round(updates * first["flops_per_step"] / spent / saved) * saved))
+
+
+def evaluate(workdir: pathlib.Path, steps: list[int], shared: Evaluators, **options: Any) -> None:
+  """Evaluates checkpoints of a run and writes the numbers into its workdir.
+
+  Args:
+    workdir: of the run.
+    steps: of the checkpoints.
+    shared: the evaluators of runs on the same data, to which that of these options is added.
+    **options: of the evaluation.
+  """
+  for step in steps:
+    run, key = gengap.load(workdir, step), repr(sorted(options.items()))
+    if key not in shared:
+      shared[key] = Evaluator(run, options=Options(sample_seeds=(0,), **options))
+    where = workdir / "eval" / f"{step}{shared[key].options.sampling.suffix}.json"
+    where.parent.mkdir(exist_ok=True)
+    files.write(shared[key].evaluate(run, pictures=where.with_suffix(""), command=cli.command()), where)
+
+
+def judge(name: str, data: str, workdir: pathlib.Path, shared: Evaluators) -> None:
+  """Evaluates and probes a run, and writes the numbers into its workdir; `shared` as in `evaluate`."""
+  task = plan.TASKS[data]
+  features, updates = dict(task.features), task.updates
+  equal = updates if name == "vae" else equal_operations(workdir, data)
+  last, others = sorted({equal, updates}), set(task.evaluated) - {equal, updates}
+  evaluate(workdir, sorted(others), shared, metrics=task.followed, num_samples=SAMPLES, **features)
+  evaluate(workdir, last, shared, metrics=task.metrics, num_samples=SAMPLES, **features)
+  if name in plan.LATENT_VAES:
+    mixture: dict[str, Any] = {"num_samples": SAMPLES, "sampling": plan.MIXTURE}
+    evaluate(workdir, last, shared, metrics=task.metrics, **mixture, **features)
+  if name in plan.ENCODED:
+    evaluate(workdir, [updates], {}, metrics=plan.ENCODED[name], num_images=500, samples=100)
+  evaluate(workdir, [updates], {}, metrics=("sampling",))
+  if "classifier" not in features:
+    return
+  if name in plan.PROBED:
+    evaluate(workdir, [updates], shared, metrics=("curve",), num_samples=CURVE_SAMPLES, **features)
+    few: dict[str, Any] = {"probes": PROBES, "num_samples": 300, "encoder_steps": 300}
+    probe(workdir, folder=workdir / "probes" / str(updates), command=cli.command(), **few, **features)
+  in_pixels(workdir, updates, shared)
+
+
+def in_pixels(workdir: pathlib.Path, step: int, shared: Evaluators) -> None:
+  """Writes pixels.json: the distances of samples and of real images in pixels instead of features."""
+  run = gengap.load(workdir, step)
+  if "pixels" not in shared:
+    chosen = Options(features="pixels", metrics=("frechet", "prdc"), num_samples=SAMPLES, sample_seeds=(0,))
+    shared["pixels"] = Evaluator(run, options=chosen)
+  scores = shared["pixels"].evaluate(run).scores
+  both = {key: (score.value, score.floor) for key, score in scores.items()}
+  values = {key: [x and judging.rounded(x) for x in pair] for key, pair in both.items()}
+  (workdir / PIXELS).write_text(json.dumps(values) + "\n")
+
+
+def pictured(name: str, data: str, seed: int, file: str) -> bool:
+  """Whether a picture of a run is kept, given its path: of its first and its last evaluation at most."""
+  if "/probes/" in file or seed not in PICTURED:
+    return False
+  if "explorer" in file:
+    return seed == 0 and name in plan.EXPLORED
+  first, *_, last = map(str, plan.TASKS[data].evaluated)
+  return (step := pathlib.PurePath(file).stem) == last or (seed == 0 and step in (first, "real"))
+
+
+def shrunk(content: bytes) -> bytes:
+  """Returns a picture in as few bytes as look the same."""
+  return pictures.encoded(Image.open(io.BytesIO(content)), QUALITY)
+
+
+def keep(name: str, data: str, seed: int, workdir: pathlib.Path) -> None:
+  """Writes what the page needs of a judged run into its folder; scores.json, which marks it as kept, last."""
+  place = plan.folder(name, data, seed)
+  (comparison,) = groups.comparisons(run_files.read_all(workdir))
+  for file, content in gallery.of(comparison).files.items():
+    if pictured(name, data, seed, file):
+      paths.write(place / file, shrunk(content) if file.endswith(".webp") else content)
+  if name in plan.LATENT_VAES and seed == 0:
+    drawn = judging.samples(gengap.load(workdir), seed, plan.MIXTURE, grids.EDGE**2)
+    paths.write(place / plan.MIXED, pictures.encoded(drawn, QUALITY))
+  if (workdir / PIXELS).exists():
+    paths.write(place / PIXELS, (workdir / PIXELS).read_bytes())
+  paths.write(place / "scores.json", scores_file.store([comparison]).encode())
+
+
+def run(name: str, data: str, seed: int, out: pathlib.Path, shared: Evaluators) -> None:
+  """Trains, judges and keeps a run, unless it is kept or another process has it; `shared`: see `evaluate`."""
+  workdir = out / data / name / str(seed)
+  with alone(workdir) as free:
+    if not free or kept(name, data, seed):
+      return
+    start = time.perf_counter()
+    loop.train(plan.describe(name, data, seed), workdir)
+    trained = time.perf_counter()
+    judge(name, data, workdir, shared)
+    keep(name, data, seed, workdir)
+    seconds = trained - start, time.perf_counter() - trained
+  print(f"{data} {name} {seed}: {seconds[0]:.0f} s of training, {seconds[1]:.0f} s of judging", flush=True)
+
+
+def main() -> None:
+  """Makes all runs that the command line names."""
+  parser = Parser(__doc__)
+  parser.add_argument("--out", type=path, required=True)
+  parser.add_argument("--data", nargs="*", default=list(plan.TASKS), choices=plan.TASKS)
+  parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2, 3, 4])
+  parser.add_argument("names", nargs="*")
+  args = parser.parse_args()
+  known = {name for data in args.data for name in plan.TASKS[data].methods}
+  if unknown := [name for name in args.names if name not in known]:
+    parser.error(f"{unknown[0]} is none of {', '.join(sorted(known))}")
+  cli.keep_memory()
+  cli.keep_programs()
+  shared: dict[str, Evaluators] = {data: {} for data in args.data}
+  for seed in args.seeds:
+    for data in args.data:
+      for name in args.names or plan.TASKS[data].methods:
+        if name in plan.TASKS[data].methods:
+          run(name, data, seed, args.out, shared[data])
 
 
 if __name__ == "__main__":
-  trainings.main(list(RUNS), describe)
+  main()

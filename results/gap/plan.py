@@ -1,0 +1,114 @@
+"""What the runs of this folder are: the methods of each data set, their budget, and how they are judged."""
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from gengap.config import plain
+from gengap.evaluation.sampling import Sampling
+from gengap.method import Config
+from results import judging
+
+RECORDS = pathlib.Path(__file__).parent / "records"
+MIXTURE = "mixture:10"  # how samples of VAEs are drawn beside their prior
+MIXED_VAE = f"vae ({Sampling.of(MIXTURE).words})"  # its name on the page
+MIXED = "mixture.webp"  # in a record: samples of codes from a mixture
+
+# Images of digits and clothes: one decoder, and one learning rate of all networks (pilot.py)
+PAIR = {"network": "dcgan", "width": 32, "latent_dim": 32}
+ADAM = {"learning_rate": 1e-3, "critic_learning_rate": 1e-3, "b1": 0.5, "b2": 0.999}
+CONSTANT = {"decay_steps": 0, "critic_decay_steps": 0}
+Methods = Mapping[str, tuple[str, dict[str, Any]]]  # name -> config, arguments that differ from it
+METHODS: Methods = {
+  "vae": ("conv_vae", PAIR | {"likelihood": "gaussian_global"}),
+  "mmd_vae": ("mmd_vae", PAIR),
+  "gan": ("non_saturating_gan", PAIR | ADAM),
+  "lsgan": ("lsgan", PAIR | ADAM | CONSTANT | {"n_critic": 1}),
+  "wgan_gp": ("wgan_gp", PAIR | ADAM | CONSTANT | {"n_critic": 1}),
+  "cgan": ("cgan", PAIR | ADAM),
+  "vae_gan": ("vae_gan", PAIR | ADAM),
+  "hierarchical_vae": ("hierarchical_vae", {"width": 32, "likelihood": "gaussian_global"}),
+  "relativistic_gan": ("relativistic_gan", PAIR | ADAM | {"gamma": 0.1}),
+  "vq_vae": ("vq_vae", {"width": 64, "codes": 128, "code_dim": 32, "prior_width": 64, "prior_layers": 2}),
+  "diffusion": ("diffusion", {"width": 16, "network_evaluations": 19}),
+  "wgan_gp_5": ("wgan_gp", PAIR | ADAM | CONSTANT | {"n_critic": 5}),
+}
+LATENT_VAES = ("vae", "mmd_vae", "vae_gan")  # with one vector of latents: also sampled from a mixture
+ENCODED = dict.fromkeys(  # diagnostics of autoencoders
+  ("vae", "mmd_vae", "hierarchical_vae", "vq_vae"), ("posterior", "likelihood", "reconstructions")
+) | {"vae_gan": ("reconstructions",)}
+PROBED = (*LATENT_VAES, "gan", "lsgan", "wgan_gp", "cgan", "relativistic_gan")
+EXPLORED = ("vae", "mmd_vae", "gan", "wgan_gp", "cgan")  # of which images over a plane are kept
+
+# Blobs, with the latents of the source report
+BLOBS = {"network": "dcgan", "width": 16}
+FAST = {"n_critic": 3, "learning_rate": 5e-4, "critic_learning_rate": 5e-4} | CONSTANT
+LATENTS = {"blobs_single": (4, 32), "blobs_multi": (40, 64)}  # of the VAE and of the WGAN-GP
+
+
+def of_blobs(vae: int, gan: int) -> Methods:
+  """Returns the methods of images of blobs, given their numbers of latents."""
+  return {
+    "vae": ("conv_vae", BLOBS | {"latent_dim": vae, "likelihood": "gaussian_global"}),
+    "wgan_gp": ("wgan_gp", BLOBS | FAST | {"latent_dim": gan}),
+  }
+
+
+class Task(NamedTuple):
+  """The runs of a data set."""
+
+  methods: Methods
+  updates: int  # of the generator (decoder), of every method
+  saved: int  # updates between checkpoints, among which the one of equal operations is found
+  batch: int
+  size: int  # pixels of a side of an image
+  features: Mapping[str, Any]  # that judge samples
+  metrics: tuple[str, ...]  # after all updates
+  followed: tuple[str, ...]  # through training
+
+  @property
+  def evaluated(self) -> list[int]:
+    """The steps of evaluations; the rule of the budget looks at the last two."""
+    return [self.updates * i // 4 for i in (1, 2, 3, 4)]
+
+
+SAMPLED = ("frechet", "kid", "prdc", "sharpness", "diversity", "memorisation")
+
+
+def of_classes(data: str) -> Task:
+  """Returns the runs of a data set that a classifier of the zoo knows."""
+  judge = {"features": "classifier", "classifier": f"zoo:classifier_{data}"}
+  return Task(METHODS, 5000, 250, 64, 28, judge, (*SAMPLED, "classes"), ("frechet",))
+
+
+def of_pixels(methods: Methods) -> Task:
+  """Returns the runs of images of blobs, whose features are pixels."""
+  judged = {"features": "pixels"}
+  return Task(methods, 25_000, 1250, 32, 32, judged, (*SAMPLED, "blobs"), ("frechet", "blobs"))
+
+
+TASKS = {
+  "mnist": of_classes("mnist"),
+  "fashion_mnist": of_classes("fashion_mnist"),
+} | {data: of_pixels(of_blobs(*latents)) for data, latents in LATENTS.items()}
+
+
+def describe(name: str, data: str, seed: int) -> Config:
+  """Returns the config of a run."""
+  task = TASKS[data]
+  file, args = task.methods[name]
+  config, every = judging.read_config(file, data), task.updates // 4
+  config.method_args.update(args)
+  config.update(steps=task.updates, image_size=task.size, batch_size=task.batch, seed=seed, ema=0.999)
+  config.update(eval_every=every, sample_every=every, checkpoint_every=task.saved, keep_checkpoints=1000)
+  return config
+
+
+def settings(name: str, data: str, seed: int) -> dict[str, Any]:
+  """Returns the fields of the config of a run, as scores.json has them."""
+  return plain(describe(name, data, seed))
+
+
+def folder(name: str, data: str, seed: int) -> pathlib.Path:
+  """Returns where a judged run is kept."""
+  return RECORDS / data / name / str(seed)

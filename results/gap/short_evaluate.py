@@ -1,0 +1,65 @@
+"""Evaluates the runs of short.py, in this process.
+
+  python -m results.gap.short_evaluate --runs=runs/short --classifiers=DIR [--dry] [NAME ...]
+
+Samples are evaluated at every checkpoint, everything else at the last one. DIR/DATASET is a classifier of the
+data set at the runs' image size (configs/classifier.py); that of CIFAR-10 serves its birds too. Images of
+several blobs have no classes, so their features are pixels. --dry prints the arguments of each call only.
+"""
+
+import pathlib
+from typing import Any
+
+import gengap
+from gengap import cli
+from gengap.evaluation import Evaluator, Options, files
+from gengap.run import steps
+from results.gap.short import RUNS
+from results.trainings import evaluation_arguments
+
+SAMPLES = ("frechet", "kid", "prdc", "diversity", "sharpness")
+CODES = ("posterior", "likelihood", "reconstructions")
+
+
+def extractor(data: str, classifiers: pathlib.Path) -> dict[str, Any]:
+  """Returns the options that name the feature extractor of a data set."""
+  if data == "blobs_multi":
+    return {"features": "pixels"}
+  return {"features": "classifier", "classifier": classifiers / data.partition("/")[0]}
+
+
+def metrics(data: str, method: str) -> tuple[list[str], list[str]]:
+  """Returns the metrics of every checkpoint, and those of the last one alone."""
+  named = data not in ("blobs_multi", "cifar10/bird")
+  last = ["memorisation", *(["classes"] if named else []), "sampling", *(CODES if method == "vae" else ())]
+  return [*SAMPLES, *(["blobs"] if data.startswith("blobs") else [])], last
+
+
+def evaluate(workdir: pathlib.Path, chosen: list[int], **options: Any) -> None:
+  """Evaluates checkpoints of a run and writes eval/STEP.json of each."""
+  evaluator = None
+  for step in chosen:
+    run, path = gengap.load(workdir, step), workdir / "eval" / f"{step}.json"
+    path.parent.mkdir(exist_ok=True)
+    evaluator = evaluator or Evaluator(run, options=Options(**options))
+    files.write(evaluator.evaluate(run, pictures=path.with_suffix(""), command=cli.command()), path)
+
+
+def main() -> None:
+  """Evaluates and probes all seeds of every run that the command line names."""
+  args = evaluation_arguments(__doc__, RUNS)
+  for name in args.names:
+    data, _, method = name.rpartition("/")
+    taken, (every, last) = extractor(data, args.classifiers), metrics(data, method)
+    shared = taken | {"num_samples": 2000, "sample_seeds": (0,)}
+    for workdir in sorted((args.runs / name).glob("[0-9]*/")):
+      print(workdir, every, last, shared, flush=True)
+      if args.dry:
+        continue
+      there = sorted(steps(workdir))
+      evaluate(workdir, there, metrics=every, **shared)
+      evaluate(workdir, there[-1:], metrics=last, num_images=500, samples=100, **shared)
+
+
+if __name__ == "__main__":
+  main()

@@ -1,0 +1,81 @@
+"""The runs of `results/gap`: their configs, and which of them are done."""
+
+import json
+import pathlib
+
+import pytest
+
+import gengap
+from gengap import config as settings
+from results.gap import plan, runs
+
+
+@pytest.fixture
+def records(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+  """Puts the records into an empty folder."""
+  monkeypatch.setattr(plan, "RECORDS", tmp_path / "records")
+  return tmp_path / "records"
+
+
+def write(config: dict, version: str = gengap.__version__, flops: float = 1e9) -> None:
+  """Writes the record of the VAE's first run on MNIST."""
+  file = plan.folder("vae", "mnist", 0) / "scores.json"
+  file.parent.mkdir(parents=True, exist_ok=True)
+  run = {"config": config, "run": {"flops_per_step": flops}}
+  file.write_text(json.dumps({"gengap": version, "runs": [run]}))
+
+
+RUNS = [(data, name) for data, task in plan.TASKS.items() for name in task.methods]
+
+
+@pytest.mark.parametrize(("data", "name"), RUNS)
+def test_methods_of_a_data_set_share_budget_decoder_and_average_of_weights(data: str, name: str):
+  task, config = plan.TASKS[data], plan.describe(name, data, 3)
+  settings.check(config)
+  shared = (config.steps, config.batch_size, config.image_size, config.ema, config.seed)
+  assert shared == (task.updates, task.batch, task.size, 0.999, 3)
+  changed = task.methods[name][1]
+  assert set(changed) <= set(config.method_args)
+  vae = plan.describe("vae", data, 3).method_args
+  if changed.get("network") == "dcgan":
+    assert (config.method_args.network, config.method_args.width) == (vae.network, vae.width)
+
+
+def test_a_run_is_done_only_with_its_config_and_by_this_version(records: pathlib.Path):
+  config = plan.settings("vae", "mnist", 0)
+  assert not runs.kept("vae", "mnist", 0)
+  write(config)
+  assert runs.kept("vae", "mnist", 0) and not runs.kept("vae", "mnist", 1)
+  write(config | {"steps": config["steps"] - 1})
+  assert not runs.kept("vae", "mnist", 0)
+  write(config, version="0.0.1")
+  assert not runs.kept("vae", "mnist", 0)
+
+
+def test_two_processes_never_have_the_same_run(tmp_path: pathlib.Path):
+  with runs.alone(tmp_path / "a" / "0") as first, runs.alone(tmp_path / "a" / "0") as second:
+    assert first and not second
+    with runs.alone(tmp_path / "a" / "1") as other:
+      assert other
+  with runs.alone(tmp_path / "a" / "0") as again:
+    assert again
+
+
+@pytest.mark.parametrize(
+  ("flops", "step"), [(1e9, 5000), (2e9, 2500), (3.5e9, 1500), (1e12, 250), (5e8, 5000)]
+)
+def test_equal_operations_are_those_of_the_vae(
+  records: pathlib.Path, tmp_path: pathlib.Path, flops: float, step: int
+):
+  write({})
+  (tmp_path / "run.json").write_text(json.dumps({"flops_per_step": flops}))
+  assert runs.equal_operations(tmp_path, "mnist") == step
+
+
+def test_first_run_of_a_method_has_most_pictures_and_the_last_none():
+  last, first, between = (f"samples/mnist_28x28/vae/0/{step}.webp" for step in (5000, 1250, 2500))
+  assert not runs.pictured("vae", "mnist", 0, between)
+  assert [runs.pictured("vae", "mnist", seed, last) for seed in range(5)] == [True, True, False, False, False]
+  assert [runs.pictured("vae", "mnist", seed, first) for seed in range(4)] == [True, False, False, False]
+  explorers = [runs.pictured(name, "mnist", 0, "samples/explorer.webp") for name in ("vae", "vq_vae")]
+  assert explorers == [True, False]
