@@ -116,6 +116,7 @@ def words() -> dict[str, Any]:
     "PAIRS": [("vae", "gan"), (plan.MIXED_VAE, "gan"), ("vae", "wgan_gp"), ("gan", "cgan")],
     "SEEDS": f"{min(seeds)} to {max(seeds)}" if min(seeds) < max(seeds) else str(min(seeds)),
     "TITLES": TITLES,
+    "right": lambda part: f"{part.accuracy():.1%}",
     "real": lambda part, axis: text(part.real(axis)),
     "task": TASK,
     "plan": plan,
