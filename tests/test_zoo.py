@@ -80,7 +80,7 @@ def test_what_is_shipped_is_small_and_has_its_card(name):
   content = (ROOT / name / zoo.FILE).read_bytes()
   card = json.loads((ROOT / name / "card.json").read_text())
   found = zoo.read(content)
-  assert len(content) == card["bytes"] < 600_000
+  assert len(content) == card["bytes"] < (600_000 if card["method"] == "classifier" else 300_000)
   assert cards.about(name, found, card["dtype"], card["changed"], len(content)) == card
   assert (ROOT / name / "README.md").read_text() == cards.card(card)
   assert not found.config["data_dir"] and "/tmp/" not in json.dumps([found.config, dict(found.files)])

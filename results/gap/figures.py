@@ -142,7 +142,7 @@ def distances() -> plt.Figure:
 
 
 def plane() -> plt.Figure:
-  """Draws precision against coverage of all methods after all updates, with curves over temperatures."""
+  """Draws precision against coverage of all methods after all updates."""
   figure, plots = plt.subplots(1, len(parts()), figsize=(5.4 * len(parts()), 4.6), squeeze=False)
   for plot, part in zip(plots[0], parts(), strict=True):
     view = views.at_step(TASK.updates)

@@ -8,15 +8,14 @@ from typing import Any
 
 import jinja2
 
-from gengap.evaluation.quantities import Better
-from gengap.report import columns, views
 from gengap.report.axes import axis_of
 from gengap.report.gaps import ALPHA, NEGLIGIBLE
+from gengap.report.wording import with_interval
 from results import tables
 from results.claims.gap import DataSet, records, tested
-from results.claims.numbers import Sample, text
+from results.claims.numbers import text
 from results.gap import pilot, plan, runs
-from results.gap.figures import TASK, TITLES, at_equal_operations, parts
+from results.gap.figures import TASK, TITLES, at_equal_operations, cell, parts
 
 HERE = pathlib.Path(__file__).parent
 DIGITS, CLOTHES = DataSet("mnist 28x28"), DataSet("fashion_mnist 28x28")
@@ -27,9 +26,8 @@ IMPROVES = 0.05  # share by which a Frechet distance must fall in the last quart
 
 
 def named(axis: str) -> str:
-  """Returns the title of an axis on the page, and whether methods are ranked by it."""
-  found = axis_of(axis).quantity
-  return found.title + " (not ranked)" * (found.better is Better.NONE)
+  """Returns the title of an axis on the page."""
+  return axis_of(axis).quantity.title
 
 
 def table(part: DataSet) -> str:
@@ -42,12 +40,10 @@ def table(part: DataSet) -> str:
   return tables.markdown(["", "seeds", *map(named, AXES)], [*rows, ["real images", "", *real]])
 
 
-def at_operations(part: DataSet, method: str, axis: str = "frechet") -> str:
-  """Returns a number of a method that has spent the operations of the cheapest one, and its updates."""
+def at_operations(part: DataSet, method: str) -> str:
+  """Returns the Frechet distance of a method at the operations of the cheapest one, and its updates."""
   view, group = at_equal_operations(part), part.group(method)
-  cell = columns.column(part.comparison, view, axis_of(axis))[method]
-  step = view(group.first)
-  return f"{Sample(list(cell.values.values()), cell.low, cell.high)} ({step:,} updates)"
+  return f"{with_interval(cell(part, group, 'frechet', view).estimate)} ({view(group.first):,} updates)"
 
 
 def decided(part: DataSet, pairs: Sequence[tuple[str, str]]) -> str:
@@ -63,20 +59,11 @@ def decided(part: DataSet, pairs: Sequence[tuple[str, str]]) -> str:
   return tables.markdown(("", "ranked axes", "decided for the first", "for the second"), rows)
 
 
-def against(part: DataSet, a: str, b: str, axis: str) -> str:
-  """Returns how much farther one method is from the best value than another, and the adjusted p value."""
-  test = part.less(a, b, axis, -1)
-  return f"{test} ({test.said(test.p)})"
-
-
 def pilots(part: DataSet) -> str:
   """Returns the Frechet distance of each method's first run through training, and how much it fell last."""
   rows = []
   for group in part.comparison.by_default.groups:
-    values = [
-      columns.column(part.comparison, views.at_step(step), axis_of("frechet"))[group.name].values.get(0)
-      for step in TASK.evaluated
-    ]
+    values = [part.cell(group.name, "frechet", step).values.get(0) for step in TASK.evaluated]
     known = [value for value in values if value is not None]
     if len(known) == len(values):
       rows.append([f"`{group.name}`", *map(text, known), f"{1 - known[-1] / known[-2]:.1%}"])
@@ -103,7 +90,7 @@ def hours() -> str:
 
 def words() -> dict[str, Any]:
   """Returns the variables of the template."""
-  calls = (table, decided, against, pilots, rates, at_operations, hours, parts)
+  calls = (table, decided, pilots, rates, at_operations, hours, parts)
   seeds = [len(group.records) for part in (DIGITS, CLOTHES) for group in part.comparison.groups]
   return {call.__name__: call for call in calls} | {
     "ALPHA": ALPHA,
@@ -119,7 +106,6 @@ def words() -> dict[str, Any]:
     "right": lambda part: f"{part.accuracy():.1%}",
     "real": lambda part, axis: text(part.real(axis)),
     "task": TASK,
-    "plan": plan,
   }
 
 

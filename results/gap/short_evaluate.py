@@ -10,10 +10,8 @@ several blobs have no classes, so their features are pixels. --dry prints the ar
 import pathlib
 from typing import Any
 
-import gengap
-from gengap import cli
-from gengap.evaluation import Evaluator, Options, files
 from gengap.run import steps
+from results.gap.runs import evaluate
 from results.gap.short import RUNS
 from results.trainings import evaluation_arguments
 
@@ -35,30 +33,20 @@ def metrics(data: str, method: str) -> tuple[list[str], list[str]]:
   return [*SAMPLES, *(["blobs"] if data.startswith("blobs") else [])], last
 
 
-def evaluate(workdir: pathlib.Path, chosen: list[int], **options: Any) -> None:
-  """Evaluates checkpoints of a run and writes eval/STEP.json of each."""
-  evaluator = None
-  for step in chosen:
-    run, path = gengap.load(workdir, step), workdir / "eval" / f"{step}.json"
-    path.parent.mkdir(exist_ok=True)
-    evaluator = evaluator or Evaluator(run, options=Options(**options))
-    files.write(evaluator.evaluate(run, pictures=path.with_suffix(""), command=cli.command()), path)
-
-
 def main() -> None:
-  """Evaluates and probes all seeds of every run that the command line names."""
+  """Evaluates all seeds of every run that the command line names."""
   args = evaluation_arguments(__doc__, RUNS)
   for name in args.names:
     data, _, method = name.rpartition("/")
     taken, (every, last) = extractor(data, args.classifiers), metrics(data, method)
-    shared = taken | {"num_samples": 2000, "sample_seeds": (0,)}
+    shared = taken | {"num_samples": 2000}
     for workdir in sorted((args.runs / name).glob("[0-9]*/")):
       print(workdir, every, last, shared, flush=True)
       if args.dry:
         continue
       there = sorted(steps(workdir))
-      evaluate(workdir, there, metrics=every, **shared)
-      evaluate(workdir, there[-1:], metrics=last, num_images=500, samples=100, **shared)
+      evaluate(workdir, there, {}, metrics=every, **shared)
+      evaluate(workdir, there[-1:], {}, metrics=last, num_images=500, samples=100, **shared)
 
 
 if __name__ == "__main__":
