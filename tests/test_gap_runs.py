@@ -36,9 +36,9 @@ def test_methods_of_a_data_set_share_budget_decoder_and_average_of_weights(data:
   assert shared == (task.updates, task.batch, task.size, 0.999, 3)
   changed = task.methods[name][1]
   assert set(changed) <= set(config.method_args)
-  vae = plan.describe("vae", data, 3).method_args
+  first = plan.describe(task.cheapest, data, 3).method_args
   if changed.get("network") == "dcgan":
-    assert (config.method_args.network, config.method_args.width) == (vae.network, vae.width)
+    assert (config.method_args.network, config.method_args.width) == (first.network, first.width)
 
 
 def test_a_run_is_done_only_with_its_config_and_by_this_version(records: pathlib.Path):
@@ -70,6 +70,12 @@ def test_equal_operations_are_those_of_the_vae(
   write({})
   (tmp_path / "run.json").write_text(json.dumps({"flops_per_step": flops}))
   assert runs.equal_operations(tmp_path, "mnist") == step
+
+
+def test_shares_are_of_classes_and_nothing_else(tmp_path: pathlib.Path):
+  scores = {"share_0": {"value": 1.25}, "share_11": {"value": 0.123456}, "precision_0": {"value": 0.5}}
+  (tmp_path / "9.json").write_text(json.dumps({"samples": {"scores": scores}}))
+  assert runs.shares(tmp_path / "9.json") == {"0": 1.25, "11": 0.12346}
 
 
 def test_first_run_of_a_method_has_most_pictures_and_the_last_none():

@@ -285,6 +285,20 @@ def test_rivals_are_the_best_of_each_kind_by_held_out_images(tmp_path):
   assert (a.name, b.name) == ("vae (beta 1, latent_dim 4)", "lsgan")
 
 
+def test_a_method_that_is_told_classes_is_a_rival_only_where_its_family_has_no_other(tmp_path):
+  for name, last, args in (
+    ("vae", 0.3, {}),
+    ("gan", 0.2, {"condition": "none"}),
+    ("cgan", 0.1, {"condition": "one_hot"}),
+  ):
+    written.run(
+      tmp_path / name, name, 0, {40: {"frechet": 1.0}}, energy={40: last}, config={"method_args": args}
+    )
+  assert [group.name for group in selection.rivals(one(tmp_path))] == ["vae", "gan"]
+  shutil.rmtree(tmp_path / "gan")
+  assert [group.name for group in selection.rivals(one(tmp_path))] == ["vae", "cgan"]
+
+
 def test_methods_are_told_apart_by_what_differs(tmp_path):
   for beta in (1, 4):
     for seed in (0, 1):

@@ -29,15 +29,21 @@ def validation_energy(group: Group, step: int) -> float:
   return mean if math.isfinite(mean) else math.inf
 
 
+def is_told_classes(group: Group) -> bool:
+  """Whether a method is given the class of the image that it generates."""
+  return group.first.config.get("method_args", {}).get("condition", "none") != "none"
+
+
 def rivals(comparison: Comparison) -> tuple[Group, ...]:
   """Returns the methods that the summary compares: at least two, or none where there is but one method.
 
   They are the best of each family by held-out images, in the order of the families; where there is only one
   family, the best two methods. Samples are those that are drawn by default. Methods of which there are images
-  alone come after those that gengap trained.
+  alone come after those that gengap trained, and methods that are told classes, which know more, after those
+  that are not.
   """
   groups, step = comparison.by_default.groups, equal_updates(comparison.groups)
-  ranked = sorted(groups, key=lambda group: (not group.trained, validation_energy(group, step)))
+  ranked = sorted(groups, key=lambda x: (not x.trained, is_told_classes(x), validation_energy(x, step)))
   trained = [group for group in ranked if group.trained]
   candidates = trained if len(trained) > 1 else ranked
   best = [next((group for group in candidates if group.family is family), None) for family in RIVALS]

@@ -28,7 +28,7 @@ def tried(name: str, rate: float, out: pathlib.Path) -> dict[str, dict[str, floa
   config.method_args.update(learning_rate=rate, critic_learning_rate=rate)
   workdir = out / name / f"{rate:g}"
   loop.train(config, workdir)
-  runs.evaluate(workdir, steps, {}, metrics=("frechet", "prdc"), num_samples=runs.SAMPLES, **task.features)
+  runs.evaluate(workdir, steps, {}, metrics=("frechet", "prdc"), num_samples=task.samples, **task.features)
   found = {step: json.loads((workdir / "eval" / f"{step}.json").read_text()) for step in steps}
   return {
     str(step): {axis: one["samples"]["scores"][axis]["value"] for axis in AXES} for step, one in found.items()

@@ -37,8 +37,15 @@ LATENT_VAES = ("vae", "mmd_vae", "vae_gan")  # with one vector of latents: also 
 ENCODED = dict.fromkeys(  # diagnostics of autoencoders
   ("vae", "mmd_vae", "hierarchical_vae", "vq_vae"), ("posterior", "likelihood", "reconstructions")
 ) | {"vae_gan": ("reconstructions",)}
+FOLLOWED_ONCE = ("diffusion",)  # through training in the first run alone: 10,000 samples take minutes
 PROBED = (*LATENT_VAES, "gan", "lsgan", "wgan_gp", "cgan", "relativistic_gan")
 EXPLORED = ("vae", "mmd_vae", "gan", "wgan_gp", "cgan")  # of which images over a plane are kept
+
+# Coloured images, with the same decoder: a VAE and a GAN of all classes, and three losses on one class
+COLOURED = {name: METHODS[name] for name in ("vae", "gan")}
+LOSSES = {name: METHODS[name] for name in ("gan", "lsgan", "wgan_gp")}
+BIRDS = "cifar10/bird"
+COUNTED = ("cifar10",)  # of whose samples the share of each class is kept
 
 # Blobs, with the latents of the source report
 BLOBS = {"network": "dcgan", "width": 16}
@@ -57,7 +64,7 @@ def of_blobs(vae: int, gan: int) -> Methods:
 class Task(NamedTuple):
   """The runs of a data set."""
 
-  methods: Methods
+  methods: Methods  # the first is the cheapest
   updates: int  # of the generator (decoder), of every method
   saved: int  # updates between checkpoints, among which the one of equal operations is found
   batch: int
@@ -65,11 +72,18 @@ class Task(NamedTuple):
   features: Mapping[str, Any]  # that judge samples
   metrics: tuple[str, ...]  # after all updates
   followed: tuple[str, ...]  # through training
+  evaluations: int = 4  # equally far apart; the rule of the budget looks at the last two
+  samples: int = 10_000
+
+  @property
+  def cheapest(self) -> str:
+    """The method whose operations all others have, when they are compared at equal operations."""
+    return next(iter(self.methods))
 
   @property
   def evaluated(self) -> list[int]:
-    """The steps of evaluations; the rule of the budget looks at the last two."""
-    return [self.updates * i // 4 for i in (1, 2, 3, 4)]
+    """The steps of evaluations."""
+    return [self.updates * i // self.evaluations for i in range(1, self.evaluations + 1)]
 
 
 SAMPLED = ("frechet", "kid", "prdc", "sharpness", "diversity", "memorisation")
@@ -87,9 +101,18 @@ def of_pixels(methods: Methods) -> Task:
   return Task(methods, 25_000, 1250, 32, 32, judged, (*SAMPLED, "blobs"), ("frechet", "blobs"))
 
 
+def of_birds() -> Task:
+  """Returns the runs of one class of CIFAR-10, of which there are 1,000 test images."""
+  judge = {"features": "classifier", "classifier": "zoo:classifier_cifar10"}
+  followed = ("frechet", "prdc", "diversity")
+  return Task(LOSSES, 5000, 625, 64, 32, judge, SAMPLED, followed, evaluations=8, samples=1000)
+
+
 TASKS = {
   "mnist": of_classes("mnist"),
   "fashion_mnist": of_classes("fashion_mnist"),
+  "cifar10": of_classes("cifar10")._replace(methods=COLOURED, size=32),
+  BIRDS: of_birds(),
 } | {data: of_pixels(of_blobs(*latents)) for data, latents in LATENTS.items()}
 
 
@@ -97,7 +120,7 @@ def describe(name: str, data: str, seed: int) -> Config:
   """Returns the config of a run."""
   task = TASKS[data]
   file, args = task.methods[name]
-  config, every = judging.read_config(file, data), task.updates // 4
+  config, every = judging.read_config(file, data), task.updates // task.evaluations
   config.method_args.update(args)
   config.update(steps=task.updates, image_size=task.size, batch_size=task.batch, seed=seed, ema=0.999)
   config.update(eval_every=every, sample_every=every, checkpoint_every=task.saved, keep_checkpoints=1000)
@@ -111,4 +134,4 @@ def settings(name: str, data: str, seed: int) -> dict[str, Any]:
 
 def folder(name: str, data: str, seed: int) -> pathlib.Path:
   """Returns where a judged run is kept."""
-  return RECORDS / data / name / str(seed)
+  return RECORDS / data.replace("/", "_") / name / str(seed)

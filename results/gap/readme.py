@@ -13,7 +13,7 @@ from gengap.report.gaps import ALPHA, NEGLIGIBLE
 from gengap.report.wording import with_interval
 from results import tables
 from results.claims.gap import DataSet, records, tested
-from results.claims.numbers import text
+from results.claims.numbers import Sample, text
 from results.gap import pilot, plan, runs
 from results.gap.figures import TASK, TITLES, at_equal_operations, cell, parts
 
@@ -22,6 +22,7 @@ DIGITS, CLOTHES = DataSet("mnist 28x28"), DataSet("fashion_mnist 28x28")
 CIFAR = DataSet("cifar10 32x32")
 PAGES = ("README.md", "tables.md")
 AXES = ("frechet", "precision", "recall", "density", "coverage", "kl", "unsure", "sharpness")
+IN_PIXELS = ("frechet", "precision", "recall", "density", "coverage")
 IMPROVES = 0.05  # share by which a Frechet distance must fall in the last quarter of the updates to go on
 
 
@@ -38,6 +39,20 @@ def table(part: DataSet) -> str:
     rows.append([f"`{group.name}`", str(len(group.records)), *cells])
   real = [text(part.real(axis)) for axis in AXES]
   return tables.markdown(["", "seeds", *map(named, AXES)], [*rows, ["real images", "", *real]])
+
+
+def pixels(part: DataSet) -> str:
+  """Returns a row of scores in pixels for each method, drawn by default, and one for real images."""
+  rows, real = [], []
+  for group in part.comparison.by_default.groups:
+    name, data = group.first.workdir.parent.name, part.data.split()[0]
+    files = [plan.folder(name, data, seed) / runs.PIXELS for seed in group.records]
+    kept = [json.loads(file.read_text()) for file in files]
+    real = [text(kept[0][axis][1]) for axis in IN_PIXELS]
+    ranges = [(axis, axis_of(axis).quantity) for axis in IN_PIXELS]
+    cells = [str(Sample([one[axis][0] for one in kept], x.low, x.high)) for axis, x in ranges]
+    rows.append([f"`{group.name}`", *cells])
+  return tables.markdown(["", *map(named, IN_PIXELS)], [*rows, ["real images", *real]])
 
 
 def at_operations(part: DataSet, method: str) -> str:
@@ -90,11 +105,11 @@ def hours() -> str:
 
 def words() -> dict[str, Any]:
   """Returns the variables of the template."""
-  calls = (table, decided, pilots, rates, at_operations, hours, parts)
+  calls = (table, pixels, decided, pilots, rates, at_operations, hours, parts)
   seeds = [len(group.records) for part in (DIGITS, CLOTHES) for group in part.comparison.groups]
   return {call.__name__: call for call in calls} | {
     "ALPHA": ALPHA,
-    "SAMPLES": runs.SAMPLES,
+    "SAMPLES": TASK.samples,
     "CLOTHES": CLOTHES,
     "DIGITS": DIGITS,
     "IMPROVES": f"{IMPROVES:.0%}",

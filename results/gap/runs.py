@@ -28,9 +28,9 @@ from launch.parser import Parser, path
 from results import judging, pictures
 from results.gap import plan
 
-SAMPLES = 10_000
 PROBES = ("interpolation", "latents", "inversion")
 PIXELS = "pixels.json"
+SHARES = "shares.json"
 CURVE_SAMPLES = 2000  # at each temperature
 QUALITY = 90  # of lossy pictures
 PICTURED = (0, 1)  # seeds of which samples are kept
@@ -62,9 +62,10 @@ def alone(workdir: pathlib.Path) -> Iterator[bool]:
 
 
 def equal_operations(workdir: pathlib.Path, data: str) -> int:
-  """Returns the checkpoint that has spent as many operations of training as all updates of the VAE."""
-  updates, saved = plan.TASKS[data].updates, plan.TASKS[data].saved
-  first = json.loads((plan.folder("vae", data, 0) / "scores.json").read_text())["runs"][0]["run"]
+  """Returns the checkpoint that has spent as many operations of training as all updates of the cheapest."""
+  task = plan.TASKS[data]
+  updates, saved = task.updates, task.saved
+  first = json.loads((plan.folder(task.cheapest, data, 0) / "scores.json").read_text())["runs"][0]["run"]
   spent = float(json.loads((workdir / "run.json").read_text())["flops_per_step"])
   return min(updates, max(saved, round(updates * first["flops_per_step"] / spent / saved) * saved))
 
@@ -87,39 +88,48 @@ def evaluate(workdir: pathlib.Path, steps: list[int], shared: Evaluators, **opti
     files.write(shared[key].evaluate(run, pictures=where.with_suffix(""), command=cli.command()), where)
 
 
-def judge(name: str, data: str, workdir: pathlib.Path, shared: Evaluators) -> None:
+def judge(name: str, data: str, seed: int, workdir: pathlib.Path, shared: Evaluators) -> None:
   """Evaluates and probes a run, and writes the numbers into its workdir; `shared` as in `evaluate`."""
   task = plan.TASKS[data]
   features, updates = dict(task.features), task.updates
-  equal = updates if name == "vae" else equal_operations(workdir, data)
+  equal = updates if name == task.cheapest else equal_operations(workdir, data)
   last, others = sorted({equal, updates}), set(task.evaluated) - {equal, updates}
-  evaluate(workdir, sorted(others), shared, metrics=task.followed, num_samples=SAMPLES, **features)
-  evaluate(workdir, last, shared, metrics=task.metrics, num_samples=SAMPLES, **features)
+  if not seed or name not in plan.FOLLOWED_ONCE:
+    evaluate(workdir, sorted(others), shared, metrics=task.followed, num_samples=task.samples, **features)
+  evaluate(workdir, last, shared, metrics=task.metrics, num_samples=task.samples, **features)
   if name in plan.LATENT_VAES:
-    mixture: dict[str, Any] = {"num_samples": SAMPLES, "sampling": plan.MIXTURE}
+    mixture: dict[str, Any] = {"num_samples": task.samples, "sampling": plan.MIXTURE}
     evaluate(workdir, last, shared, metrics=task.metrics, **mixture, **features)
   if name in plan.ENCODED:
     evaluate(workdir, [updates], {}, metrics=plan.ENCODED[name], num_images=500, samples=100)
   evaluate(workdir, [updates], {}, metrics=("sampling",))
   if "classifier" not in features:
     return
-  if name in plan.PROBED:
+  if name in plan.PROBED and "classes" in task.metrics:
     evaluate(workdir, [updates], shared, metrics=("curve",), num_samples=CURVE_SAMPLES, **features)
     few: dict[str, Any] = {"probes": PROBES, "num_samples": 300, "encoder_steps": 300}
     probe(workdir, folder=workdir / "probes" / str(updates), command=cli.command(), **few, **features)
-  in_pixels(workdir, updates, shared)
+  in_pixels(workdir, task, shared)
 
 
-def in_pixels(workdir: pathlib.Path, step: int, shared: Evaluators) -> None:
+def in_pixels(workdir: pathlib.Path, task: plan.Task, shared: Evaluators) -> None:
   """Writes pixels.json: the distances of samples and of real images in pixels instead of features."""
-  run = gengap.load(workdir, step)
+  run = gengap.load(workdir, task.updates)
   if "pixels" not in shared:
-    chosen = Options(features="pixels", metrics=("frechet", "prdc"), num_samples=SAMPLES, sample_seeds=(0,))
-    shared["pixels"] = Evaluator(run, options=chosen)
+    chosen: dict[str, Any] = {"features": "pixels", "metrics": ("frechet", "prdc")}
+    options = Options(num_samples=task.samples, sample_seeds=(0,), **chosen)
+    shared["pixels"] = Evaluator(run, options=options)
   scores = shared["pixels"].evaluate(run).scores
   both = {key: (score.value, score.floor) for key, score in scores.items()}
   values = {key: [x and judging.rounded(x) for x in pair] for key, pair in both.items()}
   (workdir / PIXELS).write_text(json.dumps(values) + "\n")
+
+
+def shares(evaluation: pathlib.Path) -> dict[str, float]:
+  """Returns the share of each class among samples over its share in the data."""
+  scores = json.loads(evaluation.read_text())["samples"]["scores"]
+  found = {key.removeprefix("share_"): x["value"] for key, x in scores.items() if key.startswith("share_")}
+  return {key: judging.rounded(value) for key, value in found.items()}
 
 
 def pictured(name: str, data: str, seed: int, file: str) -> bool:
@@ -149,6 +159,9 @@ def keep(name: str, data: str, seed: int, workdir: pathlib.Path) -> None:
     paths.write(place / plan.MIXED, pictures.encoded(drawn, QUALITY))
   if (workdir / PIXELS).exists():
     paths.write(place / PIXELS, (workdir / PIXELS).read_bytes())
+  if data in plan.COUNTED:
+    found = shares(workdir / "eval" / f"{plan.TASKS[data].updates}.json")
+    paths.write(place / SHARES, (json.dumps(found) + "\n").encode())
   paths.write(place / "scores.json", scores_file.store([comparison]).encode())
 
 
@@ -161,7 +174,7 @@ def run(name: str, data: str, seed: int, out: pathlib.Path, shared: Evaluators) 
     start = time.perf_counter()
     loop.train(plan.describe(name, data, seed), workdir)
     trained = time.perf_counter()
-    judge(name, data, workdir, shared)
+    judge(name, data, seed, workdir, shared)
     keep(name, data, seed, workdir)
     seconds = trained - start, time.perf_counter() - trained
   print(f"{data} {name} {seed}: {seconds[0]:.0f} s of training, {seconds[1]:.0f} s of judging", flush=True)
