@@ -16,6 +16,16 @@ def path(text: str) -> pathlib.Path:
     raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def folder(text: str) -> pathlib.Path:
+  """Parses the path of a local folder into which files can be written, or that can be made."""
+  found = path(text)
+  try:
+    paths.check_writable(found, "the folder")
+  except InputError as error:
+    raise argparse.ArgumentTypeError(str(error)) from error
+  return found
+
+
 class Parser(argparse.ArgumentParser):
   """An argument parser that prints its module's docstring unchanged at the top of the help."""
 

@@ -295,8 +295,11 @@ def test_a_method_that_is_told_classes_is_a_rival_only_where_its_family_has_no_o
       tmp_path / name, name, 0, {40: {"frechet": 1.0}}, energy={40: last}, config={"method_args": args}
     )
   assert [group.name for group in selection.rivals(one(tmp_path))] == ["vae", "gan"]
+  why = "cgan is not a candidate for this comparison: the class of every image is given."
+  assert why in summary.sentences(one(tmp_path))
   shutil.rmtree(tmp_path / "gan")
   assert [group.name for group in selection.rivals(one(tmp_path))] == ["vae", "cgan"]
+  assert why not in summary.sentences(one(tmp_path))
 
 
 def test_methods_are_told_apart_by_what_differs(tmp_path):

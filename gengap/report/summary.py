@@ -106,11 +106,21 @@ def setup(comparison: Comparison, pair: tuple[Group, Group], step: int) -> str:
 
 
 def no_candidates(comparison: Comparison, compared: Sequence[Group]) -> list[str]:
-  """Returns a sentence about the methods that cannot be chosen: those of which there are only images."""
-  left = [group.name for group in comparison.by_default.groups if not group.trained and group not in compared]
-  verb = "is not a candidate" if len(left) == 1 else "are not candidates"
-  text = f"{joined(left)} {verb} for this comparison: there are only images, at an unknown budget."
-  return [text] if left else []
+  """Returns sentences about the methods that cannot be chosen: given images, and methods that know more."""
+  left = [group for group in comparison.by_default.groups if group not in compared]
+  images = [group.name for group in left if not group.trained]
+  others = {group.family for group in compared if not selection.is_told_classes(group)}
+  told = [x.name for x in left if x.trained and x.family in others and selection.is_told_classes(x)]
+  reasons = (
+    (images, "there are only images, at an unknown budget"),
+    (told, "the class of every image is given"),
+  )
+  return [
+    f"{joined(names)} {'is not a candidate' if len(names) == 1 else 'are not candidates'} for this "
+    f"comparison: {reason}."
+    for names, reason in reasons
+    if names
+  ]
 
 
 def gives_up(loser: str, other: str, lost: list[tuple[Gap, Cell, Cell]], single_runs: bool) -> str:
