@@ -285,21 +285,28 @@ def test_rivals_are_the_best_of_each_kind_by_held_out_images(tmp_path):
   assert (a.name, b.name) == ("vae (beta 1, latent_dim 4)", "lsgan")
 
 
-def test_a_method_that_is_told_classes_is_a_rival_only_where_its_family_has_no_other(tmp_path):
-  for name, last, args in (
-    ("vae", 0.3, {}),
-    ("gan", 0.2, {"condition": "none"}),
-    ("cgan", 0.1, {"condition": "one_hot"}),
+def test_methods_that_know_more_or_have_one_seed_are_rivals_only_where_their_family_has_no_other(tmp_path):
+  for name, last, condition, seeds in (
+    ("vae", 0.3, "none", 2),
+    ("vae_mmd", 0.2, "none", 1),
+    ("gan", 0.2, "none", 2),
+    ("cgan", 0.1, "one_hot", 2),
   ):
-    written.run(
-      tmp_path / name, name, 0, {40: {"frechet": 1.0}}, energy={40: last}, config={"method_args": args}
-    )
-  assert [group.name for group in selection.rivals(one(tmp_path))] == ["vae", "gan"]
-  why = "cgan is not a candidate for this comparison: the class of every image is given."
-  assert why in summary.sentences(one(tmp_path))
-  shutil.rmtree(tmp_path / "gan")
-  assert [group.name for group in selection.rivals(one(tmp_path))] == ["vae", "cgan"]
-  assert why not in summary.sentences(one(tmp_path))
+    for seed in range(seeds):
+      args = {"method_args": {"condition": condition}}
+      folder = tmp_path / f"{name}{seed}"
+      written.run(folder, name, seed, {40: {"frechet": 1.0}}, energy={40: last}, config=args)
+  given = "cgan is not a candidate for this comparison: the class of every image is given."
+  single = "vae_mmd is not a candidate for this comparison: there is one training seed."
+  found = one(tmp_path)
+  assert [group.name for group in selection.rivals(found)] == ["vae", "gan"]
+  assert {given, single} <= {*summary.sentences(found)}
+  shutil.rmtree(tmp_path / "vae1")
+  shutil.rmtree(tmp_path / "gan0")
+  shutil.rmtree(tmp_path / "gan1")
+  found = one(tmp_path)
+  assert [group.name for group in selection.rivals(found)] == ["vae_mmd", "cgan"]
+  assert not any("candidate" in sentence for sentence in summary.sentences(found))
 
 
 def test_methods_are_told_apart_by_what_differs(tmp_path):

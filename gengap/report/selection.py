@@ -1,6 +1,7 @@
 """The methods that a report is about: the best of each family by held-out images."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -29,26 +30,49 @@ def validation_energy(group: Group, step: int) -> float:
   return mean if math.isfinite(mean) else math.inf
 
 
-def is_told_classes(group: Group) -> bool:
-  """Whether a method is given the class of the image that it generates."""
-  return group.first.config.get("method_args", {}).get("condition", "none") != "none"
+def handicaps(group: Group) -> dict[str, bool]:
+  """Returns what speaks against comparing a method: reason, the gravest first -> whether it applies."""
+  condition = group.first.config.get("method_args", {}).get("condition", "none")
+  return {
+    "there are only images, at an unknown budget": not group.trained,
+    "the class of every image is given": condition != "none",
+    "there is one training seed": len(group.records) < 2,
+  }
 
 
 def rivals(comparison: Comparison) -> tuple[Group, ...]:
   """Returns the methods that the summary compares: at least two, or none where there is but one method.
 
   They are the best of each family by held-out images, in the order of the families; where there is only one
-  family, the best two methods. Samples are those that are drawn by default. Methods of which there are images
-  alone come after those that gengap trained, and methods that are told classes, which know more, after those
-  that are not.
+  family, the best two methods. Samples are those that are drawn by default. A method with one of the
+  `handicaps` comes after those without it.
   """
   groups, step = comparison.by_default.groups, equal_updates(comparison.groups)
-  ranked = sorted(groups, key=lambda x: (not x.trained, is_told_classes(x), validation_energy(x, step)))
+  ranked = sorted(groups, key=lambda x: (*handicaps(x).values(), validation_energy(x, step)))
   trained = [group for group in ranked if group.trained]
   candidates = trained if len(trained) > 1 else ranked
   best = [next((group for group in candidates if group.family is family), None) for family in RIVALS]
   found = tuple(group for group in best if group)
   return found if len(found) > 1 else tuple(ranked[:2] if len(ranked) > 1 else ())
+
+
+def passed_over(comparison: Comparison, compared: Sequence[Group]) -> dict[str, list[str]]:
+  """Returns the methods that could not be chosen: reason -> names.
+
+  The reason is the gravest of the `handicaps` that the compared method of their family has not; that there
+  are only images is always one.
+  """
+  found: dict[str, list[str]] = {}
+  for group in comparison.by_default.groups:
+    others = [handicaps(x) for x in compared if x.family is group.family]
+    reasons = [
+      reason
+      for reason, applies in handicaps(group).items()
+      if applies and (not group.trained or any(not other[reason] for other in others))
+    ]
+    if reasons and group not in compared:
+      found.setdefault(reasons[0], []).append(group.name)
+  return found
 
 
 def best_pair(comparison: Comparison) -> tuple[Group, Group] | None:

@@ -106,20 +106,11 @@ def setup(comparison: Comparison, pair: tuple[Group, Group], step: int) -> str:
 
 
 def no_candidates(comparison: Comparison, compared: Sequence[Group]) -> list[str]:
-  """Returns sentences about the methods that cannot be chosen: given images, and methods that know more."""
-  left = [group for group in comparison.by_default.groups if group not in compared]
-  images = [group.name for group in left if not group.trained]
-  others = {group.family for group in compared if not selection.is_told_classes(group)}
-  told = [x.name for x in left if x.trained and x.family in others and selection.is_told_classes(x)]
-  reasons = (
-    (images, "there are only images, at an unknown budget"),
-    (told, "the class of every image is given"),
-  )
+  """Returns a sentence for each reason for which methods cannot be chosen."""
   return [
     f"{joined(names)} {'is not a candidate' if len(names) == 1 else 'are not candidates'} for this "
     f"comparison: {reason}."
-    for names, reason in reasons
-    if names
+    for reason, names in selection.passed_over(comparison, compared).items()
   ]
 
 
