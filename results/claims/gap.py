@@ -2,6 +2,8 @@
 
 import functools
 import json
+import pathlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from gengap.report import columns, gaps, groups, scores_file, views
@@ -10,6 +12,7 @@ from gengap.report.groups import Comparison, Group
 from gengap.report.record import Record
 from gengap.report.statistics import Cell
 from results.claims.numbers import RESULTS, Sample, Test, beside
+from results.gap import plan, runs
 
 FILES = "gap/records/*/*/*/scores.json"  # of the runs
 
@@ -17,6 +20,11 @@ FILES = "gap/records/*/*/*/scores.json"  # of the runs
 def records() -> list[Record]:
   """Returns the runs of `results/gap`."""
   return [record for file in sorted(RESULTS.glob(FILES)) for record in scores_file.load(file)]
+
+
+def name_of(group: Group) -> str:
+  """Returns the name that a method has in the plan and as a folder of records."""
+  return group.first.workdir.parent.name
 
 
 @functools.cache
@@ -52,20 +60,16 @@ class DataSet(NamedTuple):
     """The same, in words."""
     return f"{self.step:,} updates"
 
-  @property
-  def evaluated(self) -> list[int]:
-    """All steps that were evaluated."""
-    records = [record for group in self.comparison.groups for record in group.records.values()]
-    return sorted({step for record in records for step in record.scores})
-
   def group(self, method: str) -> Group:
-    """Returns the runs of a method."""
-    return next(group for group in self.comparison.groups if group.name == method)
+    """Returns the runs of a method, given its name on the page, or in the plan if it is drawn by default."""
+    folders = {name_of(group): group for group in self.comparison.by_default.groups}
+    named = {group.name: group for group in self.comparison.groups}
+    return (folders | named)[method]
 
   def cell(self, method: str, axis: str, step: int | None = None) -> Cell:
     """Returns a number of a method as the report has it, at a step or at equal updates."""
     view = views.at_step(self.step if step is None else step)
-    return columns.column(self.comparison, view, axis_of(axis))[method]
+    return columns.column(self.comparison, view, axis_of(axis))[self.group(method).name]
 
   def __call__(self, method: str, axis: str, step: int | None = None) -> Sample:
     """Returns a number of a method over its seeds."""
@@ -88,10 +92,29 @@ class DataSet(NamedTuple):
     gap = tested(self, a, b)[axis]
     return Test(gap.test.difference, gap.p, expected, adjusted=True, negligible=not gap.winner)
 
-  def falls(self, method: str, axis: str) -> Test:
-    """Returns a number at equal updates minus that of the same run at the first evaluation."""
-    first, last = (self.cell(method, axis, step).values for step in (self.evaluated[0], self.step))
-    return beside(Sample([last[seed] - first[seed] for seed in last]), 0.0, -1)
+  def evaluated(self, method: str, axis: str) -> list[int]:
+    """Returns the steps at which every run of a method has a number."""
+    group = self.group(method)
+    steps = sorted({step for record in group.records.values() for step in record.scores})
+    return [x for x in steps if len(self.cell(method, axis, x).values) == len(group.records)]
+
+  def change(self, method: str, axis: str, since: int, expected: int) -> Test:
+    """Returns a number at equal updates minus that of the same run at an earlier step."""
+    first, last = (self.cell(method, axis, step).values for step in (since, self.step))
+    return beside(Sample([last[seed] - first[seed] for seed in last]), 0.0, expected)
+
+  def files(self, group: Group, name: str) -> list[pathlib.Path]:
+    """Returns a file of the record of every run of a method."""
+    return [plan.folder(name_of(group), self.data.split()[0], seed) / name for seed in group.records]
+
+  def shares(self, method: str, classes: Sequence[int]) -> Sample:
+    """Returns the share of classes among a method's samples, of data of equally many images of each class."""
+    name = self.group(method).first.workdir.parent.name
+    files = [
+      plan.folder(name, self.data.split()[0], seed) / runs.SHARES for seed in self.group(method).records
+    ]
+    found = [json.loads(file.read_text()) for file in files]
+    return Sample([sum(one[str(k)] for k in classes) / len(one) for one in found], 0, 1)
 
   def accuracy(self) -> float:
     """Returns the test accuracy of the classifier whose features are compared."""

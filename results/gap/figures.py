@@ -1,6 +1,5 @@
 """The figures of this folder's README, and that of the root README."""
 
-import itertools
 import pathlib
 from collections.abc import Iterator
 
@@ -24,7 +23,12 @@ from results.gap import plan
 
 TASK = plan.TASKS["mnist"]
 TITLES = {"mnist 28x28": "MNIST", "fashion_mnist 28x28": "Fashion-MNIST"}
-MARKERS = "osD^vP"
+MARKERS = "osD^vPX<>ph"
+FRONT = {
+  "VAE": "vae",
+  "VAE, fitted prior": plan.MIXED_VAE,
+  "GAN": "gan",
+}  # title in the root README -> method
 
 
 def parts() -> list[DataSet]:
@@ -43,11 +47,14 @@ def at_equal_operations(part: DataSet) -> View:
 
 
 def looks(part: DataSet) -> Iterator[tuple[Group, str, str]]:
-  """Yields the methods of a data set, each with the colour of its family and a marker."""
-  seen: dict[str, itertools.cycle] = {}
+  """Yields the methods of a data set, each with the colour of its family and a marker of its own."""
+  named: dict[str, list[str]] = {}
+  for group in sorted((x for one in parts() for x in one.comparison.groups), key=lambda x: x.name):
+    if group.name not in (names := named.setdefault(group.family.name, [])):
+      names.append(group.name)
   for group in part.comparison.groups:
-    markers = seen.setdefault(group.family.name, itertools.cycle(MARKERS))
-    yield group, families.of_name(group.family.name).colour, next(markers)
+    family = group.family.name
+    yield group, families.of_name(family).colour, MARKERS[named[family].index(group.name)]
 
 
 def strip(file: pathlib.Path, size: int) -> np.ndarray:
@@ -62,7 +69,7 @@ def grid(part: DataSet, group: Group) -> pathlib.Path | None:
   """Returns the file of samples of a method's first run after all updates, drawn as the method says."""
   if group.sampling.default:
     return group.first.samples and group.first.samples / f"{TASK.updates}.webp"
-  return plan.folder(group.first.workdir.parent.name, part.data.split()[0], 0) / plan.MIXED
+  return part.files(group, plan.MIXED)[0]
 
 
 def samples() -> plt.Figure:
@@ -89,19 +96,14 @@ def samples() -> plt.Figure:
 
 
 def front() -> plt.Figure:
-  """Draws Fashion-MNIST samples of a VAE, by two protocols, and of a GAN, beside real images."""
+  """Draws samples of Fashion-MNIST of the methods of the root README, beside real images."""
   part = DataSet("fashion_mnist 28x28")
-  vae, gan = (part.group(name).first.samples for name in ("vae", "gan"))
-  assert vae and gan
-  last = f"{TASK.updates}.webp"
-  grids = {
-    "VAE": vae / last,
-    "VAE, fitted prior": plan.folder("vae", "fashion_mnist", 0) / plan.MIXED,
-    "GAN": gan / last,
-    "real images": vae / "real.webp",
-  }
+  grids = {title: grid(part, part.group(name)) for title, name in FRONT.items()}
+  first = part.group("vae").first.samples
+  grids["real images"] = first and first / "real.webp"
   figure, axes = plt.subplots(1, len(grids), figsize=(2.4 * len(grids), 2.7))
   for axis, (title, path) in zip(axes, grids.items(), strict=True):
+    assert path
     axis.imshow(Image.open(path), interpolation="nearest")
     axis.set_title(title)
     axis.axis("off")

@@ -33,6 +33,7 @@ METHODS: Methods = {
   "diffusion": ("diffusion", {"width": 16, "network_evaluations": 19}),
   "wgan_gp_5": ("wgan_gp", PAIR | ADAM | CONSTANT | {"n_critic": 5}),
 }
+COMMON = ("vae", "mmd_vae", "gan", "lsgan", "wgan_gp", "cgan")  # the reports' methods, five seeds each
 LATENT_VAES = ("vae", "mmd_vae", "vae_gan")  # with one vector of latents: also sampled from a mixture
 ENCODED = dict.fromkeys(  # diagnostics of autoencoders
   ("vae", "mmd_vae", "hierarchical_vae", "vq_vae"), ("posterior", "likelihood", "reconstructions")
@@ -45,6 +46,8 @@ EXPLORED = ("vae", "mmd_vae", "gan", "wgan_gp", "cgan")  # of which images over 
 COLOURED = {name: METHODS[name] for name in ("vae", "gan")}
 LOSSES = {name: METHODS[name] for name in ("gan", "lsgan", "wgan_gp")}
 BIRDS = "cifar10/bird"
+ANIMALS = (2, 3, 4, 5, 6, 7)  # labels of CIFAR-10
+MISSED = {"trucks": 9, "ships": 8, "frogs": 6}  # classes that a report's GAN did not draw -> labels
 COUNTED = ("cifar10",)  # of whose samples the share of each class is kept
 
 # Blobs, with the latents of the source report

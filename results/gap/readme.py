@@ -3,24 +3,28 @@
 import json
 import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import jinja2
 
 from gengap.report.axes import axis_of
+from gengap.report.columns import distances_from_best
 from gengap.report.gaps import ALPHA, NEGLIGIBLE
 from gengap.report.wording import with_interval
 from results import tables
-from results.claims.gap import DataSet, records, tested
+from results.claims.gap import DataSet, name_of, records, tested
 from results.claims.numbers import Sample, text
 from results.gap import pilot, plan, runs
-from results.gap.figures import TASK, TITLES, at_equal_operations, cell, parts
+from results.gap.figures import FRONT, TASK, TITLES, at_equal_operations, cell, parts
 
 HERE = pathlib.Path(__file__).parent
 DIGITS, CLOTHES = DataSet("mnist 28x28"), DataSet("fashion_mnist 28x28")
 CIFAR = DataSet("cifar10 32x32")
 PAGES = ("README.md", "tables.md")
+FRONT_PAGE = HERE.parents[1] / "README.md"  # whose first table is of these runs
+FRONT_AXES = ("frechet", "precision", "coverage", "sharpness")
+MARKS = ("<!-- written by python -m results.gap -->\n", "<!-- end -->\n")
 AXES = ("frechet", "precision", "recall", "density", "coverage", "kl", "unsure", "sharpness")
 IN_PIXELS = ("frechet", "precision", "recall", "density", "coverage")
 IMPROVES = 0.05  # share by which a Frechet distance must fall in the last quarter of the updates to go on
@@ -36,23 +40,46 @@ def table(part: DataSet) -> str:
   rows = []
   for group in part.comparison.groups:
     cells = [str(part(group.name, axis)) if part(group.name, axis).values else "-" for axis in AXES]
-    rows.append([f"`{group.name}`", str(len(group.records)), *cells])
+    spent = text(group.first.flops(1) / 1e9)
+    rows.append([f"`{group.name}`", str(len(group.records)), spent, *cells])
   real = [text(part.real(axis)) for axis in AXES]
-  return tables.markdown(["", "seeds", *map(named, AXES)], [*rows, ["real images", "", *real]])
+  return tables.markdown(
+    ["", "seeds", "GFLOP an update", *map(named, AXES)], [*rows, ["real images", "", "", *real]]
+  )
+
+
+def front(part: DataSet) -> str:
+  """Returns the table of the root README; the best of each row is bold."""
+  rows = []
+  for axis in FRONT_AXES:
+    real, samples = part.real(axis), [part(name, axis) for name in FRONT.values()]
+    far = distances_from_best(axis_of(axis), [sample.mean for sample in samples], real)
+    cells = [f"**{x}**" if d == min(far) else str(x) for x, d in zip(samples, far, strict=True)]
+    rows.append([named(axis), *cells, text(real)])
+  return tables.markdown([TITLES[part.data], *FRONT, "real images"], rows)
+
+
+def pixel(part: DataSet, method: str, axis: str) -> Sample:
+  """Returns a number of a method in pixels instead of features, over seeds."""
+  kept = [json.loads(file.read_text()) for file in part.files(part.group(method), runs.PIXELS)]
+  quantity = axis_of(axis).quantity
+  return Sample([one[axis][0] for one in kept], quantity.low, quantity.high)
 
 
 def pixels(part: DataSet) -> str:
   """Returns a row of scores in pixels for each method, drawn by default, and one for real images."""
   rows, real = [], []
   for group in part.comparison.by_default.groups:
-    name, data = group.first.workdir.parent.name, part.data.split()[0]
-    files = [plan.folder(name, data, seed) / runs.PIXELS for seed in group.records]
-    kept = [json.loads(file.read_text()) for file in files]
-    real = [text(kept[0][axis][1]) for axis in IN_PIXELS]
-    ranges = [(axis, axis_of(axis).quantity) for axis in IN_PIXELS]
-    cells = [str(Sample([one[axis][0] for one in kept], x.low, x.high)) for axis, x in ranges]
-    rows.append([f"`{group.name}`", *cells])
+    first = json.loads(part.files(group, runs.PIXELS)[0].read_text())
+    real = [text(first[axis][1]) for axis in IN_PIXELS]
+    rows.append([f"`{group.name}`", *(str(pixel(part, group.name, axis)) for axis in IN_PIXELS)])
   return tables.markdown(["", *map(named, IN_PIXELS)], [*rows, ["real images", *real]])
+
+
+def both(method: str, axis: str) -> str:
+  """Returns a number of a method on the data sets that it was run on."""
+  there = [part for part in parts() if method in {group.name for group in part.comparison.groups}]
+  return " and ".join(str(part(method, axis)) for part in there)
 
 
 def at_operations(part: DataSet, method: str) -> str:
@@ -70,7 +97,7 @@ def decided(part: DataSet, pairs: Sequence[tuple[str, str]]) -> str:
       "; ".join(named(axis) for axis, x in tests.items() if x.outcome(x.p) == outcome) or "none"
       for outcome in (1, -1)
     ]
-    rows.append([f"`{a}`, `{b}`", str(len(tests)), *cells])
+    rows.append([f"`{part.group(a).name}`, `{part.group(b).name}`", str(len(tests)), *cells])
   return tables.markdown(("", "ranked axes", "decided for the first", "for the second"), rows)
 
 
@@ -103,10 +130,18 @@ def hours() -> str:
   return f"{sum(x for x in seconds if math.isfinite(x)) / 3600:.1f}"
 
 
+def span(numbers: Collection[int]) -> str:
+  """Returns the least and the largest of some numbers in words."""
+  least, most = min(numbers), max(numbers)
+  return str(least) if least == most else f"{least} to {most}"
+
+
 def words() -> dict[str, Any]:
   """Returns the variables of the template."""
-  calls = (table, pixels, decided, pilots, rates, at_operations, hours, parts)
-  seeds = [len(group.records) for part in (DIGITS, CLOTHES) for group in part.comparison.groups]
+  calls = (front, table, pixels, pixel, both, decided, pilots, rates, at_operations, hours, parts)
+  seeds: dict[bool, set[int]] = {True: set(), False: set()}
+  for group in (group for part in (DIGITS, CLOTHES) for group in part.comparison.groups):
+    seeds[name_of(group) in plan.COMMON].add(len(group.records))
   return {call.__name__: call for call in calls} | {
     "ALPHA": ALPHA,
     "SAMPLES": TASK.samples,
@@ -116,7 +151,8 @@ def words() -> dict[str, Any]:
     "MIXED": plan.MIXED_VAE,
     "NEGLIGIBLE": f"{NEGLIGIBLE:.0%}",
     "PAIRS": [("vae", "gan"), (plan.MIXED_VAE, "gan"), ("vae", "wgan_gp"), ("gan", "cgan")],
-    "SEEDS": f"{min(seeds)} to {max(seeds)}" if min(seeds) < max(seeds) else str(min(seeds)),
+    "SEEDS": span(seeds[True]),
+    "SEEDS_OF_CONTENDERS": span(seeds[False]),
     "TITLES": TITLES,
     "right": lambda part: f"{part.accuracy():.1%}",
     "real": lambda part, axis: text(part.real(axis)),
@@ -131,7 +167,15 @@ def page(name: str = "README.md") -> str:
   return environment.from_string(template).render(words()) + "\n"
 
 
+def front_page() -> str:
+  """Returns the root README with the table and its caption written anew."""
+  start, end = MARKS
+  before, _, rest = FRONT_PAGE.read_text().partition(start)
+  return f"{before}{start}{page('front.md')}{end}{rest.partition(end)[2]}"
+
+
 def write() -> None:
-  """Writes all files that have templates."""
+  """Writes all files that have templates, and the table of the root README."""
   for name in PAGES:
     (HERE / name).write_text(page(name))
+  FRONT_PAGE.write_text(front_page())

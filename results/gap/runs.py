@@ -24,7 +24,7 @@ from gengap.evaluation import Evaluator, Options, files
 from gengap.probes import probe
 from gengap.report import gallery, grids, groups, run_files, scores_file
 from gengap.training import loop
-from launch.parser import Parser, path
+from launch.parser import Parser, folder
 from results import judging, pictures
 from results.gap import plan
 
@@ -183,7 +183,7 @@ def run(name: str, data: str, seed: int, out: pathlib.Path, shared: Evaluators) 
 def main() -> None:
   """Makes all runs that the command line names."""
   parser = Parser(__doc__)
-  parser.add_argument("--out", type=path, required=True)
+  parser.add_argument("--out", type=folder, required=True)
   parser.add_argument("--data", nargs="*", default=list(plan.TASKS), choices=plan.TASKS)
   parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2, 3, 4])
   parser.add_argument("names", nargs="*")
