@@ -1,8 +1,8 @@
-"""Collects the records of runs.py into scores.json, and draws the pictures and README.md of this folder.
+"""Collects the records of runs.py into scores.json, and writes the curves and README.md of this folder.
 
   python -m results.contenders [--runs=runs/contenders]
 
-Without --runs it draws again from scores.json; the pictures of samples need --runs.
+Without --runs it draws again from scores.json.
 """
 
 import json
@@ -16,7 +16,6 @@ matplotlib.use("agg")
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib import ticker
-from PIL import Image
 
 from gengap.evaluation.curve_figure import COLOURS, MARKERS
 from gengap.report.axes import sampled
@@ -237,24 +236,6 @@ def curves(found: Found) -> plt.Figure:
   return figure
 
 
-def samples(folder: pathlib.Path, data: str, seed: int = 0) -> plt.Figure:
-  """Draws samples of every method, of the same latents where latents have the same number."""
-  files = {}
-  for name in runs.CONTENDERS:
-    drawn = folder / data / name / f"{seed}.png"
-    files |= {name: drawn, f"{name}, mixture": drawn.with_suffix(".mixture.png")}
-  files = {title: file for title, file in files.items() if file.is_file()}
-  columns = 5
-  figure, plots = plt.subplots(-(-len(files) // columns), columns, figsize=(12, 5.4), squeeze=False)
-  for plot in plots.flat:
-    plot.axis("off")
-  for plot, (title, file) in zip(plots.flat, files.items(), strict=False):
-    plot.imshow(Image.open(file), cmap="gray", interpolation="nearest")
-    plot.set_title(title, fontsize=9)
-  figure.tight_layout()
-  return figure
-
-
 def main() -> None:
   parser = Parser(__doc__)
   parser.add_argument("--runs", type=path)
@@ -262,8 +243,6 @@ def main() -> None:
   if args.runs:
     found = collect(args.runs)
     SCORES.write_text(json.dumps(found, separators=(",", ":")) + "\n")
-    for data in found:
-      pictures.save(HERE / f"{data}.webp", samples(args.runs, data), dpi=72)
   found = json.loads(SCORES.read_text())
   pictures.save(HERE / "curves.webp", curves(found), dpi=110)
   words = {"found": found, "runs": runs, "titles": TITLES}

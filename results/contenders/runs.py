@@ -171,7 +171,7 @@ def evaluate(
 
 
 def train(name: str, data: str, seed: int, out: pathlib.Path, scale: float, shared: Evaluators) -> None:
-  """Trains and evaluates a run, and writes its record and a grid of samples."""
+  """Trains and evaluates a run, and writes its record."""
   record = out / data / name / f"{seed}.json"
   if record.is_file():
     return
@@ -200,9 +200,6 @@ def train(name: str, data: str, seed: int, out: pathlib.Path, scale: float, shar
     "logged": judging.logged(workdir),
   }
   record.parent.mkdir(parents=True, exist_ok=True)
-  for sampling in samplings(name):
-    picture = judging.samples(load(workdir, updates), seed, sampling)
-    picture.save(record.with_suffix(".png" if sampling == "prior" else ".mixture.png"))
   record.write_text(json.dumps(about | found, separators=(",", ":")) + "\n")
   print(f"{data} {name} {seed}: {found['prior']['updates']['values']}", flush=True)
 

@@ -33,7 +33,6 @@ PIXELS = "pixels.json"
 SHARES = "shares.json"
 CURVE_SAMPLES = 2000  # at each temperature
 QUALITY = 90  # of lossy pictures
-PICTURED = (0, 1)  # seeds of which samples are kept
 
 Evaluators: TypeAlias = dict[str, Evaluator]  # options -> evaluator
 
@@ -133,13 +132,13 @@ def shares(evaluation: pathlib.Path) -> dict[str, float]:
 
 
 def pictured(name: str, data: str, seed: int, file: str) -> bool:
-  """Whether a picture of a run is kept, given its path: of its first and its last evaluation at most."""
-  if "/probes/" in file or seed not in PICTURED:
+  """Whether a picture is kept, given its path: of the first run, at its first and its last evaluation."""
+  if "/probes/" in file or seed:
     return False
   if "explorer" in file:
-    return seed == 0 and name in plan.EXPLORED
+    return name in plan.EXPLORED
   first, *_, last = map(str, plan.TASKS[data].evaluated)
-  return (step := pathlib.PurePath(file).stem) == last or (seed == 0 and step in (first, "real"))
+  return pathlib.PurePath(file).stem in (first, last, "real")
 
 
 def shrunk(content: bytes) -> bytes:

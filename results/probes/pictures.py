@@ -40,7 +40,7 @@ def maps(workdir: pathlib.Path, pair: tuple[int, int]) -> None:
     z = traversal.latents_of_map(np.zeros(run.method.latent_dim), pair, t)
     layout.show(axis, tile(np.asarray(run.generate(z)), margin=1, columns=SIDE))
     axis.set_title(f"step {step}", fontsize=8)
-  pictures.save(HERE / "vae_10_maps.webp", sheet)
+  pictures.save(HERE / "vae_10_maps.webp", sheet, dpi=67)
 
 
 if __name__ == "__main__":
