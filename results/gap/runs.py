@@ -61,8 +61,14 @@ def alone(workdir: pathlib.Path) -> Iterator[bool]:
 
 
 def equal_operations(workdir: pathlib.Path, data: str) -> int:
-  """Returns the checkpoint that has spent as many operations of training as all updates of the cheapest."""
+  """Returns the checkpoint that has spent as many operations of training as all updates of the cheapest.
+
+  Raises:
+    SystemExit: the first run of the cheapest method is not kept yet.
+  """
   task = plan.TASKS[data]
+  if not kept(task.cheapest, data, 0):
+    raise SystemExit(f"equal operations are those of {task.cheapest} on {data}: run its seed 0 first")
   updates, saved = task.updates, task.saved
   first = json.loads((plan.folder(task.cheapest, data, 0) / "scores.json").read_text())["runs"][0]["run"]
   spent = float(json.loads((workdir / "run.json").read_text())["flops_per_step"])
