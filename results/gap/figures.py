@@ -72,12 +72,17 @@ def grid(part: DataSet, group: Group) -> pathlib.Path | None:
   return part.files(group, plan.MIXED)[0]
 
 
+def real_images(part: DataSet) -> pathlib.Path:
+  """Returns the file of real images of a data set, which one of its records has."""
+  drawn = (group.first.samples for group in part.comparison.groups)
+  return next(folder / "real.webp" for folder in drawn if folder and (folder / "real.webp").exists())
+
+
 def samples() -> plt.Figure:
   """Draws samples of every method's first run after all updates, and real images."""
   found = [{group.name: grid(part, group) for group in part.comparison.groups} for part in parts()]
   for part, files in zip(parts(), found, strict=True):
-    drawn = (group.first.samples for group in part.comparison.groups)
-    files |= {"real images": next(folder / "real.webp" for folder in drawn if folder)}
+    files |= {"real images": real_images(part)}
   names = [*dict.fromkeys(name for files in found for name in files if name != "real images"), "real images"]
   size = (6.6 * len(found) + 1.6, 0.42 * len(names) + 0.3)
   figure, plots = plt.subplots(len(names), len(found), figsize=size, squeeze=False)
@@ -99,8 +104,7 @@ def front() -> plt.Figure:
   """Draws samples of Fashion-MNIST of the methods of the root README, beside real images."""
   part = DataSet("fashion_mnist 28x28")
   grids = {title: grid(part, part.group(name)) for title, name in FRONT.items()}
-  first = part.group("vae").first.samples
-  grids["real images"] = first and first / "real.webp"
+  grids["real images"] = real_images(part)
   figure, axes = plt.subplots(1, len(grids), figsize=(2.4 * len(grids), 2.7))
   for axis, (title, path) in zip(axes, grids.items(), strict=True):
     assert path

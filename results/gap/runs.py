@@ -138,13 +138,13 @@ def shares(evaluation: pathlib.Path) -> dict[str, float]:
 
 
 def pictured(name: str, data: str, seed: int, file: str) -> bool:
-  """Whether a picture is kept, given its path: of the first run, at its first and its last evaluation."""
+  """Whether a picture is kept, given its path: the last one of the first run, and real images once."""
   if "/probes/" in file or seed:
     return False
   if "explorer" in file:
     return name in plan.EXPLORED
-  first, *_, last = map(str, plan.TASKS[data].evaluated)
-  return pathlib.PurePath(file).stem in (first, last, "real")
+  task, drawn = plan.TASKS[data], pathlib.PurePath(file).stem
+  return drawn == str(task.updates) or (drawn == "real" and name == task.cheapest)
 
 
 def shrunk(content: bytes) -> bytes:

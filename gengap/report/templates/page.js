@@ -5,7 +5,10 @@
 
   // Sorts a table by a column: numbers as numbers, the rest as text; cells without a value stay last.
   const sort = (table, column, direction) => {
-    const key = (row) => row.cells[column].dataset.order;
+    const key = (row) => {
+      const { dataset, textContent } = row.cells[column];
+      return "last" in dataset ? undefined : (dataset.order ?? textContent);
+    };
     const compare = (a, b) => {
       const [x, y] = [key(a), key(b)];
       if (x === undefined || y === undefined) return (x === undefined) - (y === undefined);
