@@ -63,6 +63,9 @@ ONE_IMAGE, ONE_FAR = (summary("collapse", x) for x in ("critic/diversity", "vali
 PATHS = "interpolation/random spherical/abruptness"
 JUMP = find("probes/scores.json", "fashion_mnist", "vae_10", "interpolation", "detail", "steps")
 EVEN = beside(CLOTHES("vae", PATHS), JUMP * HALF, -1)
+LIVING = CIFAR.shares("gan", plan.ANIMALS)
+DOMINATE = beside(LIVING, len(plan.ANIMALS) / CIFAR.real("classes"), +1)
+RARE = [CIFAR.shares("gan", [label]) for label in plan.MISSED.values()]
 CIFAR_KL, LOST = (CIFAR.less("gan", "vae", axis, +1) for axis in ("kl", "classes"))
 A12 = [
   part.less("vae", "gan", axis, sign)
@@ -157,16 +160,19 @@ CLAIMS = (
   Claim(
     "A7",
     claim="A long GAN run stays sharp and drops classes: no trucks, ships, frogs; animals dominate.",
-    measured=f"A DCGAN's samples reach {CIFAR('gan', 'classes')} of {text(CIFAR.real('classes'))} classes, "
-    f"those of a VAE with its decoder {CIFAR('vae', 'classes')}; class KL {CIFAR('gan', 'kl')} and "
-    f"{CIFAR('vae', 'kl')}. Distance from the best value, GAN less VAE: class KL {CIFAR_KL}, classes {LOST}. "
-    "Which classes are missing was not kept.",
+    measured=f"{LIVING} of a DCGAN's samples are animals to a classifier "
+    f"(data {text(len(plan.ANIMALS) / CIFAR.real('classes'))}); of {', '.join(plan.MISSED)}: "
+    f"{', '.join(map(str, RARE))} (data {text(1 / CIFAR.real('classes'))} each). They reach "
+    f"{CIFAR('gan', 'classes')} of {text(CIFAR.real('classes'))} classes, a VAE with the same decoder "
+    f"{CIFAR('vae', 'classes')}; class KL {CIFAR('gan', 'kl')} and {CIFAR('vae', 'kl')}. Distance from the "
+    f"best value, GAN less VAE: class KL {CIFAR_KL}, classes {LOST}.",
     n=f"{CIFAR('gan', 'kl').seeds} each",
     budget=f"{CIFAR.steps}, CIFAR-10; not the report's {reported(70)} epochs",
-    because="classes are missing after this short run from both, undecided from which more; the report's "
-    "list of classes and its long run are not tested",
+    because="tested in this order: animals dominate after this short run, with fewer trucks and frogs than "
+    "in the data, but not ships; the GAN draws more of the classes than the VAE, in shares nearer to the "
+    "data; the report's long run is not tested",
     where="gap",
-    tests=[CIFAR_KL, LOST],
+    tests=[DOMINATE, CIFAR_KL, LOST],
   ),
   Claim(
     "A8",

@@ -145,6 +145,7 @@ def words() -> dict[str, Any]:
   return {call.__name__: call for call in calls} | {
     "ALPHA": ALPHA,
     "SAMPLES": TASK.samples,
+    "CIFAR": CIFAR,
     "CLOTHES": CLOTHES,
     "DIGITS": DIGITS,
     "IMPROVES": f"{IMPROVES:.0%}",

@@ -176,8 +176,10 @@ def run(name: str, data: str, seed: int, out: pathlib.Path, shared: Evaluators) 
   with alone(workdir) as free:
     if not free or kept(name, data, seed):
       return
-    start = time.perf_counter()
-    loop.train(plan.describe(name, data, seed), workdir)
+    start, config = time.perf_counter(), plan.describe(name, data, seed)
+    loop.train(config, workdir)
+    if not judging.trained(config, workdir):
+      raise SystemExit(f"{workdir}: interrupted; the same command resumes")
     trained = time.perf_counter()
     judge(name, data, seed, workdir, shared)
     keep(name, data, seed, workdir)

@@ -28,7 +28,7 @@ def extractor(data: str, classifiers: pathlib.Path) -> dict[str, Any]:
 
 def metrics(data: str, method: str) -> tuple[list[str], list[str]]:
   """Returns the metrics of every checkpoint, and those of the last one alone."""
-  named = data not in ("blobs_multi", "cifar10/bird")
+  named = data == "blobs_single"
   last = ["memorisation", *(["classes"] if named else []), "sampling", *(CODES if method == "vae" else ())]
   return [*SAMPLES, *(["blobs"] if data.startswith("blobs") else [])], last
 
