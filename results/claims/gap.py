@@ -109,11 +109,7 @@ class DataSet(NamedTuple):
 
   def shares(self, method: str, classes: Sequence[int]) -> Sample:
     """Returns the share of classes among a method's samples, of data of equally many images of each class."""
-    name = self.group(method).first.workdir.parent.name
-    files = [
-      plan.folder(name, self.data.split()[0], seed) / runs.SHARES for seed in self.group(method).records
-    ]
-    found = [json.loads(file.read_text()) for file in files]
+    found = [json.loads(file.read_text()) for file in self.files(self.group(method), runs.SHARES)]
     return Sample([sum(one[str(k)] for k in classes) / len(one) for one in found], 0, 1)
 
   def accuracy(self) -> float:
