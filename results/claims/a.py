@@ -170,8 +170,8 @@ CLAIMS = (
     n=f"{CIFAR('gan', 'kl').seeds} each",
     budget=f"{CIFAR.steps}, CIFAR-10; not the report's {reported(70)} epochs",
     because="tested in this order: animals dominate; the GAN's class KL is smaller than the VAE's, and it "
-    "draws more classes. Trucks and frogs are rarer than in the data, ships are not; that, the sharpness (B7) "
-    "and the report's long run are not tested",
+    "draws more classes. Trucks and frogs are rarer than in the data, ships are not; that, the sharpness "
+    "(B7) and the report's long run are not tested",
     where="gap",
     tests=[DOMINATE, CIFAR_KL, LOST],
   ),
