@@ -12,8 +12,9 @@ MACHINE = ("config.data_dir", "config.data_device_bytes", "config.steps_per_disp
 INTRODUCTION = """# Model zoo
 
 Small trained runs, to be tried at once. The generators are small on purpose: none is the best that its method
-can do. The classifiers judge the runs of [`gap`](../gap/README.md). Those of digits and clothes are whole trainings
-of `configs/classifier.py`; that of CIFAR-10 has half of the config's width and three quarters of its steps.
+can do. The classifiers judge the runs of [`gap`](../gap/README.md). Those of digits and clothes are whole
+trainings of `configs/classifier.py`; that of CIFAR-10 has half of the config's width and three
+quarters of its steps.
 
 ```python
 import gengap
