@@ -40,7 +40,9 @@ ENCODED = dict.fromkeys(  # diagnostics of autoencoders
 ) | {"vae_gan": ("reconstructions",)}
 FOLLOWED_ONCE = ("diffusion",)  # through training in the first run alone: 10,000 samples take minutes
 PROBED = (*LATENT_VAES, "gan", "lsgan", "wgan_gp", "cgan", "relativistic_gan")
-EXPLORED = ("mmd_vae", "wgan_gp")  # the page's rivals, of which images over a plane are kept
+EXPLORED = dict.fromkeys(  # of which images over a plane are kept: the page's rivals
+  ("mnist", "fashion_mnist"), ("mmd_vae", "wgan_gp")
+)
 
 # Coloured images, with the same decoder: a VAE and a GAN of all classes, and three losses on one class
 COLOURED = {name: METHODS[name] for name in ("vae", "gan")}

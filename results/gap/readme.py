@@ -20,7 +20,7 @@ from results.gap.figures import FRONT, TASK, TITLES, at_equal_operations, cell, 
 
 HERE = pathlib.Path(__file__).parent
 DIGITS, CLOTHES = DataSet("mnist 28x28"), DataSet("fashion_mnist 28x28")
-CIFAR = DataSet("cifar10 32x32")
+CIFAR, BIRDS = DataSet("cifar10 32x32"), DataSet(f"{plan.BIRDS} 32x32")
 PAGES = ("README.md", "tables.md")
 FRONT_PAGE = HERE.parents[1] / "README.md"  # whose first table is of these runs
 FRONT_AXES = ("frechet", "precision", "coverage", "sharpness")
@@ -37,14 +37,15 @@ def named(axis: str) -> str:
 
 def table(part: DataSet) -> str:
   """Returns a row of scores for each method at equal updates, and one for real images."""
-  rows = []
-  for group in part.comparison.groups:
-    cells = [str(part(group.name, axis)) if part(group.name, axis).values else "-" for axis in AXES]
+  rows, methods = [], part.comparison.groups
+  axes = [axis for axis in AXES if any(part(group.name, axis).values for group in methods)]
+  for group in methods:
+    cells = [str(part(group.name, axis)) if part(group.name, axis).values else "-" for axis in axes]
     spent = text(group.first.flops(1) / 1e9)
     rows.append([f"`{group.name}`", str(len(group.records)), spent, *cells])
-  real = [text(part.real(axis)) for axis in AXES]
+  real = [text(part.real(axis)) for axis in axes]
   return tables.markdown(
-    ["", "seeds", "GFLOP an update", *map(named, AXES)], [*rows, ["real images", "", "", *real]]
+    ["", "seeds", "GFLOP an update", *map(named, axes)], [*rows, ["real images", "", "", *real]]
   )
 
 
@@ -101,6 +102,15 @@ def decided(part: DataSet, pairs: Sequence[tuple[str, str]]) -> str:
   return tables.markdown(("", "ranked axes", "decided for the first", "for the second"), rows)
 
 
+def through_training(part: DataSet, task: plan.Task) -> str:
+  """Returns the Frechet distance of each method after every evaluation, over seeds."""
+  rows = [
+    [f"`{group.name}`", *(str(part(group.name, "frechet", step)) for step in task.evaluated)]
+    for group in part.comparison.by_default.groups
+  ]
+  return tables.markdown(["", *(f"{step:,}" for step in task.evaluated)], rows)
+
+
 def pilots(part: DataSet) -> str:
   """Returns the Frechet distance of each method's first run through training, and how much it fell last."""
   rows = []
@@ -138,12 +148,14 @@ def span(numbers: Collection[int]) -> str:
 
 def words() -> dict[str, Any]:
   """Returns the variables of the template."""
-  calls = (front, table, pixels, pixel, both, decided, pilots, rates, at_operations, hours, parts)
+  calls = (front, table, through_training, pixels, pixel, both, decided, pilots, rates, at_operations)
+  calls += hours, parts
   seeds: dict[bool, set[int]] = {True: set(), False: set()}
   for group in (group for part in (DIGITS, CLOTHES) for group in part.comparison.groups):
     seeds[name_of(group) in plan.COMMON].add(len(group.records))
   return {call.__name__: call for call in calls} | {
     "ALPHA": ALPHA,
+    "BIRDS": BIRDS,
     "SAMPLES": TASK.samples,
     "CIFAR": CIFAR,
     "CLOTHES": CLOTHES,
@@ -157,6 +169,7 @@ def words() -> dict[str, Any]:
     "TITLES": TITLES,
     "right": lambda part: f"{part.accuracy():.1%}",
     "real": lambda part, axis: text(part.real(axis)),
+    "of_birds": plan.TASKS[plan.BIRDS],
     "task": TASK,
   }
 

@@ -142,7 +142,7 @@ def pictured(name: str, data: str, seed: int, file: str) -> bool:
   if "/probes/" in file or seed:
     return False
   if "explorer" in file:
-    return name in plan.EXPLORED
+    return name in plan.EXPLORED.get(data, ())
   task, drawn = plan.TASKS[data], pathlib.PurePath(file).stem
   return drawn == str(task.updates) or (drawn == "real" and name == task.cheapest)
 

@@ -1,4 +1,4 @@
-"""Trains the short runs of this folder: birds and blobs, until the longer runs of plan.py are there.
+"""Trains the short runs of images of blobs, until the longer runs of plan.py are there.
 
 python -m results.gap.short --out=runs/short [--seeds 0 1 2] [--jobs 2] [--dry] [NAME ...]
 
@@ -10,15 +10,11 @@ from typing import Any
 from results import trainings
 from results.gap import plan
 
-UPDATES = {"blobs_single": 3000, "blobs_multi": 3000, "cifar10/bird": 800}
-
-# Three losses, with the networks and schedule of the source report at an eighth of their width
-LOSSES = ("gan", "lsgan", "wgan_gp")
+UPDATES = {"blobs_single": 3000, "blobs_multi": 3000}
 
 # data set/method -> config, method arguments that differ from the config's
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
   **{f"{data}/{name}": run for data in plan.LATENTS for name, run in plan.TASKS[data].methods.items()},
-  **{f"cifar10/bird/{name}": (name, {"width": 16}) for name in LOSSES},
 }
 
 
