@@ -19,7 +19,7 @@ from results.claims.numbers import (
 )
 from results.gap import plan
 
-BIRDS = DataSet(f"{plan.BIRDS} 32x32")
+BIRDS = DataSet("cifar10/bird 32x32")
 EVALUATED = plan.TASKS[plan.BIRDS].evaluated
 HALFWAY = EVALUATED[len(EVALUATED) // 2 - 1]
 SMALL = (
@@ -100,8 +100,8 @@ CLAIMS = (
     f"{seeds('gan', 'recall', HALFWAY)}), at the end {seeds('lsgan', 'recall', BIRDS.step)}.",
     n=BIRDS("lsgan", "frechet").seeds,
     budget=SMALL,
-    because=f"its place is {UNDECIDED}, since its seeds differ most: some lose nearly all of their recall half "
-    "way, and get part or all of it back by the end, which was seen and not tested",
+    because=f"its place is {UNDECIDED}, since its seeds differ most: some lose nearly all of their recall "
+    "half way, and get part or all of it back by the end, which was seen and not tested",
     where="gap",
     tests=[ORDER[1]],
   ),
