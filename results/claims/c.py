@@ -20,8 +20,7 @@ from results.claims.numbers import (
 from results.gap import plan
 
 BIRDS = DataSet("cifar10/bird 32x32")
-EVALUATED = plan.TASKS[plan.BIRDS].evaluated
-HALFWAY = EVALUATED[len(EVALUATED) // 2 - 1]
+EVALUATED, HALFWAY = plan.TASKS[plan.BIRDS].evaluated, plan.TASKS[plan.BIRDS].halfway
 SMALL = (
   f"{BIRDS.steps}, CIFAR-10's birds, DCGAN of width {plan.PAIR['width']}, one critic update each; the "
   f"report: {reported(6000)} of {reported(5)} critic updates on its own birds, residual networks of width "

@@ -90,6 +90,11 @@ class Task(NamedTuple):
     """The steps of evaluations."""
     return [self.updates * i // self.evaluations for i in range(1, self.evaluations + 1)]
 
+  @property
+  def halfway(self) -> int:
+    """The step of the last evaluation in the first half of the updates."""
+    return self.evaluated[self.evaluations // 2 - 1]
+
 
 SAMPLED = ("frechet", "kid", "prdc", "sharpness", "diversity", "memorisation")
 
