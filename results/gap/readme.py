@@ -21,11 +21,13 @@ from results.gap.figures import FRONT, TASK, TITLES, at_equal_operations, cell, 
 HERE = pathlib.Path(__file__).parent
 DIGITS, CLOTHES = DataSet("mnist 28x28"), DataSet("fashion_mnist 28x28")
 CIFAR, BIRDS = DataSet("cifar10 32x32"), DataSet("cifar10/bird 32x32")
+ONE, TEN = DataSet("blobs_single 32x32"), DataSet("blobs_multi 32x32")
 PAGES = ("README.md", "tables.md")
 FRONT_PAGE = HERE.parents[1] / "README.md"  # whose first table is of these runs
 FRONT_AXES = ("frechet", "precision", "coverage", "sharpness")
 MARKS = ("<!-- written by python -m results.gap -->\n", "<!-- end -->\n")
 AXES = ("frechet", "precision", "recall", "density", "coverage", "kl", "unsure", "sharpness")
+OF_BLOBS = ("radius", "radius_std", "streaks", "background", "intensity")
 IN_PIXELS = ("frechet", "precision", "recall", "density", "coverage")
 IMPROVES = 0.05  # share by which a Frechet distance must fall in the last quarter of the updates to go on
 
@@ -35,10 +37,15 @@ def named(axis: str) -> str:
   return axis_of(axis).quantity.title
 
 
-def table(part: DataSet) -> str:
-  """Returns a row of scores for each method at equal updates, and one for real images."""
+def table(part: DataSet, among: Sequence[str] = AXES) -> str:
+  """Returns a row of scores for each method at equal updates, and one for real images.
+
+  Args:
+    part: a data set.
+    among: axes, of which those are shown that a method has.
+  """
   rows, methods = [], part.comparison.groups
-  axes = [axis for axis in AXES if any(part(group.name, axis).values for group in methods)]
+  axes = [axis for axis in among if any(part(group.name, axis).values for group in methods)]
   for group in methods:
     cells = [str(part(group.name, axis)) if part(group.name, axis).values else "-" for axis in axes]
     spent = text(group.first.flops(1) / 1e9)
@@ -162,6 +169,9 @@ def words() -> dict[str, Any]:
     "DIGITS": DIGITS,
     "IMPROVES": f"{IMPROVES:.0%}",
     "MIXED": plan.MIXED_VAE,
+    "OF_BLOBS": OF_BLOBS,
+    "ONE": ONE,
+    "TEN": TEN,
     "NEGLIGIBLE": f"{NEGLIGIBLE:.0%}",
     "PAIRS": [("vae", "gan"), (plan.MIXED_VAE, "gan"), ("vae", "wgan_gp"), ("gan", "cgan")],
     "SEEDS": span(seeds[True]),
