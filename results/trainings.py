@@ -7,12 +7,11 @@
 Finished runs are skipped, and interrupted ones resume. --dry only prints the commands.
 """
 
-import argparse
 import json
 import pathlib
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,21 +27,6 @@ def numbers(workdir: pathlib.Path, name: str) -> tuple[np.ndarray, np.ndarray]:
   lines = [json.loads(line) for line in (workdir / "metrics.jsonl").open()]
   points = [(line["step"], line[name]) for line in lines if line.get(name) is not None]
   return np.array([x for x, _ in points]), np.array([y for _, y in points])
-
-
-def evaluation_arguments(doc: str | None, names: Iterable[str]) -> argparse.Namespace:
-  """Parses the command line of a script that evaluates runs: runs, classifiers, dry and names.
-
-  Args:
-    doc: the text of --help.
-    names: of all runs, which the command line may restrict.
-  """
-  parser = Parser(doc)
-  parser.add_argument("--runs", type=pathlib.Path, required=True)
-  parser.add_argument("--classifiers", type=pathlib.Path, required=True)
-  parser.add_argument("--dry", action="store_true")
-  parser.add_argument("names", nargs="*", default=list(names))
-  return parser.parse_args()
 
 
 def main(names: Sequence[str], describe: Callable[[str], tuple[str, dict[str, Any]]]) -> None:

@@ -148,8 +148,8 @@ CLAIMS = (
     claim="One blob: the VAE draws one, too big, with streaks; the GAN one, on a clean background.",
     measured=f"VAE and WGAN-GP: one blob and no streak {both(ONE, 'one_blob')}; radius "
     f"{both(ONE, 'radius')}, its spread {both(ONE, 'radius_std')}; streaks {both(ONE, 'streaks')}; "
-    f"background {both(ONE, 'background')}. With codes from a fitted prior the VAE has one blob and no streak "
-    f"in {ONE(plan.MIXED_VAE, 'one_blob')}, of radius {ONE(plan.MIXED_VAE, 'radius')}.",
+    f"background {both(ONE, 'background')}. With codes from a fitted prior the VAE has one blob and no "
+    f"streak in {ONE(plan.MIXED_VAE, 'one_blob')}, of radius {ONE(plan.MIXED_VAE, 'radius')}.",
     n=f"{ONE('vae', 'one_blob').seeds} each",
     budget=f"{ONE.steps}, {BLOBS}",
     because="tested in this order: neither the share of the VAE's samples with one blob nor the radius is "

@@ -12,8 +12,8 @@ from typing import Any
 import gengap
 from gengap import cli
 from gengap.probes import probe
+from launch.parser import Parser, path
 from results.probes.runs import RUNS
-from results.trainings import evaluation_arguments
 
 SETTINGS: dict[str, dict[str, Any]] = {  # what the reports ask of some runs
   "vae_10": {"outside": "mnist"},
@@ -33,14 +33,21 @@ def settings(name: str, classifiers: pathlib.Path) -> dict[str, Any]:
 
 def main() -> None:
   """Probes the last checkpoint of every run that the command line names."""
-  args = evaluation_arguments(__doc__, RUNS)
+  parser = Parser(__doc__)
+  parser.add_argument("--runs", type=path, required=True)
+  parser.add_argument("--classifiers", type=path, required=True)
+  parser.add_argument("--dry", action="store_true")
+  parser.add_argument("names", nargs="*", default=list(RUNS))
+  args = parser.parse_args()
+  if unknown := [name for name in args.names if name not in RUNS]:
+    parser.error(f"{unknown[0]} is none of {', '.join(RUNS)}")
   for name in args.names:
     workdir, asked = args.runs / name / "0", settings(name, args.classifiers)
     print(workdir, asked, flush=True)
     if not args.dry:
       run = gengap.load(workdir)
-      folder = workdir / "probes" / str(run.step)
-      probe(run, workdir=workdir, folder=folder, command=cli.command(), **asked)
+      place = workdir / "probes" / str(run.step)
+      probe(run, workdir=workdir, folder=place, command=cli.command(), **asked)
 
 
 if __name__ == "__main__":
