@@ -40,9 +40,8 @@ ENCODED = dict.fromkeys(  # diagnostics of autoencoders
 ) | {"vae_gan": ("reconstructions",)}
 FOLLOWED_ONCE = ("diffusion",)  # through training in the first run alone: 10,000 samples take minutes
 PROBED = (*LATENT_VAES, "gan", "lsgan", "wgan_gp", "cgan", "relativistic_gan")
-EXPLORED = dict.fromkeys(  # of which images over a plane are kept: the page's rivals
-  ("mnist", "fashion_mnist"), ("mmd_vae", "wgan_gp")
-)
+RIVALS = ("mmd_vae", "wgan_gp")  # of the page on digits and clothes
+EXPLORED = {"mnist": RIVALS, "fashion_mnist": RIVALS}  # of which images over a plane are kept
 
 # Coloured images, with the same decoder: a VAE and a GAN of all classes, and three losses on one class
 COLOURED = {name: METHODS[name] for name in ("vae", "gan")}
