@@ -28,6 +28,7 @@ FRONT = {
   "VAE": "vae",
   "VAE, fitted prior": plan.MIXED_VAE,
   "GAN": "gan",
+  "VAE-GAN, fitted prior": plan.mixed("vae_gan"),
 }  # title in the root README -> method
 
 

@@ -1,7 +1,7 @@
 """What the runs of this folder are: the methods of each data set, their budget, and how they are judged."""
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gengap.config import plain
@@ -11,8 +11,15 @@ from results import judging
 
 RECORDS = pathlib.Path(__file__).parent / "records"
 MIXTURE = "mixture:10"  # how samples of VAEs are drawn beside their prior
-MIXED_VAE = f"vae ({Sampling.of(MIXTURE).words})"  # its name on the page
 MIXED = "mixture.webp"  # in a record: samples of codes from a mixture
+
+
+def mixed(method: str) -> str:
+  """Returns the name on the page of a method whose codes are drawn from a mixture."""
+  return f"{method} ({Sampling.of(MIXTURE).words})"
+
+
+MIXED_VAE = mixed("vae")
 
 # Images of digits and clothes: one decoder, and one learning rate of all networks (pilot.py)
 PAIR = {"network": "dcgan", "width": 32, "latent_dim": 32}
@@ -33,7 +40,9 @@ METHODS: Methods = {
   "diffusion": ("diffusion", {"width": 16, "network_evaluations": 19}),
   "wgan_gp_5": ("wgan_gp", PAIR | ADAM | CONSTANT | {"n_critic": 5}),
 }
-COMMON = ("vae", "mmd_vae", "gan", "lsgan", "wgan_gp", "cgan")  # the reports' methods, five seeds each
+COMMON = ("vae", "mmd_vae", "gan", "lsgan", "wgan_gp", "cgan")  # the reports' methods
+MOST_SEEDS = 5
+GREY = ("mnist", "fashion_mnist")
 LATENT_VAES = ("vae", "mmd_vae", "vae_gan")  # with one vector of latents: also sampled from a mixture
 ENCODED = dict.fromkeys(  # diagnostics of autoencoders
   ("vae", "mmd_vae", "hierarchical_vae", "vq_vae"), ("posterior", "likelihood", "reconstructions")
@@ -41,7 +50,7 @@ ENCODED = dict.fromkeys(  # diagnostics of autoencoders
 FOLLOWED_ONCE = ("diffusion",)  # through training in the first run alone: 10,000 samples take minutes
 PROBED = (*LATENT_VAES, "gan", "lsgan", "wgan_gp", "cgan", "relativistic_gan")
 RIVALS = ("mmd_vae", "wgan_gp")  # of the page on digits and clothes
-EXPLORED = {"mnist": RIVALS, "fashion_mnist": RIVALS}  # of which images over a plane are kept
+EXPLORED: Mapping[str, Sequence[str]] = dict.fromkeys(GREY, RIVALS)  # of which images over a plane are kept
 
 # Coloured images, with the same decoder: a VAE and a GAN of all classes, and three losses on one class
 COLOURED = {name: METHODS[name] for name in ("vae", "gan")}
@@ -123,6 +132,11 @@ TASKS = {
   "cifar10": of_classes("cifar10")._replace(methods=COLOURED, size=32),
   BIRDS: of_birds(),
 } | {data: of_pixels(of_blobs(*latents)) for data, latents in LATENTS.items()}
+
+
+def seeds(name: str, data: str) -> range:
+  """Returns the training seeds of a method: more of the reports' methods on digits and clothes."""
+  return range(MOST_SEEDS if name in COMMON and data in GREY else 3)
 
 
 def describe(name: str, data: str, seed: int) -> Config:

@@ -4,7 +4,8 @@
 
 A judged run is kept in records/DATA/NAME/SEED: its scores.json, as a report writes it, and grids of samples.
 It is skipped from then on, on any machine, unless its config or the version of gengap changed. Interrupted
-trainings resume, and several processes share the work. plan.py has the methods, budgets and features.
+trainings resume, and several processes share the work. plan.py has the methods, budgets, features, and the
+seeds that are made without --seeds.
 """
 
 import contextlib
@@ -192,7 +193,7 @@ def main() -> None:
   parser = Parser(__doc__)
   parser.add_argument("--out", type=folder, required=True)
   parser.add_argument("--data", nargs="*", default=list(plan.TASKS), choices=plan.TASKS)
-  parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2, 3, 4])
+  parser.add_argument("--seeds", type=int, nargs="*")
   parser.add_argument("names", nargs="*")
   args = parser.parse_args()
   known = {name for data in args.data for name in plan.TASKS[data].methods}
@@ -201,10 +202,10 @@ def main() -> None:
   cli.keep_memory()
   cli.keep_programs()
   shared: dict[str, Evaluators] = {data: {} for data in args.data}
-  for seed in args.seeds:
+  for seed in args.seeds or range(plan.MOST_SEEDS):
     for data in args.data:
       for name in args.names or plan.TASKS[data].methods:
-        if name in plan.TASKS[data].methods:
+        if name in plan.TASKS[data].methods and (args.seeds or seed in plan.seeds(name, data)):
           run(name, data, seed, args.out, shared[data])
 
 
