@@ -37,7 +37,7 @@ def trio(axis: str) -> str:
 
 def classes(step: int) -> str:
   """Returns how many classes the WGAN-GP drew at a step."""
-  return text(THROUGH["numbers"][f"step {step}/classes"]["value"])
+  return text(THROUGH["numbers"][f"step {step}/classes"][0])
 
 
 def bits(name: str) -> Sample:

@@ -113,17 +113,10 @@ def by_seed(part: str, name: str, number: str) -> Sample:
   return Sample([x[number] for x in find("autoencoders/scores.json", part, name).values()])
 
 
-def probe(*path: str) -> str:
+def probe(data: str, run: str, name: str, number: str) -> str:
   """Returns a number of `probes/scores.json` and its interval over images or paths of one trained model."""
-  found = probed(*path)
-  if found["low"] is None:
-    return text(found["value"])
-  return f"{text(found['value'])} [{text(found['low'])}, {text(found['high'])}]"
-
-
-def probed(data: str, run: str, name: str, number: str) -> dict[str, float]:
-  """Returns value, low and high of a number in `probes/scores.json`."""
-  return find("probes/scores.json", data, run, name, "numbers", number)
+  value, *ends = find("probes/scores.json", data, run, name, "numbers", number)
+  return text(value) + (f" [{', '.join(map(text, ends))}]" if ends else "")
 
 
 def frozen(loss: str) -> Sample:

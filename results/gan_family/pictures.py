@@ -26,7 +26,7 @@ from results.trainings import numbers
 HERE = pathlib.Path(__file__).parent
 WASSERSTEIN = ("wgan", "wgan_gp", "wgan_gp_one_sided", "wgan_gp_zero_centred")
 FASHION = ("non_saturating", "minimax", "lsgan", "hinge", *WASSERSTEIN, "dense")
-THROUGH_TRAINING = (
+THROUGH_TRAINING = ("wgan_gp", "cgan")
   "non_saturating",
   "minimax",
   "wgan_gp",

@@ -43,8 +43,11 @@ def renamed(row: str) -> str:
 
 
 def short(found: Any) -> Any:
-  """Returns JSON whose numbers have six significant digits."""
+  """Returns JSON of six significant digits, in which a number is [value, low, high], or [value]."""
   if isinstance(found, dict):
+    if found.keys() == {"value", "low", "high"}:
+      ends = [] if found["low"] is None else [found["low"], found["high"]]
+      return [short(x) for x in (found["value"], *ends)]
     return {key: short(value) for key, value in found.items()}
   if isinstance(found, list):
     return [short(value) for value in found]
