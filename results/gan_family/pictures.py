@@ -27,11 +27,6 @@ HERE = pathlib.Path(__file__).parent
 WASSERSTEIN = ("wgan", "wgan_gp", "wgan_gp_one_sided", "wgan_gp_zero_centred")
 FASHION = ("non_saturating", "minimax", "lsgan", "hinge", *WASSERSTEIN, "dense")
 THROUGH_TRAINING = ("wgan_gp", "cgan")
-  "non_saturating",
-  "minimax",
-  "wgan_gp",
-  "cgan",
-)
 FROZEN = ("minimax", "non_saturating", "lsgan", "hinge", "wgan_gp")
 SIDE, MARGIN, EDGE = 28, 2, 8  # pixels of an image and of the frame around it in a sample grid; its rows
 
