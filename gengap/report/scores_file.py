@@ -28,7 +28,7 @@ from gengap.report.record import Json, Record, Score
 from gengap.report.run_files import curve_of
 from gengap.training.validation import HELD_OUT
 
-MOST_POINTS = 50  # of a stored curve
+MOST_POINTS = 32  # of a stored curve
 DIGITS = {"score": 8, "log": 5}  # significant digits
 STORED = {axis.name for axis in AXES}
 WITH_SPREAD = {axis.name for axis in AXES if axis.theme == MEMORY}  # whose spread the summary uses
@@ -61,13 +61,14 @@ def curves(record: Record) -> Json:
   return found
 
 
-def run_entry(record: Record, samples: str, protocols: dict[str, int]) -> Json:
+def run_entry(record: Record, samples: str, protocols: dict[str, int], commands: dict[str, int]) -> Json:
   """Returns what is stored of a run.
 
   Args:
     record: the run.
     samples: the folder of its pictures, relative to the file.
     protocols: protocol -> index, of the runs so far; new protocols are added.
+    commands: the same of commands that evaluated.
   """
   scores = {
     str(step): {
@@ -97,7 +98,10 @@ def run_entry(record: Record, samples: str, protocols: dict[str, int]) -> Json:
     "samples": samples,
     **({"sampling": record.sampling} if record.sampling else {}),
     **({"tradeoffs": record.tradeoffs} if record.tradeoffs else {}),
-    "commands": record.commands,
+    "commands": {
+      step: [commands.setdefault(line, len(commands)) for line in lines]
+      for step, lines in record.commands.items()
+    },
     "probed": record.probe_commands,
     "faults": record.faults,
     "curves": curves(record),
@@ -109,24 +113,27 @@ def store(comparisons: Iterable[Comparison]) -> str:
   """Returns the runs of a page as JSON.
 
   Returns:
-    An object with "protocols", a list, and "runs". A run has the names of its data set and method on the
-    page, kind (its family's name), seed, folder, sampling (if it is not the default), config, run.json,
-    seconds of training, commands, thinned curves (name -> steps, values) and scores: step -> axis -> [value,
-    value of real images, index of the protocol, reason of a missing value, spread over draws].
+    An object with "protocols" and "commands", which are lists, and "runs". A run has the names of its data
+    set and method on the page, kind (its family's name), seed, folder, sampling (if it is not the default),
+    config, run.json, seconds of training, step -> indices of commands, thinned curves (name -> steps, values)
+    and scores: step -> axis -> [value, value of real images, index of the protocol, reason of a missing
+    value, spread over draws].
   """
   protocols: dict[str, int] = {}
+  commands: dict[str, int] = {}
   runs = [
     {"data": comparison.title, "method": group.name, "kind": group.family.name}
-    | run_entry(record, grids.folder(comparison.title, group.name, seed), protocols)
+    | run_entry(record, grids.folder(comparison.title, group.name, seed), protocols, commands)
     for comparison in comparisons
     for group in comparison.groups
     for seed, record in sorted(group.records.items())
   ]
-  head = {"gengap": gengap.__version__, "protocols": [json.loads(protocol) for protocol in protocols]}
-  return json.dumps(head | {"runs": runs}, separators=(",", ":"), allow_nan=False) + "\n"
+  named = {"protocols": [json.loads(protocol) for protocol in protocols], "commands": list(commands)}
+  found = {"gengap": gengap.__version__, **named, "runs": runs}
+  return json.dumps(found, separators=(",", ":"), allow_nan=False) + "\n"
 
 
-def restore(found: Json, protocols: Sequence[str], path: pathlib.Path) -> Record:
+def restore(found: Json, protocols: Sequence[str], commands: Sequence[str], path: pathlib.Path) -> Record:
   """Returns a run from its entry in a file."""
   log: dict[int, Json] = {}
   for name, (steps, values) in found["curves"].items():
@@ -152,7 +159,7 @@ def restore(found: Json, protocols: Sequence[str], path: pathlib.Path) -> Record
     check_run_json(found["run"]),
     [log[step] for step in sorted(log)],
     scores,
-    {int(step): lines for step, lines in found["commands"].items()},
+    {int(step): [commands[int(i)] for i in lines] for step, lines in found["commands"].items()},
     found["probed"],
     Drawn(found["drawn"]) if found["drawn"] else None,
     tuple(found["faults"]),
@@ -170,8 +177,8 @@ def load(path: pathlib.Path) -> list[Record]:
     InputError: the file is damaged, or no scores.json that holds runs.
   """
   found = read_object(path)
-  if not isinstance(found.get("runs"), list) or not isinstance(found.get("protocols"), list):
-    raise InputError(f"{path} is no scores.json of a report: it has no runs and protocols")
+  if not all(isinstance(found.get(key), list) for key in ("runs", "protocols", "commands")):
+    raise InputError(f"{path} is no scores.json of a report: it has no runs, protocols and commands")
   with refuse_malformed(path):
-    protocols = [canonical(protocol) for protocol in found["protocols"]]
-    return [restore(one, protocols, path) for one in found["runs"]]
+    protocols, commands = [canonical(one) for one in found["protocols"]], [str(x) for x in found["commands"]]
+    return [restore(one, protocols, commands, path) for one in found["runs"]]
