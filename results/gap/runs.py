@@ -33,7 +33,6 @@ PROBES = ("interpolation", "latents", "inversion")
 PIXELS = "pixels.json"
 SHARES = "shares.json"
 CURVE_SAMPLES = 2000  # at each temperature
-QUALITY = 90  # of lossy pictures
 
 Evaluators: TypeAlias = dict[str, Evaluator]  # options -> evaluator
 
@@ -150,7 +149,7 @@ def pictured(name: str, data: str, seed: int, file: str) -> bool:
 
 def shrunk(content: bytes) -> bytes:
   """Returns a picture in as few bytes as look the same."""
-  return pictures.encoded(Image.open(io.BytesIO(content)), QUALITY)
+  return pictures.encoded(Image.open(io.BytesIO(content)), pictures.QUALITY)
 
 
 def keep(name: str, data: str, seed: int, workdir: pathlib.Path) -> None:
@@ -162,7 +161,7 @@ def keep(name: str, data: str, seed: int, workdir: pathlib.Path) -> None:
       paths.write(place / file, shrunk(content) if file.endswith(".webp") else content)
   if name in plan.LATENT_VAES and seed == 0:
     drawn = judging.samples(gengap.load(workdir), seed, plan.MIXTURE, grids.EDGE**2)
-    paths.write(place / plan.MIXED, pictures.encoded(drawn, QUALITY))
+    paths.write(place / plan.MIXED, pictures.encoded(drawn, pictures.QUALITY))
   if (workdir / PIXELS).exists():
     paths.write(place / PIXELS, (workdir / PIXELS).read_bytes())
   if data in plan.COUNTED:
