@@ -7,7 +7,7 @@ import pytest
 
 import gengap
 from gengap import config as settings
-from results.gap import plan, runs
+from results.gap import plan, readme, runs
 
 
 @pytest.fixture
@@ -17,9 +17,14 @@ def records(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.
   return tmp_path / "records"
 
 
-def write(config: dict, version: str = gengap.__version__, flops: float = 1e9) -> None:
-  """Writes the record of the VAE's first run on MNIST."""
-  file = plan.folder("vae", "mnist", 0) / "scores.json"
+def write(
+  config: dict,
+  folder: pathlib.Path | None = None,
+  version: str = gengap.__version__,
+  flops: float = 1e9,
+) -> None:
+  """Writes a record, by default of the VAE's first run on MNIST."""
+  file = (folder or plan.folder("vae", "mnist", 0)) / "scores.json"
   file.parent.mkdir(parents=True, exist_ok=True)
   run = {"config": config, "run": {"flops_per_step": flops}}
   file.write_text(json.dumps({"gengap": version, "runs": [run]}))
@@ -88,3 +93,15 @@ def test_pictures_are_of_the_first_run_of_a_method():
   assert not any(runs.pictured("vae", "mnist", 1, path) for path in paths)
   explorers = [runs.pictured(name, "mnist", 0, "samples/explorer.webp") for name in ("mmd_vae", "vae")]
   assert explorers == [True, False]
+
+
+def test_what_is_planned_and_not_kept_is_named(records: pathlib.Path):
+  assert "`wgan_gp` mnist 0 of 5, fashion_mnist 0 of 5, cifar10/bird 0 of 3, blobs_single" in readme.lacking()
+  assert "`vae` mnist 0 of 5" in readme.lacking()
+  write(plan.settings("vae", "mnist", 0))
+  assert "`vae` mnist 1 of 5" in readme.lacking()
+  for data, task in plan.TASKS.items():
+    for name in task.methods:
+      for seed in plan.seeds(name, data):
+        write(plan.settings(name, data, seed), plan.folder(name, data, seed))
+  assert not readme.lacking()

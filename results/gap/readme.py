@@ -100,14 +100,15 @@ def pixels(part: DataSet) -> str:
 
 
 def lacking() -> str:
-  """Returns the planned runs that are not kept: data set, method and how many of its seeds are."""
-  found = []
+  """Returns the methods of which planned runs are not kept, and how many seeds of each data set are."""
+  found: dict[str, list[str]] = {}
   for data, task in plan.TASKS.items():
     for name in task.methods:
-      kept = sum(runs.kept(name, data, seed) for seed in plan.seeds(name, data))
-      if kept < len(plan.seeds(name, data)):
-        found.append(f"`{data}` `{name}` ({kept} of {len(plan.seeds(name, data))})")
-  return ", ".join(found)
+      planned = plan.seeds(name, data)
+      kept = sum(runs.kept(name, data, seed) for seed in planned)
+      if kept < len(planned):
+        found.setdefault(name, []).append(f"{data} {kept} of {len(planned)}")
+  return "; ".join(f"`{name}` {', '.join(there)}" for name, there in found.items())
 
 
 def having(method: str) -> list[DataSet]:
