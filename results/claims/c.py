@@ -23,8 +23,8 @@ BIRDS = DataSet("cifar10/bird 32x32")
 EVALUATED, HALFWAY = plan.TASKS[plan.BIRDS].evaluated, plan.TASKS[plan.BIRDS].halfway
 SMALL = (
   f"{BIRDS.steps}, CIFAR-10's birds, DCGAN of width {plan.PAIR['width']}, one critic update each; the "
-  f"report: {reported(6000)} of {reported(5)} critic updates on its own birds, residual networks of width "
-  f"{reported(128)}, batches of {reported(192)}"
+  f"report: {reported(6000)} with {reported(5)} critic updates each, on its own birds, residual networks of "
+  f"width {reported(128)}, batches of {reported(192)}"
 )
 EPOCHS = find("autoencoders/scores.json", "torch", "vae_1.0", "settings", "epochs")
 PEER = find("autoencoders/scores.json", "torch", "vae_1.0", "curve")[-1]

@@ -41,7 +41,7 @@ METHODS: Methods = {
   "wgan_gp_5": ("wgan_gp", PAIR | ADAM | CONSTANT | {"n_critic": 5}),
 }
 COMMON = ("vae", "mmd_vae", "gan", "lsgan", "wgan_gp", "cgan")  # the reports' methods
-MOST_SEEDS = 5
+MOST_SEEDS = 5  # of a method
 GREY = ("mnist", "fashion_mnist")
 LATENT_VAES = ("vae", "mmd_vae", "vae_gan")  # with one vector of latents: also sampled from a mixture
 ENCODED = dict.fromkeys(  # diagnostics of autoencoders
