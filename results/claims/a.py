@@ -244,7 +244,7 @@ CLAIMS = (
     budget=f"{CLOTHES.steps}, one decoder of width {plan.PAIR['width']}",
     because="precision is the GAN's on Fashion-MNIST, as claimed, and undecided on MNIST; but the GAN covers "
     "more, by class KL, recall and coverage on both; codes from a fitted prior, "
-    "which no test here compares, bring the VAE's coverage near the GAN's or beyond",
+    "which this claim does not test, bring the VAE's coverage near the GAN's or beyond",
     where="gap",
     tests=A12,
   ),

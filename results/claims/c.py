@@ -87,7 +87,8 @@ CLAIMS = (
     n=BIRDS("gan", "frechet").seeds,
     budget=SMALL,
     because=f"tested in this order: its place beside LSGAN is {UNDECIDED}; it does not get worse after half "
-    "way but goes on improving, in fewer updates of the critic than the report's GAN had made at its best",
+    f"way but goes on improving, in fewer updates of the critic than the {reported(26_000)} at which the "
+    "report's GAN was best",
     where="gap",
     tests=[ORDER[0], LATE["gan"]],
   ),
@@ -99,7 +100,7 @@ CLAIMS = (
     f"{seeds('gan', 'recall', HALFWAY)}), at the end {seeds('lsgan', 'recall', BIRDS.step)}.",
     n=BIRDS("lsgan", "frechet").seeds,
     budget=SMALL,
-    because=f"its place is {UNDECIDED}, since its seeds differ most: some lose nearly all of their recall "
+    because=f"its place is {UNDECIDED}, and its seeds differ most: some lose nearly all of their recall "
     "half way, and get part or all of it back by the end, which was seen and not tested",
     where="gap",
     tests=[ORDER[1]],

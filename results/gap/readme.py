@@ -132,8 +132,9 @@ def decided(part: DataSet, pairs: Sequence[tuple[str, str]]) -> str:
   rows = []
   for a, b in pairs:
     tests = {axis: part.less(a, b, axis, -1) for axis in tested(part, a, b)}
+    none = "none" if any(math.isfinite(test.p) for test in tests.values()) else "not tested"
     cells = [
-      "; ".join(named(axis) for axis, x in tests.items() if x.outcome(x.p) == outcome) or "none"
+      "; ".join(named(axis) for axis, x in tests.items() if x.outcome(x.p) == outcome) or none
       for outcome in (1, -1)
     ]
     rows.append([f"`{part.group(a).name}`, `{part.group(b).name}`", str(len(tests)), *cells])
@@ -203,6 +204,8 @@ def words() -> dict[str, Any]:
     "TEN": TEN,
     "NEGLIGIBLE": f"{NEGLIGIBLE:.0%}",
     "PAIRS": PAIRS,
+    "RATE": plan.ADAM["learning_rate"],
+    "RATE_OF_BLOBS": plan.FAST["learning_rate"],
     "TITLES": TITLES,
     "right": lambda part: f"{part.accuracy():.1%}",
     "real": lambda part, axis: text(part.real(axis)),
