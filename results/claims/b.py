@@ -155,8 +155,8 @@ CLAIMS = (
     because="tested in this order: neither the share of the VAE's samples with one blob nor the radius is "
     "decided to differ from that of real images, though both are smaller in the mean; its blobs differ in "
     "size, as reported; its streaks are not decided; the GAN often draws something else than one clean "
-    "blob, of a size that is not decided to differ; its background is not decided to be cleaner. With a fitted prior, "
-    "which no test here compares, fewer of the VAE's samples fail in the mean",
+    "blob, of a size that is not decided to differ; its background is not decided to be cleaner. With a "
+    "fitted prior, which no test here compares, fewer of the VAE's samples fail in the mean",
     where="gap",
     tests=[
       apart(ONE, "vae", "one_blob", +1),
