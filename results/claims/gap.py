@@ -60,11 +60,15 @@ class DataSet(NamedTuple):
     """The same, in words."""
     return f"{self.step:,} updates"
 
-  def group(self, method: str) -> Group:
-    """Returns the runs of a method, given its name on the page, or in the plan if it is drawn by default."""
+  @property
+  def groups(self) -> dict[str, Group]:
+    """The runs of each method by its name on the page, and by that in the plan if it is drawn by default."""
     folders = {name_of(group): group for group in self.comparison.by_default.groups}
-    named = {group.name: group for group in self.comparison.groups}
-    return (folders | named)[method]
+    return folders | {group.name: group for group in self.comparison.groups}
+
+  def group(self, method: str) -> Group:
+    """Returns the runs of a method, given a name of it."""
+    return self.groups[method]
 
   def cell(self, method: str, axis: str, step: int | None = None) -> Cell:
     """Returns a number of a method as the report has it, at a step or at equal updates."""

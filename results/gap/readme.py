@@ -113,7 +113,7 @@ def lacking() -> str:
 
 def having(method: str) -> list[DataSet]:
   """Returns the data sets that a method was run on."""
-  return [part for part in parts() if method in {group.name for group in part.comparison.groups}]
+  return [part for part in parts() if method in part.groups]
 
 
 def both(method: str, axis: str) -> str:
