@@ -595,14 +595,24 @@ def test_runs_and_what_is_left_of_others_stand_side_by_side(tmp_path):
   assert "There are no grids of samples for vae." in html
 
 
-@pytest.mark.parametrize(
-  "text",
-  ["[]", "{", "{}", '{"protocols": [], "runs": [{}]}', '{"protocols": [], "runs": [1]}', '{"protocols": 1}'],
-)
+EMPTY = '{"protocols": [], "commands": [], "runs": '
+
+
+@pytest.mark.parametrize("text", ["[]", "{", "{}", f"{EMPTY}[{{}}]}}", f"{EMPTY}[1]}}", '{"protocols": 1}'])
 def test_other_files_than_scores_are_refused(tmp_path, text):
   (tmp_path / "scores.json").write_text(text)
   with pytest.raises(InputError, match=r"scores\.json"):
     call(workdirs=tmp_path / "scores.json", out=tmp_path / "out")
+
+
+@pytest.mark.parametrize("key", ["protocols", "commands"])
+def test_scores_that_name_a_protocol_or_command_that_is_not_there_are_refused(tmp_path, key):
+  written.run(tmp_path / "a", "vae", 0, {40: {"frechet": 1.0}})
+  call(workdirs=tmp_path / "a", out=tmp_path / "out")
+  file = tmp_path / "out/scores.json"
+  file.write_text(json.dumps(json.loads(file.read_text()) | {key: []}))
+  with pytest.raises(InputError, match="is not as gengap writes it"):
+    call(workdirs=file, out=tmp_path / "again")
 
 
 def test_a_damaged_file_is_left_out_and_said(tmp_path, capsys):

@@ -53,7 +53,7 @@ def refuse_malformed(path: pathlib.Path) -> Iterator[None]:
     raise
   except OSError as error:
     raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
-  except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+  except (AttributeError, LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
     raise InputError(f"{path} is not as gengap writes it: {type(error).__name__} {error}"[:300]) from error
 
 
