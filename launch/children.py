@@ -37,11 +37,22 @@ def start(command: Sequence[str], cores: tuple[int, ...], **options: Any) -> sub
   Returns:
     The process, in its own session, so that an interrupt of the launcher reaches it only once, from `stop`.
   """
-  process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **options)
-  if cores:  # before the process starts threads, which inherit the affinity
-    with contextlib.suppress(ProcessLookupError):
-      os.sched_setaffinity(process.pid, cores)
-  return process
+  with on_cores(cores):
+    return subprocess.Popen(command, cwd=ROOT, start_new_session=True, **options)
+
+
+@contextlib.contextmanager
+def on_cores(cores: tuple[int, ...]) -> Iterator[None]:
+  """Keeps this thread on some cores, which processes that it starts inherit from their first moment on."""
+  if not cores:
+    yield
+    return
+  before = os.sched_getaffinity(0)
+  os.sched_setaffinity(0, cores)
+  try:
+    yield
+  finally:
+    os.sched_setaffinity(0, before)
 
 
 def stop(processes: Sequence[subprocess.Popen]) -> None:

@@ -129,6 +129,15 @@ def test_jobs_run_at_a_time_each_on_its_own_cores(tmp_path):
     assert not cores[0] & cores[1]
 
 
+def test_a_child_has_its_cores_from_its_first_moment_on(monkeypatch):
+  mine, seen = os.sched_getaffinity(0), []
+  monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: seen.append(os.sched_getaffinity(0)))
+  children.start(["true"], (min(mine),))
+  children.start(["true"], ())
+  assert seen == [{min(mine)}, mine]
+  assert os.sched_getaffinity(0) == mine
+
+
 def test_progress_is_the_share_of_steps(tmp_path):
   one = member(tmp_path, "a", "fail")
   assert sweep.progress(one) == 0
