@@ -91,8 +91,9 @@ def test_pictures_are_of_the_first_run_of_a_method():
   assert [runs.pictured("vae", "mnist", 0, path) for path in paths] == [False, False, True, True]
   assert not runs.pictured("gan", "mnist", 0, "samples/mnist_28x28/gan/0/real.webp")
   assert not any(runs.pictured("vae", "mnist", 1, path) for path in paths)
-  explorers = [runs.pictured(name, "mnist", 0, "samples/explorer.webp") for name in ("mmd_vae", "vae")]
+  explorers = [runs.pictured(name, "mnist", 0, "samples/explorer.webp") for name in ("wgan_gp_5", "vae")]
   assert explorers == [True, False]
+  assert not runs.pictured("wgan_gp_5", plan.BIRDS, 0, "samples/explorer.webp")
 
 
 def test_what_is_planned_and_not_kept_is_named(records: pathlib.Path):

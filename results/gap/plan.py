@@ -49,8 +49,10 @@ ENCODED = dict.fromkeys(  # diagnostics of autoencoders
 ) | {"vae_gan": ("reconstructions",)}
 FOLLOWED_ONCE = ("diffusion",)  # through training in the first run alone: 10,000 samples take minutes
 PROBED = (*LATENT_VAES, "gan", "lsgan", "wgan_gp", "cgan", "relativistic_gan")
-RIVALS = ("mmd_vae", "wgan_gp_5")  # those of the page that have one vector of latents
-EXPLORED: Mapping[str, Sequence[str]] = dict.fromkeys(GREY, RIVALS)  # of which images over a plane are kept
+EXPLORED: Mapping[str, Sequence[str]] = {  # images over a plane, of rivals of the page
+  "mnist": ("wgan_gp_5",),
+  "fashion_mnist": ("mmd_vae", "wgan_gp_5"),
+}
 
 # Coloured images, with the same decoder: a VAE and a GAN of all classes, and three losses on one class
 COLOURED = {name: METHODS[name] for name in ("vae", "gan")}
