@@ -7,7 +7,7 @@ import runpy
 import sys
 
 import gengap
-from gengap import shipped
+from gengap.command_line import shipped
 from gengap.errors import suggest
 
 COMMANDS = {  # command -> its module

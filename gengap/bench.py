@@ -17,8 +17,9 @@ from absl import flags
 from ml_collections import config_flags
 
 import gengap
-from gengap import cli, processes
 from gengap import config as settings
+from gengap.command_line import cli
+from gengap.distributed import processes
 from gengap.errors import InputError
 from gengap.evaluation.speed import seconds
 from gengap.method import Config

@@ -7,9 +7,10 @@ import jax
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
-from gengap import methods, paths
+from gengap import methods
 from gengap.errors import InputError, suggest
 from gengap.method import Config
+from gengap.storage import paths
 
 DTYPES = ("float32", "bfloat16")
 OBJECTS = ("fashion_mnist", "cifar10", "cub200")  # the same in a mirror; harder than digits and blobs

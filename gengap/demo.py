@@ -13,8 +13,9 @@ import sys
 import time
 from typing import NamedTuple
 
-from gengap import cli, paths
+from gengap.command_line import cli
 from gengap.errors import InputError
+from gengap.storage import paths
 
 FLAGS = cli.flags()
 OUT = cli.define_path("out", "Folder of the demo; by default runs/demo.", FLAGS)

@@ -59,12 +59,16 @@ from collections.abc import Callable
 
 from absl import flags
 
-from gengap import arguments, cli, families, log, paths, processes
+from gengap import families
+from gengap.command_line import arguments, cli
 from gengap.data.image_sets import ImageSet
+from gengap.distributed import processes
 from gengap.errors import InputError
 from gengap.evaluation import Evaluation, Evaluator, Options, Sampling, curve, files, samples
 from gengap.evaluation.images import to_evaluate
+from gengap.logs import log
 from gengap.run import Run, folder, load, steps
+from gengap.storage import paths
 
 FLAGS = cli.flags()
 processes.define_flags(FLAGS)

@@ -10,7 +10,10 @@ from absl import flags
 from ml_collections import config_flags
 
 import gengap
-from gengap import arguments, cli, loggers, paths, processes
+from gengap.command_line import arguments, cli
+from gengap.distributed import processes
+from gengap.logs import loggers
+from gengap.storage import paths
 
 FLAGS = cli.flags()
 processes.define_flags(FLAGS)
@@ -48,7 +51,7 @@ def greet(argv: Sequence[str]) -> None:
 def main(rest: list[str]) -> None:
   """Checks the flags, then trains."""
   cli.require(rest, config=CONFIG.value, workdir=WORKDIR.value)
-  from gengap.log import say  # after the flags, so that a wrong flag is reported at once
+  from gengap.logs.log import say  # after the flags, so that a wrong flag is reported at once
   from gengap.training import loop, what_next
 
   config, workdir = CONFIG.value, paths.place(WORKDIR.value, "--workdir")

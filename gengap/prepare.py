@@ -46,7 +46,7 @@ from collections.abc import Iterator
 import numpy as np
 from absl import flags
 
-from gengap import cli, paths
+from gengap.command_line import cli
 from gengap.data import FILELESS, cache, contact_sheet, prepared
 from gengap.data.layouts import open_raw
 from gengap.data.progress import progress
@@ -55,6 +55,7 @@ from gengap.data.splits import SPLITS
 from gengap.data.tfds import ALIASES, default_dir, find
 from gengap.errors import InputError, suggest
 from gengap.features import pretrained, weights
+from gengap.storage import paths
 
 FLAGS = cli.flags()
 RAW_DIR = cli.define_path(

@@ -20,11 +20,14 @@ a classifier (--classifier) probes also report classes. Without features they co
 
 from absl import flags
 
-from gengap import arguments, cli, log, paths, processes
+from gengap.command_line import arguments, cli
+from gengap.distributed import processes
 from gengap.errors import InputError
+from gengap.logs import log
 from gengap.probes.probing import prepare
 from gengap.probes.settings import Settings
 from gengap.run import folder, load, steps
+from gengap.storage import paths
 
 FLAGS = cli.flags()
 processes.define_flags(FLAGS)

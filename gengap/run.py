@@ -12,10 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from gengap import methods, notebook, paths, processes, remote, zoo
+from gengap import methods, zoo
 from gengap.config import complete
+from gengap.distributed import processes
 from gengap.errors import InputError
+from gengap.logs import notebook
 from gengap.method import Array, Batch, Config, Density, Encoding, Key, Method, Nets, Spec, draw_prior
+from gengap.storage import paths, remote
 from gengap.training import workdirs
 from gengap.training.checkpoint import Checkpoints
 from gengap.training.class_counts import UNIFORM, counts_of_data

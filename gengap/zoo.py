@@ -22,11 +22,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from gengap import paths
 from gengap.data import cache
 from gengap.errors import InputError, suggest
-from gengap.log import say
+from gengap.logs.log import say
 from gengap.method import State
+from gengap.storage import paths
 from gengap.training.checkpoint import Checkpoints
 
 PREFIX = "zoo:"

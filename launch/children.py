@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gengap import shipped
+from gengap.command_line import shipped
 
 ROOT = pathlib.Path.cwd() if shipped.INSTALLED else shipped.HOME  # where the children run
 GRACE = 60.0  # seconds that an interrupted training may take to save

@@ -4,8 +4,8 @@ import argparse
 import pathlib
 from typing import NoReturn
 
-from gengap import paths
 from gengap.errors import InputError
+from gengap.storage import paths
 
 
 def path(text: str) -> pathlib.Path:

@@ -22,9 +22,10 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from gengap import paths, shipped
-from gengap.arguments import unknown_field
+from gengap.command_line import shipped
+from gengap.command_line.arguments import unknown_field
 from gengap.errors import InputError
+from gengap.storage import paths
 
 from . import children
 from .parser import Parser, path

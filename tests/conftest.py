@@ -14,7 +14,7 @@ import pathlib
 import jax
 import pytest
 
-from gengap import cli
+from gengap.command_line import cli
 
 MOST_MAPS = 8_000  # memory maps of a process, of which each program has a few, before its programs are freed
 

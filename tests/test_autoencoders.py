@@ -12,7 +12,8 @@ from test_train import config
 from test_vae import linear, worse  # noqa: F401, a fixture
 
 import gengap
-from gengap import cli, evaluate, metrics
+from gengap import evaluate, metrics
+from gengap.command_line import cli
 from gengap.errors import InputError
 from gengap.evaluation import autoencoder_quantities, autoencoders, speed
 from gengap.evaluation.quantities import find

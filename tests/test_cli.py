@@ -13,7 +13,7 @@ import pytest
 import tiny
 from test_train import config
 
-from gengap import cli
+from gengap.command_line import cli
 from gengap.training import loop
 
 ROOT = pathlib.Path(__file__).parents[1]

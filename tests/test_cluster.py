@@ -12,7 +12,7 @@ import time
 import jax
 import pytest
 
-from gengap import cluster, processes
+from gengap.distributed import cluster, processes
 from gengap.errors import InputError
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -140,7 +140,9 @@ def test_waiting_is_said_and_ends(monkeypatch, capfd):
   assert said[2] == "process 1 of 4 waits for process 0 at node:1"
 
 
-COUNT = "from gengap import processes as p; p.connect(None, None, None); print(p.count(), p.index())"
+COUNT = (
+  "from gengap.distributed import processes as p; p.connect(None, None, None); print(p.count(), p.index())"
+)
 
 
 @pytest.mark.faults

@@ -12,7 +12,8 @@ import pytest
 
 import gengap
 from gengap import config as settings
-from gengap import field_help, methods
+from gengap import methods
+from gengap.command_line import field_help
 from gengap.errors import InputError
 from gengap.method import Batch
 from gengap.training import loop, program, step

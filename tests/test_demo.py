@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from ml_collections import config_flags
 
-from gengap import cli, demo
+from gengap import demo
+from gengap.command_line import cli
 from gengap.errors import InputError
 
 

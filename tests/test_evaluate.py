@@ -8,8 +8,9 @@ import pytest
 from test_image_sets import write_pngs
 from test_train import config
 
-from gengap import cli, evaluate, evaluation
 from gengap import config as settings
+from gengap import evaluate, evaluation
+from gengap.command_line import cli
 from gengap.errors import InputError
 from gengap.evaluation import evaluator, extractors, files
 from gengap.features import inception, pixels

@@ -20,10 +20,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from test_weights import tensor, write_zip
 
-from gengap import cli, config, log, main
+from gengap import config, main
+from gengap.command_line import cli
 from gengap.data import layouts, tfds
 from gengap.errors import InputError
 from gengap.features import weights
+from gengap.logs import log
 from gengap.report import run_files
 
 ROOM = 4 * 2**30  # bytes beyond what the process has, that a small file must not make it ask for

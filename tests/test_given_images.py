@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from test_image_sets import save, write_pngs, zipped
 
-from gengap import cli, evaluate, evaluation, metrics
+from gengap import evaluate, evaluation, metrics
+from gengap.command_line import cli
 from gengap.data import Dataset
 from gengap.errors import InputError
 from gengap.evaluation import Evaluation, Evaluator, Options, files, saved_statistics

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from test_weights import tensor, write_zip
 
-from gengap import cli, prepare
+from gengap import prepare
+from gengap.command_line import cli
 from gengap.errors import InputError
 from gengap.features import batched, inception, pretrained, resize
 from gengap.networks.inception import Inception

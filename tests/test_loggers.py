@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from test_train import config
 
-from gengap import loggers, main
+from gengap import main
 from gengap.errors import InputError
-from gengap.log import Log
+from gengap.logs import loggers
+from gengap.logs.log import Log
 from gengap.training import loop
 
 ROOT = pathlib.Path(__file__).parents[1]

@@ -13,9 +13,9 @@ from PIL import Image
 from test_train import config
 
 import gengap
-from gengap import notebook
 from gengap.evaluation import Evaluation, Score
-from gengap.log import Log
+from gengap.logs import notebook
+from gengap.logs.log import Log
 from gengap.training import loop
 
 

@@ -13,7 +13,7 @@ import zipfile
 import pytest
 
 from gengap import __main__ as console
-from gengap import shipped
+from gengap.command_line import shipped
 
 ROOT = pathlib.Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -133,7 +133,7 @@ def test_versions_are_printed(monkeypatch, capsys):
 def test_a_command_runs_as_its_module_does(tmp_path, monkeypatch):
   """What __main__ is decides the command that a run records, and the help text."""
   (tmp_path / "recorded.py").write_text(
-    "from gengap import cli\nimport pathlib\nif __name__ == '__main__':\n"
+    "from gengap.command_line import cli\nimport pathlib\nif __name__ == '__main__':\n"
     f"  pathlib.Path({str(tmp_path / 'said')!r}).write_text(cli.command())\n"
   )
   monkeypatch.syspath_prepend(tmp_path)

@@ -13,10 +13,11 @@ from test_cli import MODULES
 from test_train import config
 
 import gengap
-from gengap import arguments, cli, paths
+from gengap.command_line import arguments, cli
 from gengap.data import cache
 from gengap.errors import InputError
 from gengap.features import weights
+from gengap.storage import paths
 from gengap.training import checkpoint, loop, workdirs
 
 URLS = {

@@ -10,7 +10,7 @@ from PIL import Image
 
 from gengap.data import pixels
 from gengap.data.pixels import UnreadableError, decode, has_colour, square
-from gengap.log import save_png
+from gengap.logs.log import save_png
 from gengap.report import grids
 
 RAMP = np.array([[0, 255, 256, 511, 32768, 65535]], np.uint16)

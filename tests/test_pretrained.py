@@ -10,7 +10,8 @@ import pytest
 from test_dinov2 import OTHER, TINY, hugging_face, random_state
 from test_weights import tensor, write_zip
 
-from gengap import cli, prepare
+from gengap import prepare
+from gengap.command_line import cli
 from gengap.errors import InputError
 from gengap.evaluation import extractors
 from gengap.features import pretrained, registry, weights

@@ -18,7 +18,8 @@ from jax.experimental import multihost_utils
 from test_train import config, lines
 
 import gengap
-from gengap import cli, processes
+from gengap.command_line import cli
+from gengap.distributed import processes
 from gengap.errors import InputError, NonFiniteError
 from gengap.training import loop, workdirs
 from launch import children, local

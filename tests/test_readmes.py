@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from gengap import config, field_help, methods
+from gengap import config, methods
+from gengap.command_line import field_help
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted(

@@ -12,7 +12,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from gengap import arguments, cli, evaluate
+from gengap import evaluate
+from gengap.command_line import arguments, cli
 from gengap.errors import InputError
 from gengap.evaluation import evaluate as judge
 from gengap.features import FeatureExtractor, from_function, functions, register_feature_extractor, registry

@@ -15,14 +15,16 @@ from PIL import Image
 from test_train import config, lines
 
 import gengap
-from gengap import data, evaluate, loggers, paths, prepare, remote
+from gengap import data, evaluate, prepare
 from gengap import run as runs
-from gengap.arguments import parse
+from gengap.command_line.arguments import parse
 from gengap.errors import InputError
-from gengap.log import Log
+from gengap.logs import loggers
+from gengap.logs.log import Log
 from gengap.metrics.estimate import Estimate
 from gengap.probes import result
 from gengap.report import build
+from gengap.storage import paths, remote
 from gengap.training import loop, workdirs
 
 RUN = "gs://b/runs/vae"

@@ -12,7 +12,7 @@ import pytest
 import written
 from scipy import stats
 
-from gengap import cli, paths
+from gengap.command_line import cli
 from gengap.errors import InputError
 from gengap.evaluation.quantities import Better
 from gengap.report import __main__ as report
@@ -35,6 +35,7 @@ from gengap.report import (
 )
 from gengap.report.axes import AXES, BLOBS, COVERAGE, DISTANCE, FIDELITY, MEMORY, axis_of
 from gengap.report.statistics import Cell
+from gengap.storage import paths
 
 FRECHET = axis_of("frechet")
 

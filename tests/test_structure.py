@@ -24,16 +24,14 @@ FLOORS = (
   {"run"},
   {"zoo"},
   {"training"},
-  {"cli"},
-  {"field_help"},
+  {"command_line"},
   {"config"},
-  {"methods", "log", "arguments"},
+  {"methods", "logs"},
   {"metrics"},
-  {"features", "notebook"},
+  {"features"},
   {"networks", "data"},
-  {"processes", "families", "loggers"},
-  {"method", "paths", "cluster", "shipped"},
-  {"remote"},
+  {"distributed", "families"},
+  {"method", "storage"},
   {"errors"},
 )
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
@@ -68,6 +66,10 @@ def test_imports_run_downwards(path):
   assert here in LEVEL, f"{here} stands on no floor"
   wrong = [other for other in imports(path) if other != here and LEVEL[other] <= LEVEL[here]]
   assert not wrong, f"{here} imports {wrong}, which stand beside or above it"
+
+
+def test_the_root_of_the_package_has_few_modules():
+  assert len(list(PACKAGE.glob("*.py"))) <= 15
 
 
 def module(path):

@@ -22,10 +22,10 @@ from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttribut
 
 import gengap
 from gengap import config as settings
-from gengap import log
 from gengap.errors import InputError, NonFiniteError
-from gengap.log import Log
-from gengap.loggers import EventFile
+from gengap.logs import log
+from gengap.logs.log import Log
+from gengap.logs.loggers import EventFile
 from gengap.method import State
 from gengap.networks import convolution
 from gengap.training import checkpoint, compiling, loop, member, program, validation, what_next, workdirs

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gengap import paths, remote
 from gengap.data import blobs, cache, digits, splits, tfds
 from gengap.data.splits import SPLITS
 from gengap.errors import InputError, suggest
+from gengap.storage import paths, remote
 
 FILELESS = (*blobs.COUNT, digits.NAME)  # which need no data_dir
 COPY = "gcloud storage cp -r DATA_DIR/NAME gs://BUCKET/FOLDER"

@@ -16,11 +16,11 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO
 
-from gengap import paths
 from gengap.data.array_files import DAMAGED
 from gengap.data.image_files import LeftOut
 from gengap.data.progress import progress
 from gengap.errors import InputError
+from gengap.storage import paths
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}  # by the first bytes

@@ -5,12 +5,12 @@ import re
 
 import numpy as np
 
-from gengap import paths
 from gengap.data import pixels, splits
 from gengap.data.folders import CUT, NO_TEST, TEST_SHARE
 from gengap.data.raw import Raw, Split, checked_labels
 from gengap.data.tfds import CLASSES, MOST_CLASSES
 from gengap.errors import InputError
+from gengap.storage import paths
 
 IMAGES, LABELS = (
   {"x", "image", "images", "img", "imgs", "data"},

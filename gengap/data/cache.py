@@ -21,8 +21,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from gengap import paths, processes
+from gengap.distributed import processes
 from gengap.errors import InputError
+from gengap.storage import paths
 
 Entry = tuple[np.ndarray, np.ndarray]  # images [n, H, W, C] uint8, labels [n] int32
 Blocks = Iterable[Entry]

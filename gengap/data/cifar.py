@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gengap import paths
 from gengap.data import pickles
 from gengap.data.pixels import png
 from gengap.data.raw import Raw, Split, checked_labels, shown
 from gengap.data.tfds import CLASSES
 from gengap.errors import InputError, suggest
+from gengap.storage import paths
 
 PIXELS = 3 * 32 * 32  # of an image: a plane of red, one of green, one of blue
 BATCHES = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}

@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gengap import paths
 from gengap.data import array_files, stored_files
 from gengap.data.array_files import guarded
 from gengap.data.stored_arrays import StoredArray, ValueRange
 from gengap.errors import InputError, suggest
+from gengap.storage import paths
 
 KINDS = "a folder of images, or a .zip, .npz or .npy file"
 Shape = tuple[int, int, int]  # [H, W, C]

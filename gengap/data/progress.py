@@ -4,7 +4,7 @@ import sys
 
 from tqdm import tqdm
 
-from gengap import processes
+from gengap.distributed import processes
 
 
 def progress(what: str, total: int | None, unit: str = "images") -> tqdm:

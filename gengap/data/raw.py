@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gengap import paths
 from gengap.data.image_files import LeftOut
 from gengap.data.pixels import png
 from gengap.data.tfds import CLASSES
 from gengap.errors import InputError
+from gengap.storage import paths
 
 
 class Split(NamedTuple):

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gengap import paths
 from gengap.data import cache
 from gengap.data.pixels import UnreadableError, square
 from gengap.data.progress import progress
 from gengap.errors import InputError
+from gengap.storage import paths
 
 ALIASES = {"cub200": "caltech_birds2011"}
 CLASSES = {  # of folders without label.labels.txt

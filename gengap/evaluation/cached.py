@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from gengap import processes
 from gengap.data import cache
+from gengap.distributed import processes
 from gengap.features.types import FeatureExtractor, Images
 
 FOLDERS = ("evaluation", "features", "metrics", "networks")  # whose code changes results

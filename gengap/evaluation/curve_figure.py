@@ -8,10 +8,10 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gengap import paths
 from gengap.errors import InputError
 from gengap.evaluation.curve import CURVE
 from gengap.evaluation.result import Evaluation
+from gengap.storage import paths
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito (2008)
 MARKERS = "os^Dv<"

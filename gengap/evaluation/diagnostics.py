@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 import numpy as np
 
-from gengap import log
 from gengap.data import pixels
 from gengap.errors import InputError
 from gengap.evaluation import autoencoders, speed
+from gengap.logs import log
 from gengap.method import Key
 from gengap.run import Run
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gengap
-from gengap import log
 from gengap.errors import InputError, suggest
 from gengap.evaluation import (
   curve,
@@ -30,6 +29,7 @@ from gengap.evaluation.sample_metrics import METRICS
 from gengap.evaluation.sampler import Sampler
 from gengap.evaluation.scoring import SampleEvaluator
 from gengap.evaluation.sources import Reference
+from gengap.logs import log
 from gengap.metrics.tradeoff import Manifold
 from gengap.run import Run, load
 

@@ -13,7 +13,7 @@ from gengap.evaluation import cached
 from gengap.features import FeatureExtractor, classifier, pretrained, registry
 from gengap.features.registry import Registered
 from gengap.features.resize import PROTOCOLS
-from gengap.log import say
+from gengap.logs.log import say
 from gengap.method import Kind
 from gengap.run import load
 from gengap.training.program import load_data

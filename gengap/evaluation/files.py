@@ -19,10 +19,11 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from gengap import log, loggers, paths
 from gengap.errors import InputError
 from gengap.evaluation.quantities import Drawn
 from gengap.evaluation.result import Evaluation
+from gengap.logs import log, loggers
+from gengap.storage import paths
 
 Numbers: TypeAlias = dict[str, Any]
 

@@ -10,13 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from gengap import data, log, paths, remote, zoo
+from gengap import data, zoo
 from gengap.data import Dataset, image_sets, pixels, stored_arrays
 from gengap.data.image_sets import ImageSet, Shape
 from gengap.data.scale import to_float
 from gengap.data.stored_arrays import ValueRange
 from gengap.errors import InputError
+from gengap.logs import log
 from gengap.run import Run
+from gengap.storage import paths, remote
 from gengap.training.program import load_data
 
 Images: TypeAlias = np.ndarray | jax.Array | ImageSet  # [N, H, W, C] uint8, or float in [-1, 1]

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from gengap import log, paths
 from gengap.data.image_sets import Shape
 from gengap.errors import InputError
 from gengap.evaluation import extractors, saved_statistics, trained_classifiers
@@ -12,7 +11,9 @@ from gengap.evaluation.extractors import OF_FEATURES, Extractors
 from gengap.evaluation.options import Options
 from gengap.evaluation.references import References
 from gengap.evaluation.sample_metrics import METRICS
+from gengap.logs import log
 from gengap.run import Run
+from gengap.storage import paths
 
 OF_SAMPLES = frozenset({*METRICS, CURVE})  # what depends on how samples are drawn
 

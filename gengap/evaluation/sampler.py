@@ -15,7 +15,7 @@ from gengap.data.scale import to_float
 from gengap.data.subset import stratified
 from gengap.errors import InputError
 from gengap.evaluation.sampling import FITTED, MIXTURE, PRIOR, Sampling
-from gengap.log import say
+from gengap.logs.log import say
 from gengap.method import Array, Key, draw_prior
 from gengap.methods import common
 from gengap.run import Run, chunked

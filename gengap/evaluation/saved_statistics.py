@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.linalg
 
-from gengap import paths
 from gengap.data import array_files
 from gengap.data.array_files import guarded
 from gengap.errors import InputError
 from gengap.metrics.frechet import Moments
+from gengap.storage import paths
 
 MOST_FEATURES = 2**15
 MOST_TEXT = 2**20  # bytes of the protocol

@@ -4,7 +4,7 @@ import os
 import pathlib
 from typing import Any, NamedTuple, TypeAlias
 
-from gengap import data, paths
+from gengap import data
 from gengap.data import Dataset, image_sets
 from gengap.data.splits import SPLITS
 from gengap.data.stored_arrays import ValueRange
@@ -12,7 +12,8 @@ from gengap.errors import InputError, suggest
 from gengap.evaluation import images, saved_statistics
 from gengap.evaluation.images import Given
 from gengap.evaluation.saved_statistics import SavedStatistics
-from gengap.log import say
+from gengap.logs.log import say
+from gengap.storage import paths
 
 Reference: TypeAlias = Dataset | Given  # also "DATASET" or "DATASET:SPLIT"
 SUFFIXES = (".npz", ".npy", ".zip")

@@ -16,9 +16,10 @@ import numpy as np
 
 import gengap
 from gengap import config as settings
-from gengap import data, log
+from gengap import data
 from gengap.data import Dataset, cache
 from gengap.errors import InputError
+from gengap.logs import log
 from gengap.method import Config
 from gengap.run import steps
 from gengap.training import loop

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from gengap import processes
+from gengap.distributed import processes
 from gengap.networks.convolution import compiler_options
 
 

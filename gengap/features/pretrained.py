@@ -13,11 +13,11 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from gengap import paths
 from gengap.data import cache
 from gengap.data.progress import progress
 from gengap.errors import InputError
 from gengap.features import dinov2, inception, weights
+from gengap.storage import paths
 
 SUFFIXES = (".safetensors", ".npz", ".pth", ".pt")
 TIMEOUT = 30  # seconds without an answer

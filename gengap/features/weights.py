@@ -17,9 +17,9 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import safetensors.numpy
 
-from gengap import paths
 from gengap.data import array_files, pickles
 from gengap.errors import InputError
+from gengap.storage import paths
 
 MAGIC = 0x1950A86A20F9469CFC6C  # at the start of files by torch.save before version 1.6
 OLD = b"\x80\x02\x8a\x0a" + MAGIC.to_bytes(10, "little")  # the pickle of it

@@ -7,18 +7,18 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 import gengap
-from gengap import paths
 from gengap.data import Dataset
 from gengap.errors import InputError
 from gengap.evaluation.extractors import Extractors
 from gengap.features import pixels
-from gengap.log import say, show
+from gengap.logs.log import say, show
 from gengap.probes import subject as subjects
 from gengap.probes.result import ProbeResult, ProbeResults, save
 from gengap.probes.settings import Path, Settings
 from gengap.probes.table import PROBES
 from gengap.probes.types import Array, Generate, Options, Probe, Subject
 from gengap.run import Run
+from gengap.storage import paths
 
 
 class Prober(NamedTuple):

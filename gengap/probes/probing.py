@@ -8,7 +8,7 @@ from gengap.data import blobs
 from gengap.errors import InputError
 from gengap.evaluation import autoencoders, extractors, trained_classifiers
 from gengap.evaluation.extractors import Extractors
-from gengap.log import say
+from gengap.logs.log import say
 from gengap.probes import subject as subjects
 from gengap.probes.prober import Prober
 from gengap.probes.result import FIGURES, ProbeResults

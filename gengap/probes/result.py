@@ -12,10 +12,11 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from gengap import paths, processes
+from gengap.distributed import processes
 from gengap.errors import InputError
-from gengap.log import say
+from gengap.logs.log import say
 from gengap.metrics.estimate import Estimate
+from gengap.storage import paths
 
 FIGURES = ("png", "pdf", "svg")  # formats of figures
 

@@ -17,7 +17,7 @@ from gengap.errors import InputError, NonFiniteError
 from gengap.evaluation import autoencoders
 from gengap.evaluation.extractors import Extractors
 from gengap.features import FeatureExtractor, pixels
-from gengap.log import say
+from gengap.logs.log import say
 from gengap.method import Encoding, Kind
 from gengap.methods import inverse, kl
 from gengap.metrics import blobs

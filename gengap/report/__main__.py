@@ -14,7 +14,8 @@ A workdir may also be a FILE.json of `gengap.evaluate --generated --out=FILE.jso
 stand beside runs. Their budget is unknown, which is a dash.
 """
 
-from gengap import cli, log
+from gengap.command_line import cli
+from gengap.logs import log
 from gengap.report.build import make
 
 FLAGS = cli.flags()

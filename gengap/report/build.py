@@ -5,11 +5,11 @@ import pathlib
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from gengap import paths
 from gengap.errors import InputError
 from gengap.report import gallery, groups, inputs, page, scores_file
 from gengap.report.claims import cards
 from gengap.report.groups import Comparison
+from gengap.storage import paths
 
 
 class Report(NamedTuple):

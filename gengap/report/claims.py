@@ -4,7 +4,7 @@ import json
 import os
 import pathlib
 
-from gengap.arguments import one_line
+from gengap.command_line.arguments import one_line
 from gengap.errors import InputError
 from gengap.report.record import Json
 

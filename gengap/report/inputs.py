@@ -3,11 +3,11 @@
 import pathlib
 from collections.abc import Iterable, Mapping
 
-from gengap import paths
 from gengap.errors import InputError
 from gengap.report import image_records, run_files, scores_file
 from gengap.report.json_files import read_object
 from gengap.report.record import Record
+from gengap.storage import paths
 
 
 def find_runs(names: Iterable[paths.Path]) -> list[pathlib.Path]:

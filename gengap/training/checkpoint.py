@@ -19,9 +19,9 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from gengap import paths, remote
 from gengap.errors import InputError
 from gengap.method import State
+from gengap.storage import paths, remote
 
 Meta = dict[str, Any]
 

@@ -7,7 +7,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from gengap.errors import InputError
-from gengap.log import say
+from gengap.logs.log import say
 from gengap.training.program import load_data
 
 UNIFORM = "uniform, since the class frequencies of the training images are unknown"

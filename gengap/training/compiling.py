@@ -17,7 +17,7 @@ import jax
 
 from gengap.data import cache
 from gengap.errors import InputError
-from gengap.log import say, still_alive
+from gengap.logs.log import say, still_alive
 from gengap.networks import convolution
 
 SECONDS_PER_OPERATION = 0.006  # of StableHLO, on two CPU cores

@@ -13,9 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 
 import gengap
-from gengap import cli, families, paths
+from gengap import families
+from gengap.command_line import cli
 from gengap.errors import InputError
 from gengap.method import Config, Kind, Method, Nets
+from gengap.storage import paths
 from gengap.training import sampling_cost, step
 from gengap.training.program import Program
 

@@ -16,11 +16,14 @@ from typing import Any
 from clu import parameter_overview
 
 from gengap import config as settings
-from gengap import data, notebook, paths, processes
+from gengap import data
+from gengap.distributed import processes
 from gengap.errors import InputError, NonFiniteError
-from gengap.log import Log, NullLog, say
-from gengap.loggers import TENSORBOARD, check_loggers, start_loggers
+from gengap.logs import notebook
+from gengap.logs.log import Log, NullLog, say
+from gengap.logs.loggers import TENSORBOARD, check_loggers, start_loggers
 from gengap.method import Config, Method, State
+from gengap.storage import paths
 from gengap.training import cost, workdirs
 from gengap.training.checkpoint import Checkpoints
 from gengap.training.member import Member, Place
@@ -98,7 +101,7 @@ def train(config: Config, workdir: str | pathlib.Path, loggers: Sequence[str] = 
   Args:
     config: of the run.
     workdir: its folder.
-    loggers: where its numbers and samples go besides: names in `gengap.loggers.NAMES`.
+    loggers: where its numbers and samples go besides: names in `gengap.logs.loggers.NAMES`.
 
   Raises:
     InputError: the config, the data or a workdir does not allow it, and nothing on disk has changed; or the

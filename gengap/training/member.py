@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 
 from gengap import config as settings
-from gengap import processes
+from gengap.distributed import processes
 from gengap.errors import NonFiniteError
-from gengap.log import Log, NullLog, still_alive
+from gengap.logs.log import Log, NullLog, still_alive
 from gengap.method import Array, Config, Nets, State
 from gengap.training.checkpoint import Checkpoints, finite_or_infinity
 from gengap.training.population import Numbers

@@ -12,7 +12,7 @@ import numpy as np
 from gengap import data, methods
 from gengap.data import host_reader
 from gengap.errors import InputError
-from gengap.log import still_alive
+from gengap.logs.log import still_alive
 from gengap.method import AXIS, Array, Batch, Config, Method, Metrics, Spec, State
 from gengap.training import compiling, flops, intervals, step
 from gengap.training.checkpoint import Checkpoints

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from gengap.errors import NonFiniteError
-from gengap.log import Log, NullLog
+from gengap.logs.log import Log, NullLog
 from gengap.method import Alarm
 from gengap.training.alarms import AlarmMonitor, oscillation
 from gengap.training.population import Numbers

@@ -7,11 +7,12 @@ import pathlib
 from collections.abc import Iterator
 from typing import IO, Any
 
-from gengap import paths, processes, remote
 from gengap.config import complete, flatten, plain
+from gengap.distributed import processes
 from gengap.errors import InputError
-from gengap.log import say
+from gengap.logs.log import say
 from gengap.method import Config
+from gengap.storage import paths, remote
 
 OF_THE_MACHINE = ("config.data_dir", "config.data_device_bytes")  # fields that do not change a run
 STEPS = "config.steps"

@@ -19,7 +19,8 @@ import jax
 import jax.numpy as jnp
 
 import gengap
-from gengap import cli, methods
+from gengap import methods
+from gengap.command_line import cli
 from gengap.config import native_size
 from gengap.evaluation import Evaluator, Options
 from gengap.method import Batch, Config

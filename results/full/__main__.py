@@ -15,9 +15,9 @@ import time
 from collections.abc import Mapping
 
 import gengap
-from gengap import cli
+from gengap.command_line import cli
 from gengap.errors import InputError
-from gengap.log import say
+from gengap.logs.log import say
 from gengap.method import Config
 from gengap.training.cost import device
 from launch.parser import Parser, path

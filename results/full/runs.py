@@ -20,7 +20,7 @@ from gengap.errors import InputError, NonFiniteError
 from gengap.evaluation import Evaluator, Options, autoencoders
 from gengap.evaluation.types import plain
 from gengap.features import pretrained
-from gengap.log import say
+from gengap.logs.log import say
 from gengap.method import Config
 from gengap.run import load, steps
 from gengap.training import loop, workdirs

@@ -6,7 +6,8 @@ python -m results.gap
 import pathlib
 import shutil
 
-from gengap import cli, report
+from gengap import report
+from gengap.command_line import cli
 from launch.parser import Parser
 from results import pictures
 from results.claims.gap import FILES

@@ -9,7 +9,7 @@ the runs that are compared; the VAE, and the fourth rate, were tried after them.
 import json
 import pathlib
 
-from gengap import cli
+from gengap.command_line import cli
 from gengap.training import loop
 from launch.parser import Parser, folder
 from results.gap import plan, runs

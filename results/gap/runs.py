@@ -20,10 +20,11 @@ from typing import Any, TypeAlias
 from PIL import Image
 
 import gengap
-from gengap import cli, paths
+from gengap.command_line import cli
 from gengap.evaluation import Evaluator, Options, files
 from gengap.probes import probe
 from gengap.report import gallery, grids, groups, run_files, scores_file
+from gengap.storage import paths
 from gengap.training import loop
 from launch.parser import Parser, folder
 from results import judging, pictures

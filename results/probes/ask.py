@@ -10,7 +10,7 @@ import pathlib
 from typing import Any
 
 import gengap
-from gengap import cli
+from gengap.command_line import cli
 from gengap.probes import probe
 from launch.parser import Parser, path
 from results.probes.runs import RUNS

@@ -15,8 +15,8 @@ import statistics
 import time
 from unittest import mock
 
-from gengap import cli
 from gengap import config as settings
+from gengap.command_line import cli
 from gengap.training import loop
 from gengap.training.checkpoint import Checkpoints
 from launch import children

@@ -30,7 +30,7 @@ import numpy as np
 import optax
 
 import gengap
-from gengap import log
+from gengap.logs import log
 from gengap.training import program
 
 HERE = pathlib.Path(__file__).parent

@@ -18,8 +18,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gengap import cli
 from gengap.bench import bench
+from gengap.command_line import cli
 from gengap.errors import InputError
 from gengap.method import Config
 from launch.parser import Parser, path

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gengap import cli
+from gengap.command_line import cli
 from gengap.method import Batch, Spec
 from gengap.methods import METHODS
 from gengap.networks import layers

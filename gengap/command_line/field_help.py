@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gengap import config as settings
-from gengap import methods, shipped
-from gengap.arguments import config_path, find_config, read_config
+from gengap import methods
+from gengap.command_line import shipped
+from gengap.command_line.arguments import config_path, find_config, read_config
 from gengap.methods import vae
 
 FIELDS: Mapping[str, str] = {  # of gengap.config.base -> meaning, as in configs/README.md

@@ -8,8 +8,9 @@ from typing import Any
 
 from absl import flags as absl_flags
 
-from gengap import paths, shipped
+from gengap.command_line import shipped
 from gengap.errors import InputError, suggest
+from gengap.storage import paths
 
 CONFIG_FLAGS = ("--config", "-config")
 TAKES = {  # how absl complains of a value -> what the flag takes

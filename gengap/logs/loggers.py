@@ -19,8 +19,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gengap import paths, remote
 from gengap.errors import InputError, suggest
+from gengap.storage import paths, remote
 
 TENSORBOARD, WANDB, TRACKIO = "tensorboard", "wandb", "trackio"
 NAMES = (TENSORBOARD, WANDB, TRACKIO)

@@ -13,9 +13,11 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from gengap import notebook, paths, processes, remote
 from gengap.data.pixels import enlarged, tile
-from gengap.loggers import Logger
+from gengap.distributed import processes
+from gengap.logs import notebook
+from gengap.logs.loggers import Logger
+from gengap.storage import paths, remote
 
 ALIVE_SECONDS = 10.0  # of silence, after which a command says that it still works
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from gengap.errors import InputError, suggest
 
-PACKAGE = pathlib.Path(__file__).parent
+PACKAGE = pathlib.Path(__file__).parents[1]
 INSTALLED = (PACKAGE / "configs").is_dir()  # as a wheel, and not a checkout
 HOME = PACKAGE if INSTALLED else PACKAGE.parent  # holds configs/ and launch/
 CONFIGS = HOME / "configs"

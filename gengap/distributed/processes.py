@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 from absl import flags
 
-from gengap import cluster
+from gengap.distributed import cluster
 from gengap.errors import InputError
 
 T = TypeVar("T")

@@ -7,8 +7,8 @@ import re
 import tempfile
 from typing import TypeAlias
 
-from gengap import remote
 from gengap.errors import InputError
+from gengap.storage import remote
 
 Path: TypeAlias = str | os.PathLike[str]
 

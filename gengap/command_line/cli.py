@@ -15,10 +15,11 @@ from typing import Any
 from absl import flags as absl_flags
 from absl import logging
 
-from gengap import paths, processes
-from gengap.arguments import define_path, define_paths, one_line, parse
+from gengap.command_line.arguments import define_path, define_paths, one_line, parse
 from gengap.data import cache
+from gengap.distributed import processes
 from gengap.errors import InputError, NonFiniteError
+from gengap.storage import paths
 
 __all__ = ["define_path", "define_paths", "flags", "one_line", "parse", "require", "run"]
 
@@ -117,7 +118,7 @@ def usage(flags: absl_flags.FlagValues) -> str:
   """
   of_config = ""
   if "config" in flags:
-    from gengap import field_help  # here, since it needs all methods
+    from gengap.command_line import field_help  # here, since it needs all methods
 
     of_config = field_help.text(sys.argv)
   return f"{sys.modules['__main__'].__doc__}\n{flags.get_help()}\n{of_config}"

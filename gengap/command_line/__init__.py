@@ -1,0 +1,1 @@
+"""Command lines: flags, config files and their help, error lines and exit statuses."""

@@ -1,0 +1,1 @@
+"""Several processes of one run, and the launchers that start them."""
