@@ -26,8 +26,8 @@ def write(
   """Writes a record, by default of the VAE's first run on MNIST."""
   file = (folder or plan.folder("vae", "mnist", 0)) / "scores.json"
   file.parent.mkdir(parents=True, exist_ok=True)
-  run = {"config": config, "run": {"flops_per_step": flops}}
-  file.write_text(json.dumps({"gengap": version, "runs": [run]}))
+  trained = {"config": config, "run": {"flops_per_step": flops}}
+  file.write_text(json.dumps({"gengap": version, "trainings": [trained]}))
 
 
 RUNS = [(data, name) for data, task in plan.TASKS.items() for name in task.methods]

@@ -596,7 +596,7 @@ def test_runs_and_what_is_left_of_others_stand_side_by_side(tmp_path):
   assert "There are no grids of samples for vae." in html
 
 
-EMPTY = '{"protocols": [], "commands": [], "runs": '
+EMPTY = '{"protocols": [], "commands": [], "trainings": [], "runs": '
 
 
 @pytest.mark.parametrize("text", ["[]", "{", "{}", f"{EMPTY}[{{}}]}}", f"{EMPTY}[1]}}", '{"protocols": 1}'])
@@ -606,8 +606,8 @@ def test_other_files_than_scores_are_refused(tmp_path, text):
     call(workdirs=tmp_path / "scores.json", out=tmp_path / "out")
 
 
-@pytest.mark.parametrize("key", ["protocols", "commands"])
-def test_scores_that_name_a_protocol_or_command_that_is_not_there_are_refused(tmp_path, key):
+@pytest.mark.parametrize("key", ["protocols", "commands", "trainings"])
+def test_scores_that_name_something_that_is_not_there_are_refused(tmp_path, key):
   written.run(tmp_path / "a", "vae", 0, {40: {"frechet": 1.0}})
   call(workdirs=tmp_path / "a", out=tmp_path / "out")
   file = tmp_path / "out/scores.json"

@@ -3,7 +3,7 @@
 import json
 import math
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from gengap.report.record import Json, Record, Score
 from gengap.report.run_files import curve_of
 from gengap.training.validation import HELD_OUT
 
+SHARED = ("protocols", "commands", "trainings")  # lists in a file, of which runs name indices
 MOST_POINTS = 32  # of a stored curve
 DIGITS = {"score": 8, "log": 5}  # significant digits
 STORED = {axis.name for axis in AXES}
@@ -61,21 +62,48 @@ def curves(record: Record) -> Json:
   return found
 
 
-def run_entry(record: Record, samples: str, protocols: dict[str, int], commands: dict[str, int]) -> Json:
+class Shared:
+  """What several runs of a file have in common, each stored once and named by its index."""
+
+  def __init__(self):
+    self.indices: dict[str, int] = {}
+
+  def index(self, value: Any) -> int:
+    """Returns the index of a value, which is added if it is new."""
+    return self.indices.setdefault(json.dumps(value, allow_nan=False), len(self.indices))
+
+  def values(self) -> list[Any]:
+    """Returns all values in the order of their indices."""
+    return [json.loads(text) for text in self.indices]
+
+
+def training(record: Record) -> Json:
+  """Returns what is stored of a training, which runs share whose samples are drawn in different ways."""
+  return {
+    "workdir": str(record.workdir),
+    "last": record.last,
+    "config": record.config,
+    "run": record.run_json,
+    "seconds": significant(record.seconds(record.last), DIGITS["log"]),
+    "faults": record.faults,
+    "curves": curves(record),
+  }
+
+
+def run_entry(record: Record, samples: str, shared: Mapping[str, Shared]) -> Json:
   """Returns what is stored of a run.
 
   Args:
     record: the run.
     samples: the folder of its pictures, relative to the file.
-    protocols: protocol -> index, of the runs so far; new protocols are added.
-    commands: the same of commands that evaluated.
+    shared: the protocols, commands and trainings of the runs so far, to which its own are added.
   """
   scores = {
     str(step): {
       name: [
         significant(score.value, DIGITS["score"]),
         significant(score.floor, DIGITS["score"]),
-        protocols.setdefault(score.protocol, len(protocols)),
+        shared["protocols"].index(json.loads(score.protocol)),
         *(
           [score.reason, significant(score.spread, DIGITS["score"])]
           if name in WITH_SPREAD or score.reason
@@ -89,22 +117,15 @@ def run_entry(record: Record, samples: str, protocols: dict[str, int], commands:
   }
   return {
     "seed": record.config["seed"],
-    "workdir": str(record.workdir),
-    "last": record.last,
-    "config": record.config,
-    "run": record.run_json,
-    "seconds": significant(record.seconds(record.last), DIGITS["log"]),
+    "training": shared["trainings"].index(training(record)),
     "drawn": record.drawn.value if record.drawn else "",
     "samples": samples,
     **({"sampling": record.sampling} if record.sampling else {}),
     **({"tradeoffs": record.tradeoffs} if record.tradeoffs else {}),
     "commands": {
-      step: [commands.setdefault(line, len(commands)) for line in lines]
-      for step, lines in record.commands.items()
+      step: [shared["commands"].index(line) for line in lines] for step, lines in record.commands.items()
     },
     "probed": record.probe_commands,
-    "faults": record.faults,
-    "curves": curves(record),
     "scores": scores,
   }
 
@@ -113,38 +134,38 @@ def store(comparisons: Iterable[Comparison]) -> str:
   """Returns the runs of a page as JSON.
 
   Returns:
-    An object with "protocols" and "commands", which are lists, and "runs". A run has the names of its data
-    set and method on the page, kind (its family's name), seed, folder, sampling (if it is not the default),
-    config, run.json, seconds of training, step -> indices of commands, thinned curves (name -> steps, values)
-    and scores: step -> axis -> [value, value of real images, index of the protocol, reason of a missing
-    value, spread over draws].
+    An object with "protocols", "commands" and "trainings", which are lists, and "runs". A training has the
+    folder, last step, config, run.json, seconds, faults and thinned curves (name -> steps, values). A run has
+    the names of its data set and method on the page, kind (its family's name), seed, index of its training,
+    sampling (if it is not the default), step -> indices of commands, and scores: step -> axis -> [value,
+    value of real images, index of the protocol, reason of a missing value, spread over draws].
   """
-  protocols: dict[str, int] = {}
-  commands: dict[str, int] = {}
+  shared = {name: Shared() for name in SHARED}
   runs = [
     {"data": comparison.title, "method": group.name, "kind": group.family.name}
-    | run_entry(record, grids.folder(comparison.title, group.name, seed), protocols, commands)
+    | run_entry(record, grids.folder(comparison.title, group.name, seed), shared)
     for comparison in comparisons
     for group in comparison.groups
     for seed, record in sorted(group.records.items())
   ]
-  named = {"protocols": [json.loads(protocol) for protocol in protocols], "commands": list(commands)}
-  found = {"gengap": gengap.__version__, **named, "runs": runs}
+  lists = {name: one.values() for name, one in shared.items()}
+  found = {"gengap": gengap.__version__, **lists, "runs": runs}
   return json.dumps(found, separators=(",", ":"), allow_nan=False) + "\n"
 
 
-def restore(found: Json, protocols: Sequence[str], commands: Sequence[str], path: pathlib.Path) -> Record:
-  """Returns a run from its entry in a file."""
+def restore(found: Json, shared: Mapping[str, Sequence[Any]], path: pathlib.Path) -> Record:
+  """Returns a run from its entry in a file, and from what the runs of this file share."""
+  commands, trained = shared["commands"], shared["trainings"][int(found["training"])]
   log: dict[int, Json] = {}
-  for name, (steps, values) in found["curves"].items():
+  for name, (steps, values) in trained["curves"].items():
     for step, value in zip(steps, values, strict=True):
       log.setdefault(int(step), {"step": int(step)})[name] = number(value)
-  log.setdefault(int(found["last"]), {"step": int(found["last"])})
+  log.setdefault(int(trained["last"]), {"step": int(trained["last"])})
   scores = {
     int(step): {
       name: Score(
         number(value),
-        protocols[int(protocol)],
+        shared["protocols"][int(protocol)],
         number(floor),
         str(more[0]) if more else "",
         number(*more[1:2] or [None]),
@@ -154,19 +175,19 @@ def restore(found: Json, protocols: Sequence[str], commands: Sequence[str], path
     for step, entries in found["scores"].items()
   }
   return Record(
-    pathlib.Path(found["workdir"]),
-    check_config(found["config"], path),
-    check_run_json(found["run"]),
+    pathlib.Path(trained["workdir"]),
+    check_config(trained["config"], path),
+    check_run_json(trained["run"]),
     [log[step] for step in sorted(log)],
     scores,
-    {int(step): [commands[int(i)] for i in lines] for step, lines in found["commands"].items()},
+    {int(step): [str(commands[int(i)]) for i in lines] for step, lines in found["commands"].items()},
     found["probed"],
     Drawn(found["drawn"]) if found["drawn"] else None,
-    tuple(found["faults"]),
+    tuple(trained["faults"]),
     None if "sampling" in found else path.parent / str(found["samples"]),
     str(Sampling.of(found["sampling"])) if "sampling" in found else "",
     {int(step): curve_of({CURVE: block}) for step, block in found.get("tradeoffs", {}).items()},
-    number(found["seconds"]),
+    number(trained["seconds"]),
   )
 
 
@@ -177,8 +198,8 @@ def load(path: pathlib.Path) -> list[Record]:
     InputError: the file is damaged, or no scores.json that holds runs.
   """
   found = read_object(path)
-  if not all(isinstance(found.get(key), list) for key in ("runs", "protocols", "commands")):
-    raise InputError(f"{path} is no scores.json of a report: it has no runs, protocols and commands")
+  if not all(isinstance(found.get(key), list) for key in ("runs", *SHARED)):
+    raise InputError(f"{path} is no scores.json of a report: it has no runs, {', '.join(SHARED)}")
   with refuse_malformed(path):
-    protocols, commands = [canonical(one) for one in found["protocols"]], [str(x) for x in found["commands"]]
-    return [restore(one, protocols, commands, path) for one in found["runs"]]
+    shared = found | {"protocols": [canonical(one) for one in found["protocols"]]}
+    return [restore(one, shared, path) for one in found["runs"]]

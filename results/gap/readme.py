@@ -39,6 +39,10 @@ PAIRS = [  # of which the tables say what is decided
   (plan.mixed("vae_gan"), "cgan"),
   ("relativistic_gan", "gan"),
   ("hierarchical_vae", "vae"),
+  ("vq_vae", "vae"),
+  ("vq_vae", "gan"),
+  ("diffusion", "gan"),
+  ("diffusion", plan.MIXED_VAE),
 ]
 IMPROVES = 0.05  # share by which a Frechet distance must fall in the last quarter of the updates to go on
 

@@ -44,8 +44,8 @@ def kept(name: str, data: str, seed: int) -> bool:
   if not file.exists():
     return False
   found = json.loads(file.read_text())
-  same = found["runs"][0]["config"] == plan.settings(name, data, seed)
-  return same and found["gengap"] == gengap.__version__
+  configs = [one["config"] for one in found.get("trainings", [])]  # none in the form of earlier versions
+  return configs == [plan.settings(name, data, seed)] and found["gengap"] == gengap.__version__
 
 
 @contextlib.contextmanager
@@ -71,7 +71,7 @@ def equal_operations(workdir: pathlib.Path, data: str) -> int:
   if not kept(task.cheapest, data, 0):
     raise SystemExit(f"equal operations are those of {task.cheapest} on {data}: run its seed 0 first")
   updates, saved = task.updates, task.saved
-  first = json.loads((plan.folder(task.cheapest, data, 0) / "scores.json").read_text())["runs"][0]["run"]
+  first = json.loads((plan.folder(task.cheapest, data, 0) / "scores.json").read_text())["trainings"][0]["run"]
   spent = float(json.loads((workdir / "run.json").read_text())["flops_per_step"])
   return min(updates, max(saved, round(updates * first["flops_per_step"] / spent / saved) * saved))
 
