@@ -101,6 +101,8 @@ def test_samples_drawn_otherwise_are_a_row_beside_the_method_of_the_same_columns
   assert [group.name for group in again.comparisons[0].groups] == names
   assert len(list(figures.tradeoffs(again.comparisons[0], view))) == 1
   assert again.scores.read_text() == report.scores.read_text()
+  stored = json.loads(report.scores.read_text())
+  assert len(stored["runs"]) == 7 and len(stored["trainings"]) == 4  # of each folder once
 
 
 def test_a_file_whose_sampling_is_none_is_a_fault_and_leaves_the_rest(tmp_path):
