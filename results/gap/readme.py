@@ -57,6 +57,11 @@ def cost(method: str, part: DataSet = CLOTHES) -> str:
   return text(part.group(method).first.flops(1) / 1e9)
 
 
+def image_cost(method: str, part: DataSet = CLOTHES) -> str:
+  """Returns the MFLOP of an image of a method, from its latent."""
+  return text(part.group(method).first.run_json["sampling_flops"] / 1e6)
+
+
 def table(part: DataSet, among: Sequence[str] = AXES) -> str:
   """Returns a row of scores for each method at equal updates, and one for real images.
 
@@ -192,7 +197,7 @@ def seeds(method: str) -> str:
 def words() -> dict[str, Any]:
   """Returns the variables of the template."""
   calls = (front, table, through_training, pixels, pixel, both, decided, pilots, rates, at_operations)
-  calls += hours, parts, seeds, lacking, cost
+  calls += hours, parts, seeds, lacking, cost, image_cost
   return {call.__name__: call for call in calls} | {
     "ALPHA": ALPHA,
     "BIRDS": BIRDS,
