@@ -93,7 +93,6 @@ def test_pictures_are_of_the_first_run_of_a_method():
   assert not any(runs.pictured("vae", "mnist", 1, path) for path in paths)
   explorers = [runs.pictured(name, "mnist", 0, "samples/explorer.webp") for name in ("wgan_gp_5", "vae")]
   assert explorers == [True, False]
-  assert not runs.pictured("wgan_gp_5", plan.BIRDS, 0, "samples/explorer.webp")
 
 
 def test_what_is_planned_and_not_kept_is_named(records: pathlib.Path):

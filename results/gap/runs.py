@@ -143,7 +143,7 @@ def pictured(name: str, data: str, seed: int, file: str) -> bool:
   if "/probes/" in file or seed:
     return False
   if "explorer" in file:
-    return name in plan.EXPLORED.get(data, ())
+    return name in plan.EXPLORED
   task, drawn = plan.TASKS[data], pathlib.PurePath(file).stem
   return drawn == str(task.updates) or (drawn == "real" and name == task.cheapest)
 
