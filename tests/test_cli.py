@@ -96,6 +96,8 @@ BAD = [
   ([f"{VAE}:mnist", "--config.data_dir=/nowhere"], ["/nowhere", "gengap.prepare mnist"]),
   (["--config=configs/vea.py"], ["configs/vea.py", "did you mean 'configs/vae.py'"]),
   ([VAE, "--wrkdir=x"], ["wrkdir", "workdir"]),
+  (["--confg=vae"], ["--confg is not a flag", "did you mean '--config'"]),
+  (["--config="], ["--config=: it is empty"]),
   ([VAE, "stray"], ["stray"]),
 ]
 

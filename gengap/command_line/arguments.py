@@ -169,8 +169,9 @@ def with_config_file(argv: Sequence[str]) -> list[str]:
   Raises:
     InputError: there is no such file.
   """
-  if not (path := config_path(argv)):
+  if "config" not in dict(given(argv)):
     return list(argv)
+  path = config_path(argv)
   file, found = find_config(path), []
   for before, argument in zip(["", *argv], argv, strict=False):
     flag, equals, value = argument.partition("=")
@@ -203,6 +204,8 @@ def flag_error(error: absl_flags.Error, flags: absl_flags.FlagValues, argv: Sequ
 def read_config(argv: Sequence[str]) -> Any:
   """Returns the config that the file of --config makes; {} if there is none or the file has a fault."""
   path, _, dataset = dict(given(argv)).get("config", "").partition(":")
+  if not path:
+    return {}
   try:
     return runpy.run_path(str(find_config(path)))["get_config"](*([dataset] if dataset else []))
   except InputError:
