@@ -20,3 +20,9 @@ def suggest(name: str, allowed: Iterable[str]) -> str:
   lowered = {known.lower(): known for known in allowed}
   near = difflib.get_close_matches(name.lower(), list(lowered), n=1)
   return f"; did you mean {lowered[near[0]]!r}?" if near else ""
+
+
+def one_line(error: BaseException) -> str:
+  """Returns an error's message on one line, with control characters escaped."""
+  line = " ".join(str(error).split())
+  return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)

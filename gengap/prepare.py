@@ -53,7 +53,7 @@ from gengap.data.progress import progress
 from gengap.data.raw import Raw, shown
 from gengap.data.splits import SPLITS
 from gengap.data.tfds import ALIASES, default_dir, find
-from gengap.errors import InputError, suggest
+from gengap.errors import InputError, one_line, suggest
 from gengap.features import pretrained, weights
 from gengap.storage import paths
 
@@ -212,7 +212,7 @@ def download(name: str, data_dir: pathlib.Path) -> pathlib.Path:
     builder.download_and_prepare()
   except Exception as error:  # from the network, the disk or the code of the data set
     raise InputError(
-      f"dataset {name!r} could not be downloaded: {cli.one_line(error)[:200]}; get its files by other means "
+      f"dataset {name!r} could not be downloaded: {one_line(error)[:200]}; get its files by other means "
       "and give their folder as --raw_dir"
     ) from error
   return pathlib.Path(builder.data_dir)

@@ -165,7 +165,7 @@ def test_at_equal_operations_the_nearest_checkpoint_is_shown_with_its_distance(t
   assert table.caption in [each.caption for each in shown]
 
 
-def test_runs_and_pages_of_earlier_versions_have_their_families(page):
+def test_runs_of_earlier_versions_have_their_families(page):
   stored = json.loads(page[0].scores.read_text())
   assert [run["kind"] for run in stored["runs"]] == ["VAE"] * 3 + ["GAN"] * 3 + ["diffusion"] * 3
   assert "family" not in stored["trainings"][0]["run"]  # as earlier versions wrote it

@@ -23,7 +23,7 @@ from test_weights import tensor, write_zip
 from gengap import config, main
 from gengap.command_line import cli
 from gengap.data import layouts, tfds
-from gengap.errors import InputError
+from gengap.errors import InputError, one_line
 from gengap.features import weights
 from gengap.logs import log
 from gengap.report import run_files
@@ -54,7 +54,7 @@ def refused(call):
   try:
     call()
   except InputError as error:
-    said = cli.one_line(error)
+    said = one_line(error)
     assert said and said.isprintable() and "MemoryError" not in said
 
 

@@ -95,6 +95,15 @@ def test_pictures_are_of_the_first_run_of_a_method():
   assert explorers == [True, False]
 
 
+def test_no_picture_is_kept_that_the_page_does_not_show():
+  for data, task in plan.TASKS.items():
+    for name in task.methods:
+      for seed in plan.seeds(name, data):
+        place = plan.folder(name, data, seed)
+        for file in place.glob("samples/**/*.*"):
+          assert runs.pictured(name, data, seed, str(file.relative_to(place))), file
+
+
 def test_what_is_planned_and_not_kept_is_named(records: pathlib.Path):
   assert "`wgan_gp` mnist 0 of 5, fashion_mnist 0 of 5, cifar10/bird 0 of 3, blobs_single" in readme.lacking()
   assert "`vae` mnist 0 of 5" in readme.lacking()

@@ -112,3 +112,6 @@ def test_a_file_whose_sampling_is_none_is_a_fault_and_leaves_the_rest(tmp_path):
   (folder / "eval/40_draw.json").write_text(text.replace('"text": "draw"', '"text": "drow"'))
   (record,) = run_files.read_all(folder)
   assert "'drow' is none of" in record.faults[0] and record.scores[40]["precision"].value != 0.5
+  sampled_otherwise(folder, "mixture:10", 0.25)
+  stored = json.loads(build.make([folder], tmp_path / "page").scores.read_text())
+  assert [len(run["faults"]) for run in stored["runs"]] == [1, 0] and len(stored["trainings"]) == 1

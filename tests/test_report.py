@@ -611,7 +611,22 @@ def test_scores_that_name_something_that_is_not_there_are_refused(tmp_path, key)
   written.run(tmp_path / "a", "vae", 0, {40: {"frechet": 1.0}})
   call(workdirs=tmp_path / "a", out=tmp_path / "out")
   file = tmp_path / "out/scores.json"
-  file.write_text(json.dumps(json.loads(file.read_text()) | {key: []}))
+  found = json.loads(file.read_text())
+  file.write_text(json.dumps(found | {key: []}))
+  with pytest.raises(InputError, match="is not as gengap writes it"):
+    call(workdirs=file, out=tmp_path / "again")
+  file.write_text(json.dumps({name: value for name, value in found.items() if name != key}))
+  with pytest.raises(InputError, match=f"it has no {key}, as another version of gengap wrote it"):
+    call(workdirs=file, out=tmp_path / "again")
+
+
+def test_scores_with_a_negative_index_are_refused(tmp_path):
+  written.run(tmp_path / "a", "vae", 0, {40: {"frechet": 1.0}})
+  call(workdirs=tmp_path / "a", out=tmp_path / "out")
+  file = tmp_path / "out/scores.json"
+  found = json.loads(file.read_text())
+  found["runs"][0]["training"] = -1
+  file.write_text(json.dumps(found))
   with pytest.raises(InputError, match="is not as gengap writes it"):
     call(workdirs=file, out=tmp_path / "again")
 

@@ -1,7 +1,6 @@
 """The pictures of the report: which are chosen, stored and read again, and what a browser does with them."""
 
 import io
-import json
 import math
 import re
 import shutil
@@ -132,17 +131,6 @@ def test_the_files_beside_a_page_make_the_same_pictures(made, tmp_path):
   assert (
     sorted(path.relative_to(tmp_path / "again") for path in (tmp_path / "again").rglob("*.webp")) == stored
   )
-
-
-def test_one_folder_of_all_runs_is_that_of_the_first(made, tmp_path):
-  """As gengap 0.2 stored it."""
-  shutil.copytree(made.page.parent, tmp_path / "old")
-  found = json.loads((tmp_path / "old/scores.json").read_text())
-  for run in found["runs"]:
-    run["samples"] = run["samples"].rpartition("/")[0] + "/0"
-  (tmp_path / "old/scores.json").write_text(json.dumps(found))
-  vae, *_ = gallery.of(compared(tmp_path / "old/scores.json")).samples
-  assert {one.seed for one in vae.pictures} == {0}
 
 
 HELP = """

@@ -9,7 +9,7 @@ from typing import Any
 from absl import flags as absl_flags
 
 from gengap.command_line import shipped
-from gengap.errors import InputError, suggest
+from gengap.errors import InputError, one_line, suggest
 from gengap.storage import paths
 
 CONFIG_FLAGS = ("--config", "-config")
@@ -108,7 +108,7 @@ def parse(flags: absl_flags.FlagValues, argv: Sequence[str]) -> list[str]:
   """
   for name in flags:
     flags[name].unparse()
-  located = with_config_file(argv)
+  located = with_config_file(argv) if "config" in flags else list(argv)
   try:
     rest = flags(located)[1:]
     if "config" in flags and flags["config"].value is not None:
@@ -167,7 +167,7 @@ def with_config_file(argv: Sequence[str]) -> list[str]:
   """Returns a command line whose --config names a file, as ml_collections needs it.
 
   Raises:
-    InputError: there is no such file.
+    InputError: there is no such file, or the name is empty.
   """
   if "config" not in dict(given(argv)):
     return list(argv)
@@ -236,9 +236,3 @@ def unknown_field(argv: Sequence[str]) -> str:
         return f"{field} is not a field of this config{suggest(part, fields)}"
       node = node[part]
   return ""
-
-
-def one_line(error: BaseException) -> str:
-  """Returns an error's message on one line, with control characters escaped."""
-  line = " ".join(str(error).split())
-  return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)

@@ -15,13 +15,25 @@ from typing import Any
 from absl import flags as absl_flags
 from absl import logging
 
-from gengap.command_line.arguments import define_path, define_paths, one_line, parse
+from gengap.command_line.arguments import define_path, define_paths, parse
 from gengap.data import cache
 from gengap.distributed import processes
-from gengap.errors import InputError, NonFiniteError
+from gengap.errors import InputError, NonFiniteError, one_line
 from gengap.storage import paths
 
-__all__ = ["define_path", "define_paths", "flags", "one_line", "parse", "require", "run"]
+__all__ = [
+  "check_devices",
+  "command",
+  "define_path",
+  "define_paths",
+  "flags",
+  "hush_storage",
+  "keep_memory",
+  "keep_programs",
+  "parse",
+  "require",
+  "run",
+]
 
 STATUS = {InputError: 2, NonFiniteError: 3}
 

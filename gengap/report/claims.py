@@ -4,8 +4,7 @@ import json
 import os
 import pathlib
 
-from gengap.command_line.arguments import one_line
-from gengap.errors import InputError
+from gengap.errors import InputError, one_line
 from gengap.report.record import Json
 
 FIELDS = ("id", "claim", "measured", "n", "budget", "verdict", "where")

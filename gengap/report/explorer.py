@@ -10,9 +10,8 @@ import numpy as np
 from PIL import Image
 
 from gengap import run as runs
-from gengap.command_line.arguments import one_line
 from gengap.data.pixels import tile
-from gengap.errors import InputError
+from gengap.errors import InputError, one_line
 from gengap.logs.log import say
 from gengap.method import Array
 from gengap.report import grids, webp

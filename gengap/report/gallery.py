@@ -3,7 +3,7 @@
 import pathlib
 from typing import NamedTuple
 
-from gengap.command_line.arguments import one_line
+from gengap.errors import one_line
 from gengap.report import explorer, grids, probe_pictures, webp
 from gengap.report.explorer import Plane
 from gengap.report.grids import Grid

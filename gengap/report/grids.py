@@ -73,15 +73,8 @@ def grids_of_methods(comparison: Comparison, steps: int, runs: int) -> list[list
 
 
 def with_grids(group: Group) -> list[Record]:
-  """Returns the runs of a method that have grids of their own, in the order of seeds.
-
-  A scores.json of gengap 0.2 and earlier names one folder for all runs of a method: that of the first one.
-  """
-  folders: dict[pathlib.Path, Record] = {}
-  for _, record in sorted(group.records.items()):
-    if record.samples and by_step(record):
-      folders.setdefault(record.samples, record)
-  return list(folders.values())
+  """Returns the runs of a method that have grids, in the order of seeds."""
+  return [record for _, record in sorted(group.records.items()) if by_step(record)]
 
 
 def by_step(record: Record) -> dict[int, pathlib.Path]:

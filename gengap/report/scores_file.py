@@ -81,11 +81,8 @@ def training(record: Record) -> Json:
   """Returns what is stored of a training, which runs share whose samples are drawn in different ways."""
   return {
     "workdir": str(record.workdir),
-    "last": record.last,
     "config": record.config,
     "run": record.run_json,
-    "seconds": significant(record.seconds(record.last), DIGITS["log"]),
-    "faults": record.faults,
     "curves": curves(record),
   }
 
@@ -118,6 +115,8 @@ def run_entry(record: Record, samples: str, shared: Mapping[str, Shared]) -> Jso
   return {
     "seed": record.config["seed"],
     "training": shared["trainings"].index(training(record)),
+    "last": record.last,
+    "seconds": significant(record.seconds(record.last), DIGITS["log"]),
     "drawn": record.drawn.value if record.drawn else "",
     "samples": samples,
     **({"sampling": record.sampling} if record.sampling else {}),
@@ -126,6 +125,7 @@ def run_entry(record: Record, samples: str, shared: Mapping[str, Shared]) -> Jso
       step: [shared["commands"].index(line) for line in lines] for step, lines in record.commands.items()
     },
     "probed": record.probe_commands,
+    "faults": record.faults,
     "scores": scores,
   }
 
@@ -135,10 +135,11 @@ def store(comparisons: Iterable[Comparison]) -> str:
 
   Returns:
     An object with "protocols", "commands" and "trainings", which are lists, and "runs". A training has the
-    folder, last step, config, run.json, seconds, faults and thinned curves (name -> steps, values). A run has
-    the names of its data set and method on the page, kind (its family's name), seed, index of its training,
-    sampling (if it is not the default), step -> indices of commands, and scores: step -> axis -> [value,
-    value of real images, index of the protocol, reason of a missing value, spread over draws].
+    folder, config, run.json and thinned curves (name -> steps, values). A run has the names of its data set
+    and method on the page, kind (its family's name), seed, index of its training, last step, seconds of
+    training, sampling (if it is not the default), step -> indices of commands, faults and scores: step ->
+    axis -> [value, value of real images, index of the protocol, reason of a missing value, spread over
+    draws].
   """
   shared = {name: Shared() for name in SHARED}
   runs = [
@@ -153,19 +154,30 @@ def store(comparisons: Iterable[Comparison]) -> str:
   return json.dumps(found, separators=(",", ":"), allow_nan=False) + "\n"
 
 
+def named(values: Sequence[Any], index: Any) -> Any:
+  """Returns what an index of a run names.
+
+  Raises:
+    IndexError: there is no such value.
+  """
+  if not 0 <= int(index) < len(values):
+    raise IndexError(f"{index} of {len(values)}")
+  return values[int(index)]
+
+
 def restore(found: Json, shared: Mapping[str, Sequence[Any]], path: pathlib.Path) -> Record:
   """Returns a run from its entry in a file, and from what the runs of this file share."""
-  commands, trained = shared["commands"], shared["trainings"][int(found["training"])]
+  trained = named(shared["trainings"], found["training"])
   log: dict[int, Json] = {}
   for name, (steps, values) in trained["curves"].items():
     for step, value in zip(steps, values, strict=True):
       log.setdefault(int(step), {"step": int(step)})[name] = number(value)
-  log.setdefault(int(trained["last"]), {"step": int(trained["last"])})
+  log.setdefault(int(found["last"]), {"step": int(found["last"])})
   scores = {
     int(step): {
       name: Score(
         number(value),
-        shared["protocols"][int(protocol)],
+        named(shared["protocols"], protocol),
         number(floor),
         str(more[0]) if more else "",
         number(*more[1:2] or [None]),
@@ -180,14 +192,17 @@ def restore(found: Json, shared: Mapping[str, Sequence[Any]], path: pathlib.Path
     check_run_json(trained["run"]),
     [log[step] for step in sorted(log)],
     scores,
-    {int(step): [str(commands[int(i)]) for i in lines] for step, lines in found["commands"].items()},
+    {
+      int(step): [str(named(shared["commands"], i)) for i in lines]
+      for step, lines in found["commands"].items()
+    },
     found["probed"],
     Drawn(found["drawn"]) if found["drawn"] else None,
-    tuple(trained["faults"]),
+    tuple(found["faults"]),
     None if "sampling" in found else path.parent / str(found["samples"]),
     str(Sampling.of(found["sampling"])) if "sampling" in found else "",
     {int(step): curve_of({CURVE: block}) for step, block in found.get("tradeoffs", {}).items()},
-    number(trained["seconds"]),
+    number(found["seconds"]),
   )
 
 
@@ -198,8 +213,10 @@ def load(path: pathlib.Path) -> list[Record]:
     InputError: the file is damaged, or no scores.json that holds runs.
   """
   found = read_object(path)
-  if not all(isinstance(found.get(key), list) for key in ("runs", *SHARED)):
-    raise InputError(f"{path} is no scores.json of a report: it has no runs, {', '.join(SHARED)}")
+  if missing := [key for key in ("runs", *SHARED) if not isinstance(found.get(key), list)]:
+    hint = "" if "runs" in missing else ", as another version of gengap wrote it: make the report again"
+    raise InputError(f"{path} is no scores.json of a report: it has no {', '.join(missing)}{hint}")
   with refuse_malformed(path):
-    shared = found | {"protocols": [canonical(one) for one in found["protocols"]]}
+    shared = {key: found[key] for key in SHARED}
+    shared["protocols"] = [canonical(one) for one in found["protocols"]]
     return [restore(one, shared, path) for one in found["runs"]]

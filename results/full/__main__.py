@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 import gengap
 from gengap.command_line import cli
-from gengap.errors import InputError
+from gengap.errors import InputError, one_line
 from gengap.logs.log import say
 from gengap.method import Config
 from gengap.training.cost import device
@@ -158,7 +158,7 @@ def main() -> None:
     else:
       run(args, Place(out, args.scale))
   except InputError as error:
-    parser.exit(2, f"error: {cli.one_line(error)}\n")
+    parser.exit(2, f"error: {one_line(error)}\n")
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ METHODS: Methods = {
 }
 GREY = ("mnist", "fashion_mnist")
 MOST_SEEDS = 5  # of a method
-SLOW = ("vq_vae", "diffusion")  # with fewer seeds: a run takes a core a quarter of an hour or more
+SLOW = ("vq_vae", "diffusion", "wgan_gp_5")  # with fewer seeds, since their runs take longest
 LATENT_VAES = ("vae", "mmd_vae", "vae_gan")  # with one vector of latents: also sampled from a mixture
 ENCODED = dict.fromkeys(  # diagnostics of autoencoders
   ("vae", "mmd_vae", "hierarchical_vae", "vq_vae"), ("posterior", "likelihood", "reconstructions")

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from gengap.bench import bench
 from gengap.command_line import cli
-from gengap.errors import InputError
+from gengap.errors import InputError, one_line
 from gengap.method import Config
 from launch.parser import Parser, path
 from results import judging
@@ -178,7 +178,7 @@ def time_here(names: Sequence[str], repeats: int, together: int) -> None:
     except InputError:
       raise
     except Exception as error:  # one case must not cost the others
-      found = {"failed": cli.one_line(error)}
+      found = {"failed": one_line(error)}
     print(json.dumps({"case": name} | found), flush=True)
 
 
